@@ -1,0 +1,34 @@
+/**
+ * The supervisor's native vocabulary: what Node.js itself does not offer. ≥ 0 or −errno, unless said otherwise.
+ */
+export interface Native {
+  /** AF_UNIX SOCK_SEQPACKET pair, both CLOEXEC and non-blocking; [ours, theirs]. Throws. */
+  socketPair(): [number, number];
+  /** One datagram with descriptors. */
+  sendWithDescriptors(socket: number, bytes: Uint8Array, fds: readonly number[]): number;
+  /** One datagram: the bytes and descriptors (CLOEXEC), null at end of file, or −errno (−EAGAIN: nothing there; −EMSGSIZE: truncated, descriptors closed). */
+  receiveWithDescriptors(socket: number, maxBytes: number): { bytes: Uint8Array; fds: number[] } | null | number;
+  /** Calls back whenever `fd` is readable, at end of file or in error, until `stop()`. */
+  watch(fd: number, readable: () => void): { stop(): void };
+  close(fd: number): number;
+  /** memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), ftruncate to `length`, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL. */
+  memfd(name: string, length: number): number;
+  /** pidfd_open. Readable when the process has ended. */
+  pidfd(pid: number): number;
+  /** Reaps a child that libuv doesn't know: null while it runs, else its code or signal. */
+  reap(pid: number): { code: number; signal: number } | null | number;
+  kill(pid: number, signal: number): number;
+  /** Raises RLIMIT_NOFILE soft to hard; returns it. */
+  raiseDescriptorLimit(): number;
+  /** 1 when SO_PEEK_OFF works for TCP in this family (4 or 6), else 0. */
+  probePeekOffset(family: number): number;
+  /** socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol) in our own namespace. */
+  netlinkSocket(protocol: number): number;
+  /** send / recv on a netlink socket; recv gives null on −EAGAIN. */
+  send(fd: number, bytes: Uint8Array): number;
+  receive(fd: number, maxBytes: number): Uint8Array | null | number;
+  /** poll(fd, POLLIN, timeoutMs): for the short netlink dialogues of start-up, where waiting on the loop would cost more than the answer. */
+  waitReadable(fd: number, timeoutMs: number): number;
+  /** PR_SET_DUMPABLE 0, PR_SET_NAME. */
+  harden(name: string): number;
+}

@@ -1,0 +1,56 @@
+/**
+ * The worker's whole native vocabulary. One function per system call, or per system call repeated over a batch.
+ * Integers in, ≥ 0 or −errno out. Every (offset, length) is checked against the arena in C; a range outside it is −EFAULT.
+ * Native code never looks at a byte it moves, but for the checksum.
+ */
+export interface Native {
+  /** Binds the arena; every offset below is relative to it. Once. */
+  bindArena(arena: ArrayBuffer): number;
+  /** Maps a memfd shared. Before sealing. Throws on failure. */
+  mapShared(fd: number, length: number): ArrayBuffer;
+  /** Installs a seccomp filter (struct sock_filter[length / 8]) on all threads. */
+  seal(offset: number, length: number): number;
+  /** Stores CLOCK_MONOTONIC: int32 milliseconds at `offset`, int32 microseconds at `offset + 4`, both wrapping. */
+  clock(offset: number): number;
+
+  /** epoll_create1(EPOLL_CLOEXEC). */
+  epollCreate(): number;
+  /** epoll_ctl; operation 1 add, 2 delete, 3 modify; `data` and `generation` come back as the event's two int32. */
+  epollControl(epoll: number, operation: number, fd: number, events: number, data: number, generation: number): number;
+  /** epoll_pwait into struct epoll_event[] (x86-64: 12 bytes packed, copied out as int32 events, data, generation) at `offset`. */
+  epollWait(epoll: number, offset: number, maxEvents: number, timeoutMs: number): number;
+
+  read(fd: number, offset: number, length: number): number;
+  write(fd: number, offset: number, length: number): number;
+  /** Reads up to `count` packets of a tap into slots of `slot` bytes from `offset`; their lengths as int32 from `lengths`. Stops at the first error; returns packets read, or −errno if none. */
+  readPackets(fd: number, offset: number, slot: number, lengths: number, count: number): number;
+  /** sendto(…, NULL, 0) with flags | MSG_NOSIGNAL | MSG_DONTWAIT. */
+  send(fd: number, offset: number, length: number, flags: number): number;
+  /** recvfrom(…, NULL, NULL) with flags | MSG_DONTWAIT. */
+  receive(fd: number, offset: number, length: number, flags: number): number;
+  /** recv(fd, NULL, length, MSG_TRUNC | MSG_DONTWAIT): drops acknowledged bytes of a TCP socket. */
+  discard(fd: number, length: number): number;
+  /** Peeks `length` bytes behind the first `skip` ones, where SO_PEEK_OFF is missing. */
+  peekBehind(fd: number, skip: number, offset: number, length: number): number;
+  /** One datagram with SCM_RIGHTS in: bytes at `offset`; at `fds` int32 count, then the descriptors (CLOEXEC). −EMSGSIZE when data or descriptors were truncated (descriptors closed). */
+  receiveWithDescriptors(fd: number, offset: number, length: number, fds: number, maxFds: number): number;
+  /** One GRO datagram of a UDP socket: bytes at `offset`; int32 segment size (0 = single) at `segment`. */
+  receiveSegments(fd: number, offset: number, length: number, segment: number): number;
+  /** Datagrams of equal size in one call (UDP_SEGMENT). */
+  sendSegments(fd: number, offset: number, length: number, segmentSize: number): number;
+  /** recvmsg(MSG_ERRQUEUE): payload at `offset`; at `record` int32 errno, origin, type, code, info, then 16 bytes offender (v4-mapped). */
+  receiveError(fd: number, offset: number, length: number, record: number): number;
+
+  /** getsockopt of an int; the value, or −errno. */
+  getOption(fd: number, level: number, name: number): number;
+  setOption(fd: number, level: number, name: number, value: number): number;
+  /** getsockopt of a structure (TCP_INFO, SO_MEMINFO): bytes written at `offset`. */
+  getOptionBytes(fd: number, level: number, name: number, offset: number, length: number): number;
+  /** ioctl(fd, SIOCOUTQ): bytes of the send queue that the peer has not acknowledged. */
+  unacknowledged(fd: number): number;
+  shutdown(fd: number, how: number): number;
+  close(fd: number): number;
+
+  /** RFC 1071 sum (not complemented, folded to 16 bits) over the range, added to `seed`. */
+  checksum(offset: number, length: number, seed: number): number;
+}

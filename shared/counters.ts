@@ -1,0 +1,18 @@
+/**
+ * Names of the worker's counters, in the order of `Status.counters`. Counters only grow; they are exact up to 2⁵³.
+ */
+export const COUNTERS = [
+  'frames_from_guest', 'bytes_from_guest', 'frames_to_guest', 'bytes_to_guest',
+  'frames_malformed', 'frames_unknown_protocol', 'frames_fragment', 'frames_loopback_address',
+  'tap_write_refused',
+  'arp_answered', 'ndp_answered', 'echo_answered',
+  'tcp_flows_opened', 'tcp_flows_refused', 'tcp_flows_ended', 'tcp_retransmissions', 'tcp_resets_sent', 'tcp_resets_received',
+  'tcp_out_of_order', 'tcp_duplicate_acks', 'tcp_zero_windows', 'tcp_partial_sends', 'tcp_stalls_repaired',
+  'udp_flows_opened', 'udp_flows_refused', 'udp_flows_ended', 'udp_datagrams_out', 'udp_datagrams_in', 'udp_datagrams_dropped',
+  'ping_flows_opened', 'ping_flows_refused', 'ping_flows_ended',
+  'icmp_errors_to_guest', 'opener_refused', 'wakeups', 'stale_events',
+] as const;
+export type CounterName = (typeof COUNTERS)[number];
+
+/** Index of each counter: `Counter.tcp_flows_opened`. */
+export const Counter = Object.fromEntries(COUNTERS.map((name, index) => [name, index])) as Readonly<Record<CounterName, number>>;

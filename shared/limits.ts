@@ -1,0 +1,34 @@
+/**
+ * Every bound of the product, in one place. A number that appears here appears nowhere else.
+ */
+
+/** Rows of the flow table. */
+export const MAX_FLOWS = 131_072;
+
+/** Descriptors of the worker that are not flows (channel, tap, openers, epoll, runtime), kept free below RLIMIT_NOFILE. */
+export const RESERVED_DESCRIPTORS = 64;
+
+/** Bytes of one datagram of the channel. */
+export const MAX_ENVELOPE = 65_536;
+
+/** Descriptors one datagram may carry (SCM_MAX_FD). */
+export const MAX_PASSED_DESCRIPTORS = 253;
+
+/** struct virtio_net_hdr, without num_buffers (virtio 1.2 §5.1.6; TUNSETVNETHDRSZ default). */
+export const VNET_HEADER = 10;
+
+/** Largest frame either way: 64 KiB of IP packet, Ethernet and virtio-net header. */
+export const MAX_FRAME = 65_535 + 14 + VNET_HEADER;
+
+/** Default MTU of the guest's link: (65535 − 14) rounded down to a multiple of 4 (behaviour of pasta). */
+export const DEFAULT_MTU = 65_520;
+
+/** Largest MTU that can be asked for with `-m`. */
+export const MAX_MTU = 65_521;
+
+/** Bytes of one opener request and one answer (native/opener.h). */
+export const OPENER_REQUEST = 64;
+export const OPENER_ANSWER = 8;
+
+/** Bytes per row of the flow table's columns in the memfd. */
+export const FLOW_ROW_BYTES = 256;

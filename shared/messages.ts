@@ -1,0 +1,30 @@
+/**
+ * Log lines of the worker. The worker sends an id and integers; the supervisor makes the text.
+ */
+
+/** Severity, ascending in verbosity: a message is shown when its level ≤ the configured one. */
+export const LogLevel = { ERROR: 0, WARNING: 1, INFO: 2, DEBUG: 3, TRACE: 4 } as const;
+export type LogLevel = (typeof LogLevel)[keyof typeof LogLevel];
+
+/** Ids of the worker's log messages; the texts are in `supervisor/log.ts`. */
+export const MessageId = {
+  /** values: flows open, limit. At most one per 10 s. */
+  FLOW_LIMIT: 1,
+  /** values: errno of the opener for a ping socket. At most one per run. */
+  PING_REFUSED: 2,
+  /** values: errno of a tap read or write that the worker can't survive. */
+  TAP_FAILED: 3,
+  /** no values: the tap's namespace is gone (EBADFD or EIO on the tap). */
+  TAP_GONE: 4,
+  /** values: protocol (6, 17, 1, 58), flow, guest port, far port, errno or 0. Debug: a flow ended. */
+  FLOW_ENDED: 5,
+  /** values: protocol, flow, guest port, far port. Debug: a flow began. */
+  FLOW_BEGAN: 6,
+  /** values: length, ethertype or protocol. Trace: a frame came from the guest. */
+  FRAME_IN: 7,
+  /** values: length, ethertype or protocol. Trace: a frame went to the guest. */
+  FRAME_OUT: 8,
+  /** values: six bytes of the MAC. The guest's MAC was learnt or changed. */
+  GUEST_MAC: 9,
+} as const;
+export type MessageId = (typeof MessageId)[keyof typeof MessageId];

@@ -1,0 +1,57 @@
+/**
+ * The question to an opener: 64 bytes, native byte order; the answer: 8 bytes and at most one descriptor.
+ * The same layout in C is `native/opener.h`; a test compares the two.
+ */
+
+/** Offsets into the request. Addresses are 16 bytes in network order, IPv4 as ::ffff:a.b.c.d. */
+export const OpenerRequest = {
+  /** u32, echoed in the answer. */
+  ID: 0,
+  /** u8, `Verb`. */
+  VERB: 4,
+  /** u8, 4 or 6. */
+  FAMILY: 5,
+  /** u8, must be 0. */
+  FLAGS: 6,
+  /** u8, IP_TTL or IPV6_UNICAST_HOPS of the new socket, 0 = the kernel's. */
+  HOP_LIMIT: 7,
+  /** u32, ifindex: scope of a link-local destination, else 0. */
+  INTERFACE: 8,
+  /** u16: port to bind, 0 = the kernel's choice. For PING: the echo identifier. */
+  SOURCE_PORT: 12,
+  /** u16: port to connect to. */
+  DESTINATION_PORT: 14,
+  /** 16 bytes: address to bind, :: or ::ffff:0.0.0.0 = any. */
+  SOURCE: 16,
+  /** 16 bytes: address to connect to. For TAP: name of the interface, NUL-padded. */
+  DESTINATION: 32,
+  /** u16: TCP_MAXSEG of the new socket, 0 = the kernel's. */
+  MSS: 48,
+  /** 14 bytes, must be 0. */
+  RESERVED: 50,
+} as const;
+
+/** What can be asked of an opener. SETUP verbs are refused once it is sealed (all but the first three kinds). */
+export const Verb = {
+  /** Non-blocking TCP socket, NODELAY, bound if asked, connect started: result 0 also for EINPROGRESS. */
+  TCP_CONNECT: 1,
+  /** UDP socket, bound to SOURCE:SOURCE_PORT, connected to DESTINATION; RECVERR, UDP_GRO where the kernel has it. Result: the local port. */
+  UDP_CONNECT: 2,
+  /** Ping socket (SOCK_DGRAM, IPPROTO_ICMP or ICMPV6), bound with the identifier if free, connected. Result: the identifier in use. */
+  PING: 3,
+  /** SETUP. Open /dev/net/tun, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, non-blocking, offloads on. Result: TUN_F_* bits accepted. */
+  TAP: 16,
+  /** SETUP. NETLINK_ROUTE socket of this network namespace. */
+  NETLINK: 17,
+  /** SETUP. Ends the set-up: installs the sealed filter. No descriptor; result 0. Only the supervisor's socket may ask. */
+  SEAL: 32,
+} as const;
+export type Verb = (typeof Verb)[keyof typeof Verb];
+
+/** Offsets into the answer. */
+export const OpenerAnswer = {
+  /** u32 of the request. */
+  ID: 0,
+  /** i32: ≥ 0 (see `Verb`; a descriptor comes with it) or −errno (none comes). −EPERM: the opener's own table says no. */
+  RESULT: 4,
+} as const;
