@@ -17,7 +17,7 @@ export interface Native {
   epollCreate(): number;
   /** epoll_ctl; operation 1 add, 2 delete, 3 modify; `data` and `generation` come back as the event's two int32. */
   epollControl(epoll: number, operation: number, fd: number, events: number, data: number, generation: number): number;
-  /** epoll_pwait into struct epoll_event[] (x86-64: 12 bytes packed, copied out as int32 events, data, generation) at `offset`. */
+  /** epoll_wait; each event as three int32 (events, data, generation) from `offset`; at most 256. */
   epollWait(epoll: number, offset: number, maxEvents: number, timeoutMs: number): number;
 
   read(fd: number, offset: number, length: number): number;
@@ -46,6 +46,8 @@ export interface Native {
   setOption(fd: number, level: number, name: number, value: number): number;
   /** getsockopt of a structure (TCP_INFO, SO_MEMINFO): bytes written at `offset`. */
   getOptionBytes(fd: number, level: number, name: number, offset: number, length: number): number;
+  /** SO_LINGER on with time 0: close() will send a reset. */
+  setAbortive(fd: number): number;
   /** ioctl(fd, SIOCOUTQ): bytes of the send queue that the peer has not acknowledged. */
   unacknowledged(fd: number): number;
   shutdown(fd: number, how: number): number;

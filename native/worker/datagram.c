@@ -1,0 +1,164 @@
+/* Datagrams: with descriptors, in segments (UDP_GRO, UDP_SEGMENT), and from the error queue. */
+#define _GNU_SOURCE
+#include "arena.h"
+
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define MAX_DESCRIPTORS 253
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+static napi_value receive_with_descriptors(napi_env env, napi_callback_info info)
+{
+  ARGUMENTS(5);
+  if (argument[4] < 0 || argument[4] > MAX_DESCRIPTORS)
+    return answer(env, -EINVAL);
+  RANGE(to, argument[1], argument[2]);
+  RANGE(fds, argument[3], 4 + 4 * argument[4]);
+  union {
+    struct cmsghdr align;
+    uint8_t bytes[CMSG_SPACE(sizeof(int) * MAX_DESCRIPTORS)];
+  } control;
+  struct iovec piece = {to, (size_t)argument[2]};
+  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  ssize_t length = recvmsg(argument[0], &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (length < 0)
+    return answer(env, -errno);
+  int32_t count = 0;
+  int refused = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+      continue;
+    size_t passed = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < passed; i++) {
+      int fd;
+      memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+      if (refused || count >= argument[4]) {
+        refused = 1;
+        close(fd);
+        continue;
+      }
+      memcpy(fds + 4 + 4 * count, &fd, sizeof fd);
+      count++;
+    }
+  }
+  if (refused) {
+    for (int32_t i = 0; i < count; i++) {
+      int fd;
+      memcpy(&fd, fds + 4 + 4 * i, sizeof fd);
+      close(fd);
+    }
+    return answer(env, -EMSGSIZE);
+  }
+  memcpy(fds, &count, sizeof count);
+  return answer(env, (int32_t)length);
+}
+
+static napi_value receive_segments(napi_env env, napi_callback_info info)
+{
+  ARGUMENTS(4);
+  RANGE(to, argument[1], argument[2]);
+  RANGE(segment, argument[3], 4);
+  union {
+    struct cmsghdr align;
+    uint8_t bytes[CMSG_SPACE(sizeof(int))];
+  } control;
+  struct iovec piece = {to, (size_t)argument[2]};
+  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  ssize_t length = recvmsg(argument[0], &message, MSG_DONTWAIT);
+  if (length < 0)
+    return answer(env, -errno);
+  int size = 0;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header))
+    if (header->cmsg_level == IPPROTO_UDP && header->cmsg_type == UDP_GRO && header->cmsg_len >= CMSG_LEN(sizeof size))
+      memcpy(&size, CMSG_DATA(header), sizeof size);
+  memcpy(segment, &size, sizeof size);
+  return answer(env, (int32_t)length);
+}
+
+static napi_value send_segments(napi_env env, napi_callback_info info)
+{
+  ARGUMENTS(4);
+  RANGE(from, argument[1], argument[2]);
+  if (argument[3] < 1 || argument[3] > UINT16_MAX)
+    return answer(env, -EINVAL);
+  uint16_t size = (uint16_t)argument[3];
+  union {
+    struct cmsghdr align;
+    uint8_t bytes[CMSG_SPACE(sizeof size)];
+  } control;
+  memset(&control, 0, sizeof control);
+  struct iovec piece = {from, (size_t)argument[2]};
+  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = IPPROTO_UDP;
+  header->cmsg_type = UDP_SEGMENT;
+  header->cmsg_len = CMSG_LEN(sizeof size);
+  memcpy(CMSG_DATA(header), &size, sizeof size);
+  return answer_call(env, sendmsg(argument[0], &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+/* The address of the node that complained, as 16 bytes, IPv4 mapped. */
+static void offender_bytes(const struct sock_extended_err *error, uint8_t *out)
+{
+  const struct sockaddr *address = SO_EE_OFFENDER(error);
+  memset(out, 0, 16);
+  if (address->sa_family == AF_INET) {
+    out[10] = out[11] = 0xff;
+    memcpy(out + 12, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+  } else if (address->sa_family == AF_INET6) {
+    memcpy(out, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+  }
+}
+
+static napi_value receive_error(napi_env env, napi_callback_info info)
+{
+  ARGUMENTS(4);
+  RANGE(to, argument[1], argument[2]);
+  RANGE(record, argument[3], 36);
+  union {
+    struct cmsghdr align;
+    uint8_t bytes[CMSG_SPACE(sizeof(struct sock_extended_err) + sizeof(struct sockaddr_in6)) + 64];
+  } control;
+  struct iovec piece = {to, (size_t)argument[2]};
+  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  ssize_t length = recvmsg(argument[0], &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+  if (length < 0)
+    return answer(env, -errno);
+  memset(record, 0, 36);
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
+    if (!((header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RECVERR) ||
+          (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_RECVERR)) ||
+        header->cmsg_len < CMSG_LEN(sizeof(struct sock_extended_err) + sizeof(struct sockaddr_in)))
+      continue;
+    struct {
+      struct sock_extended_err error;
+      struct sockaddr_in6 offender;
+    } copy;
+    size_t size = header->cmsg_len - CMSG_LEN(0);
+    memset(&copy, 0, sizeof copy);
+    memcpy(&copy, CMSG_DATA(header), size < sizeof copy ? size : sizeof copy);
+    int32_t fields[5] = {(int32_t)copy.error.ee_errno, copy.error.ee_origin, copy.error.ee_type, copy.error.ee_code,
+                         (int32_t)copy.error.ee_info};
+    memcpy(record, fields, sizeof fields);
+    offender_bytes(&copy.error, record + 20);
+  }
+  return answer(env, (int32_t)length);
+}
+
+const struct function datagram_functions[] = {{"receiveWithDescriptors", receive_with_descriptors},
+                                              {"receiveSegments", receive_segments},
+                                              {"sendSegments", send_segments},
+                                              {"receiveError", receive_error},
+                                              {NULL, NULL}};
