@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "arena.h"
 
+#include <time.h>
+
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
