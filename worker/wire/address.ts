@@ -1,0 +1,62 @@
+/**
+ * Kinds of addresses. IPv4 is one int32 word; IPv6 is four of them in a column, from index `at`; each as read in network order (`getInt32`).
+ * Where both are stored alike, IPv4 is ::ffff:a.b.c.d: words 0, 0, `MAPPED_WORD`, address.
+ */
+
+/** Word 2 of an IPv4-mapped address (RFC 4291 §2.5.5.2). */
+export const MAPPED_WORD = 0x0000ffff;
+
+/** 0.0.0.0 */
+export function isUnspecified4(word: number): boolean {
+  return word === 0;
+}
+
+/** 127.0.0.0/8 (RFC 1122 §3.2.1.3 (g)) */
+export function isLoopback4(word: number): boolean {
+  return word >>> 24 === 127;
+}
+
+/** 224.0.0.0/4 (RFC 1112 §4) */
+export function isMulticast4(word: number): boolean {
+  return word >>> 28 === 0xe;
+}
+
+/** 255.255.255.255; the broadcast of a subnet can't be told without its mask. */
+export function isBroadcast4(word: number): boolean {
+  return word === -1;
+}
+
+/** 169.254.0.0/16 (RFC 3927 §2.1) */
+export function isLinkLocal4(word: number): boolean {
+  return word >>> 16 === 0xa9fe;
+}
+
+/** :: */
+export function isUnspecified6(words: Int32Array, at: number): boolean {
+  return words[at] === 0 && words[at + 1] === 0 && words[at + 2] === 0 && words[at + 3] === 0;
+}
+
+/** ::1 */
+export function isLoopback6(words: Int32Array, at: number): boolean {
+  return words[at] === 0 && words[at + 1] === 0 && words[at + 2] === 0 && words[at + 3] === 1;
+}
+
+/** ff00::/8 (RFC 4291 §2.7) */
+export function isMulticast6(words: Int32Array, at: number): boolean {
+  return (words[at] as number) >>> 24 === 0xff;
+}
+
+/** fe80::/10 (RFC 4291 §2.5.6) */
+export function isLinkLocal6(words: Int32Array, at: number): boolean {
+  return (words[at] as number) >>> 22 === 0x3fa;
+}
+
+/** ::ffff:0:0/96: IPv4 in the stored form, and never to be believed in an IPv6 header. */
+export function isMapped(words: Int32Array, at: number): boolean {
+  return words[at] === 0 && words[at + 1] === 0 && words[at + 2] === MAPPED_WORD;
+}
+
+/** Whether four words of `a` from `i` equal those of `b` from `j`. */
+export function equalWords(a: Int32Array, i: number, b: Int32Array, j: number): boolean {
+  return a[i + 3] === b[j + 3] && a[i + 2] === b[j + 2] && a[i + 1] === b[j + 1] && a[i] === b[j];
+}

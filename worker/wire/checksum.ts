@@ -1,0 +1,51 @@
+/**
+ * The Internet checksum (RFC 1071) over headers and small messages. Payloads on links that need them are summed by the addon.
+ *
+ * A `sum` is the folded 16-bit one's complement sum, not complemented; a `checksum` is its complement, as a header carries it.
+ */
+import { view } from './memory.ts';
+
+/** Folds a sum (uint32, or negative int32 read as such) to 16 bits. */
+export function fold(sum: number): number {
+  let folded = (sum >>> 16) + (sum & 0xffff);
+  folded = (folded >>> 16) + (folded & 0xffff);
+  return (folded >>> 16) + (folded & 0xffff);
+}
+
+/** The header's checksum for a folded sum. */
+export function complement(sum: number): number {
+  return ~sum & 0xffff;
+}
+
+/**
+ * Sum of `length` bytes (0…65535) from `offset`, added to the folded `seed`. An odd last byte counts as the high half of a word (RFC 1071 §2).
+ * `offset` must be an even distance from the start of what is summed.
+ */
+export function sum(offset: number, length: number, seed: number): number {
+  let total = seed;
+  let at = offset;
+  const end = offset + length;
+  // 64 KiB of split words stay below 2³², which `fold` takes.
+  for (const stop = end - 3; at < stop; at += 4) {
+    const word = view.getInt32(at);
+    total += (word >>> 16) + (word & 0xffff);
+  }
+  if (end - at >= 2) {
+    total += view.getUint16(at);
+    at += 2;
+  }
+  if (at < end) total += view.getUint8(at) << 8;
+  return fold(total);
+}
+
+/** Pseudo-header sum for IPv4 (RFC 9293 §3.1, RFC 768); `length` in bytes is that of the TCP or UDP header and payload. */
+export function pseudoSum4(source: number, destination: number, protocol: number, length: number): number {
+  return fold(
+    (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff) + protocol + (length >>> 16) + (length & 0xffff),
+  );
+}
+
+/** Pseudo-header sum for IPv6 (RFC 8200 §8.1), addresses taken from the IPv6 header at `l3`; `length` is that of the upper-layer packet. */
+export function pseudoSum6(l3: number, protocol: number, length: number): number {
+  return sum(l3 + 8, 32, fold(protocol + (length >>> 16) + (length & 0xffff)));
+}

@@ -1,0 +1,121 @@
+/**
+ * IPv4 header (RFC 791 §3.1). Options are skipped.
+ *
+ *     0                   1                   2                   3
+ *     |Version|  IHL  |      TOS      |         Total length          |
+ *     |        Identification         |Flags|     Fragment offset     |
+ *     |      TTL      |   Protocol    |        Header checksum        |
+ *     |                        Source address                         |
+ *     |                      Destination address                      |
+ */
+import { isBroadcast4, isLoopback4, isMulticast4 } from './address.ts';
+import { complement, fold, sum } from './checksum.ts';
+import { view } from './memory.ts';
+import { Verdict } from './verdict.ts';
+
+/** Bytes of a header without options; those written here have none. */
+export const IPV4_HEADER = 20;
+
+const TOS = 1;
+const TOTAL_LENGTH = 2;
+const FRAGMENT = 6;
+const TTL = 8;
+const PROTOCOL = 9;
+const CHECKSUM = 10;
+const SOURCE = 12;
+const DESTINATION = 16;
+
+const MORE_FRAGMENTS_AND_OFFSET = 0x3fff;
+const DONT_FRAGMENT = 0x4000;
+
+export const PROTOCOL_ICMP = 1;
+export const PROTOCOL_TCP = 6;
+export const PROTOCOL_UDP = 17;
+
+export function version(at: number): number {
+  return view.getUint8(at) >>> 4;
+}
+
+/** Bytes of the header with its options. */
+export function headerLength(at: number): number {
+  return (view.getUint8(at) & 0xf) << 2;
+}
+
+export function tos(at: number): number {
+  return view.getUint8(at + TOS);
+}
+
+/** Bytes of header and payload. */
+export function totalLength(at: number): number {
+  return view.getUint16(at + TOTAL_LENGTH);
+}
+
+export function ttl(at: number): number {
+  return view.getUint8(at + TTL);
+}
+
+export function protocol(at: number): number {
+  return view.getUint8(at + PROTOCOL);
+}
+
+/** Source address as an int32 word. */
+export function source(at: number): number {
+  return view.getInt32(at + SOURCE);
+}
+
+/** Destination address as an int32 word. */
+export function destination(at: number): number {
+  return view.getInt32(at + DESTINATION);
+}
+
+/** Whether more fragments follow or the offset isn't 0. */
+export function isFragment(at: number): boolean {
+  return (view.getUint16(at + FRAGMENT) & MORE_FRAGMENTS_AND_OFFSET) !== 0;
+}
+
+/** Sum of the fixed header, unrolled: it runs for every frame, in and out. */
+function headerSum(at: number): number {
+  const a = view.getInt32(at);
+  const b = view.getInt32(at + 4);
+  const c = view.getInt32(at + 8);
+  const d = view.getInt32(at + SOURCE);
+  const e = view.getInt32(at + DESTINATION);
+  const high = (a >>> 16) + (b >>> 16) + (c >>> 16) + (d >>> 16) + (e >>> 16);
+  return fold(high + (a & 0xffff) + (b & 0xffff) + (c & 0xffff) + (d & 0xffff) + (e & 0xffff));
+}
+
+/** Checks lengths and the header checksum (RFC 1122 §3.2.1.1, §3.2.1.2) of a header with `available` bytes from `at`. */
+export function check(at: number, available: number): number {
+  if (available < IPV4_HEADER) return Verdict.BAD_IPV4_LENGTH;
+  const header = headerLength(at);
+  if (version(at) !== 4 || header < IPV4_HEADER) return Verdict.BAD_IPV4_HEADER;
+  const total = totalLength(at);
+  if (total < header || total > available) return Verdict.BAD_IPV4_LENGTH;
+  let folded = headerSum(at);
+  if (header > IPV4_HEADER) folded = sum(at + IPV4_HEADER, header - IPV4_HEADER, folded);
+  return folded === 0xffff ? Verdict.OK : Verdict.BAD_IPV4_CHECKSUM;
+}
+
+/**
+ * Checks the addresses of a packet on the link (RFC 1122 §3.2.1.3). 0.0.0.0 as a destination is refused because `connect()` to it
+ * reaches the host's own loopback; as a source it is a DHCP client.
+ */
+export function checkAddresses(at: number): number {
+  const from = source(at);
+  const to = destination(at);
+  if (isLoopback4(from) || isLoopback4(to)) return Verdict.LOOPBACK_ADDRESS;
+  if (to === 0 || isMulticast4(from) || isBroadcast4(from)) return Verdict.BAD_ADDRESS;
+  return Verdict.OK;
+}
+
+/** Writes a 20-byte header: identification 0, don't fragment (RFC 6864 §4.1), checksum filled. Addresses are int32 words. */
+export function writeIpv4(
+  at: number, total: number, protocolNumber: number, from: number, to: number, timeToLive: number, typeOfService: number,
+): void {
+  view.setInt32(at, 0x45000000 | (typeOfService << 16) | total);
+  view.setInt32(at + 4, DONT_FRAGMENT);
+  view.setInt32(at + TTL, (timeToLive << 24) | (protocolNumber << 16));
+  view.setInt32(at + SOURCE, from);
+  view.setInt32(at + DESTINATION, to);
+  view.setInt16(at + CHECKSUM, complement(headerSum(at)));
+}
