@@ -1,0 +1,238 @@
+/**
+ * The options while they are read, and how each one changes them. The order on the command line counts: a later option wins unless its
+ * rule says otherwise. `finish()` checks what only the whole line shows, and freezes.
+ */
+import { familyOf, formatAddress } from '../../shared/addresses.ts';
+import { DEFAULT_MTU } from '../../shared/limits.ts';
+import { LogLevel } from '../../shared/messages.ts';
+import { UsageError } from '../usage-error.ts';
+import type { Options } from './options.ts';
+import {
+  type Refused,
+  addressValue,
+  classPrefixLength,
+  decimal,
+  guestAddressValue,
+  hostnameValue,
+  macValue,
+  netmaskValue,
+  searchValue,
+  wrong,
+} from './values.ts';
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** The options being read; the fields that `Options` lacks are needed only until the line has been read. */
+export interface Draft extends Mutable<Omit<Options, 'dns' | 'search' | 'warnings' | 'command'>> {
+  dns: Uint8Array[] | null;
+  search: string[] | null;
+  warnings: string[];
+  /** From `-n`; the length behind a slash is already in `prefixLength4`. */
+  netmask: number | null;
+  netmaskText: string;
+}
+
+/** What holds when nothing is said. */
+export function newDraft(): Draft {
+  return {
+    foreground: false,
+    logLevel: LogLevel.INFO,
+    isolation: 'default',
+    ipv4: true,
+    ipv6: true,
+    tcp: true,
+    udp: true,
+    icmp: true,
+    ndp: true,
+    ra: true,
+    dhcp: true,
+    dhcpv6: true,
+    mtu: DEFAULT_MTU,
+    ourMac: Uint8Array.of(0x9a, 0x55, 0x9a, 0x55, 0x9a, 0x55),
+    guestMac: null,
+    templateInterface: null,
+    namespaceInterface: null,
+    address4: null,
+    prefixLength4: null,
+    address6: null,
+    gateway4: null,
+    gateway6: null,
+    mapGateway: true,
+    mapHostLoopback4: null,
+    mapHostLoopback6: null,
+    mapGuestAddress4: null,
+    mapGuestAddress6: null,
+    dns: null,
+    search: null,
+    hostname: null,
+    configureNetwork: false,
+    copyAddresses: true,
+    copyRoutes: true,
+    pidNamespace: true,
+    pid: null,
+    warnings: [],
+    netmask: null,
+    netmaskText: '',
+  };
+}
+
+/** `-a`: once per family. */
+export function setAddress(draft: Draft, text: string): void {
+  const { address, prefixLength } = guestAddressValue('--address', text);
+  if (familyOf(address) === 4) {
+    refuseSecond('--address', text, draft.address4);
+    draft.address4 = address;
+    draft.prefixLength4 = prefixLength;
+  } else {
+    refuseSecond('--address', text, draft.address6);
+    draft.address6 = address;
+  }
+}
+
+/** `-n`; together with a length behind the address it is refused by `finish`, whatever the order. */
+export function setNetmask(draft: Draft, text: string): void {
+  draft.netmask = netmaskValue('--netmask', text);
+  draft.netmaskText = text;
+}
+
+/** `-g`: once per family. */
+export function setGateway(draft: Draft, text: string): void {
+  const gateway = addressValue('--gateway', text, ['unspecified', 'loopback', 'multicast', 'broadcast']);
+  const key = familyOf(gateway) === 4 ? 'gateway4' : 'gateway6';
+  refuseSecond('--gateway', text, draft[key]);
+  draft[key] = gateway;
+}
+
+function refuseSecond(option: string, text: string, first: Uint8Array | null): void {
+  if (first === null) return;
+  throw wrong(option, text, `another IPv${familyOf(first)} address was given before, ${formatAddress(first)}; give one per family`);
+}
+
+const NOT_MAPPABLE: readonly Refused[] = ['unspecified', 'loopback', 'multicast', 'broadcast'];
+
+/** `--map-host-loopback`; `none` is `--no-map-gw`. */
+export function setMapHostLoopback(draft: Draft, text: string): void {
+  if (text === 'none') {
+    draft.mapHostLoopback4 = null;
+    draft.mapHostLoopback6 = null;
+    draft.mapGateway = false;
+    return;
+  }
+  const address = addressValue('--map-host-loopback', text, NOT_MAPPABLE);
+  draft[familyOf(address) === 4 ? 'mapHostLoopback4' : 'mapHostLoopback6'] = address;
+}
+
+/** `--map-guest-addr`. */
+export function setMapGuestAddress(draft: Draft, text: string): void {
+  if (text === 'none') {
+    draft.mapGuestAddress4 = null;
+    draft.mapGuestAddress6 = null;
+    return;
+  }
+  const address = addressValue('--map-guest-addr', text, NOT_MAPPABLE);
+  draft[familyOf(address) === 4 ? 'mapGuestAddress4' : 'mapGuestAddress6'] = address;
+}
+
+/** `-D`: up to three per family; `none` forgets what was given and what resolv.conf says. */
+export function addDns(draft: Draft, text: string): void {
+  if (text === 'none') {
+    draft.dns = [];
+    return;
+  }
+  const server = addressValue('--dns', text, ['unspecified', 'multicast', 'broadcast']);
+  const known = draft.dns ?? [];
+  const family = familyOf(server);
+  if (known.filter((other) => familyOf(other) === family).length >= 3) {
+    throw wrong('--dns', text, `three IPv${family} servers were given before; leave one out`);
+  }
+  draft.dns = [...known, server];
+}
+
+/** `-S`: six domains are kept; `none` forgets what was given and what resolv.conf says. */
+export function addSearch(draft: Draft, text: string): void {
+  if (text === 'none') {
+    draft.search = [];
+    return;
+  }
+  const domain = searchValue('--search', text);
+  const known = draft.search ?? [];
+  if (known.length >= 6) draft.warnings.push(`--search '${domain}' is left out: six domains were given before`);
+  else draft.search = [...known, domain];
+}
+
+/** `-H`. */
+export function setHostname(draft: Draft, text: string): void {
+  draft.hostname = hostnameValue('--hostname', text);
+}
+
+/** `--ns-mac-addr`. */
+export function setGuestMac(draft: Draft, text: string): void {
+  draft.guestMac = macValue('--ns-mac-addr', text);
+}
+
+/** `-t -u -T -U`: nothing is forwarded yet, so only `none` is true. */
+export function acceptNone(option: string, text: string): void {
+  if (text !== 'none') throw wrong(option, text, "forwarding of ports is not supported yet; give 'none' or leave the option out");
+}
+
+/** `--isolation`. */
+export function setIsolation(draft: Draft, text: string): void {
+  if (text !== 'default' && text !== 'strict') throw wrong('--isolation', text, "is no level of isolation; give 'default' or 'strict'");
+  draft.isolation = text;
+}
+
+/** Checks what concerns several options at once, and freezes. `words` are those behind the options, in pasta mode. */
+export function finish(draft: Draft, words: readonly string[]): Options {
+  const { netmask, netmaskText, ...rest } = draft;
+  const prefixLength4 = finishPrefix(draft);
+  const pid = words.length === 1 ? pidOf(words[0] as string) : null;
+  if (!draft.configureNetwork) {
+    for (const [option, copies] of [
+      ['--no-copy-routes', draft.copyRoutes],
+      ['--no-copy-addrs', draft.copyAddresses],
+    ] as const) {
+      if (!copies) throw new UsageError(`${option} has no meaning without --config-net; add that or leave it out`);
+    }
+  }
+  if (pid !== null && !draft.pidNamespace)
+    throw new UsageError(`--no-pidns concerns a command that is started here; process ${pid} already runs`);
+  if (pid !== null && !draft.foreground) throw new UsageError('running in the background is not supported yet; add --foreground');
+  const spawns = pid === null;
+  return Object.freeze({
+    ...rest,
+    prefixLength4,
+    pid,
+    command: spawns && words.length > 0 ? Object.freeze([...words]) : null,
+    foreground: draft.foreground || spawns,
+    logLevel: spawns && draft.logLevel === LogLevel.INFO ? LogLevel.WARNING : draft.logLevel,
+    ndp: draft.ndp && draft.icmp,
+    ra: draft.ra && !draft.configureNetwork,
+    dns: draft.dns === null ? null : Object.freeze([...draft.dns]),
+    search: draft.search === null ? null : Object.freeze([...draft.search]),
+    warnings: Object.freeze([...draft.warnings, ...mtuWarnings(draft)]),
+  });
+}
+
+function finishPrefix(draft: Draft): number | null {
+  if (draft.netmask === null) {
+    if (draft.address4 === null || draft.prefixLength4 !== null) return draft.prefixLength4;
+    return classPrefixLength(draft.address4);
+  }
+  if (draft.prefixLength4 === null) return draft.netmask;
+  throw wrong('--netmask', draft.netmaskText, `--address has a prefix length already, /${draft.prefixLength4}; give one of the two`);
+}
+
+function mtuWarnings(draft: Draft): string[] {
+  if (draft.mtu === 0) return [];
+  const warnings: string[] = [];
+  if (draft.ipv4 && draft.mtu < 68) warnings.push(`--mtu ${draft.mtu} is too small for IPv4, which needs 68 (RFC 791)`);
+  if (draft.ipv6 && draft.mtu < 1280) warnings.push(`--mtu ${draft.mtu} is too small for IPv6, which needs 1280 (RFC 8200)`);
+  return warnings;
+}
+
+function pidOf(word: string): number | null {
+  if (!/^[0-9]+$/.test(word)) return null;
+  const pid = decimal(word);
+  if (pid === null || pid < 1 || pid > 0x7fffffff) throw new UsageError(`'${word}' is not a process ID; give one from 1 to ${0x7fffffff}`);
+  return pid;
+}

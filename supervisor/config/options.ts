@@ -1,0 +1,368 @@
+/**
+ * The options of the command line: one row each, and the record that they make. A row without `set` is an option of pasta or passt that
+ * is known but not there yet; `awaits` names the work that brings it.
+ */
+import type { LogLevel as Level } from '../../shared/messages.ts';
+import { LogLevel } from '../../shared/messages.ts';
+import type { Draft } from './draft.ts';
+import {
+  acceptNone,
+  addDns,
+  addSearch,
+  setAddress,
+  setGateway,
+  setGuestMac,
+  setHostname,
+  setIsolation,
+  setMapGuestAddress,
+  setMapHostLoopback,
+  setNetmask,
+} from './draft.ts';
+import type { OptionName } from './getopt.ts';
+import { interfaceValue, macValue, mtuValue } from './values.ts';
+
+/** A command line, validated and frozen. Addresses are 16 bytes (shared/addresses.ts); null = not given. */
+export interface Options {
+  /** Stay attached to the terminal; always so when a command is run. */
+  readonly foreground: boolean;
+  /** What is shown on stderr. WARNING when a command is run, unless more was asked for. */
+  readonly logLevel: Level;
+  readonly isolation: 'default' | 'strict';
+  /** Families and protocols that may be served. */
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+  readonly tcp: boolean;
+  readonly udp: boolean;
+  readonly icmp: boolean;
+  readonly ndp: boolean;
+  readonly ra: boolean;
+  readonly dhcp: boolean;
+  readonly dhcpv6: boolean;
+  /** Bytes of IP packet, 0 = none advertised nor set. */
+  readonly mtu: number;
+  readonly ourMac: Uint8Array;
+  readonly guestMac: Uint8Array | null;
+  readonly templateInterface: string | null;
+  readonly namespaceInterface: string | null;
+  readonly address4: Uint8Array | null;
+  /** From `-a`, `-n` or the class of the address; null = the template's. */
+  readonly prefixLength4: number | null;
+  readonly address6: Uint8Array | null;
+  readonly gateway4: Uint8Array | null;
+  readonly gateway6: Uint8Array | null;
+  /** The gateway's address leads to the host's loopback, unless one is named for that. */
+  readonly mapGateway: boolean;
+  readonly mapHostLoopback4: Uint8Array | null;
+  readonly mapHostLoopback6: Uint8Array | null;
+  readonly mapGuestAddress4: Uint8Array | null;
+  readonly mapGuestAddress6: Uint8Array | null;
+  /** null = from resolv.conf, empty = none. */
+  readonly dns: readonly Uint8Array[] | null;
+  readonly search: readonly string[] | null;
+  readonly hostname: string | null;
+  readonly configureNetwork: boolean;
+  readonly copyAddresses: boolean;
+  readonly copyRoutes: boolean;
+  readonly pidNamespace: boolean;
+  /** Process whose namespaces to join; null = run something. */
+  readonly pid: number | null;
+  /** What to run; null = a shell (or nothing, with `pid`). */
+  readonly command: readonly string[] | null;
+  /** Lines for stderr, without the program's name. */
+  readonly warnings: readonly string[];
+}
+
+/** Work that brings the options which are not there yet. */
+type Work =
+  | 'forwarding'
+  | 'background'
+  | 'logs'
+  | 'capture'
+  | 'dns'
+  | 'dhcp'
+  | 'namespaces'
+  | 'routing'
+  | 'machine'
+  | 'migration'
+  | 'spliced path'
+  | 'control';
+
+export interface OptionRow extends OptionName {
+  /** Modes that have the option. */
+  readonly modes: 'both' | 'passt' | 'pasta';
+  /** One line of the help text, after the name. */
+  readonly help: string;
+  readonly set?: (draft: Draft, value: string) => void;
+  readonly awaits?: Work;
+}
+
+/** Switches that a row can turn off. */
+type Flag = 'tcp' | 'udp' | 'icmp' | 'ndp' | 'ra' | 'dhcp' | 'dhcpv6' | 'mapGateway' | 'pidNamespace';
+
+function off(flag: Flag): (draft: Draft) => void {
+  return (draft) => {
+    draft[flag] = false;
+  };
+}
+
+function level(value: Level): (draft: Draft) => void {
+  return (draft) => {
+    draft.logLevel = value;
+  };
+}
+
+function onlyFamily(family: 4 | 6): (draft: Draft) => void {
+  return (draft) => {
+    draft.ipv4 = family === 4;
+    draft.ipv6 = family === 6;
+  };
+}
+
+function deprecated(draft: Draft, option: string): void {
+  draft.warnings.push(`${option} is deprecated and will be dropped; give --address or --gateway instead`);
+}
+
+/** Everything that `--help` lists, in its order. */
+export const OPTIONS: readonly OptionRow[] = [
+  { long: 'debug', short: 'd', modes: 'both', help: 'Tell everything but single frames', set: level(LogLevel.DEBUG) },
+  { long: 'trace', modes: 'both', help: 'Tell everything, each frame too', set: level(LogLevel.TRACE) },
+  { long: 'quiet', short: 'q', modes: 'both', help: 'Tell only warnings and errors', set: level(LogLevel.WARNING) },
+  { long: 'stats', argument: 'SECONDS', modes: 'both', help: 'Print counters at most this often', awaits: 'logs' },
+  {
+    long: 'foreground',
+    short: 'f',
+    modes: 'both',
+    help: 'Do not run in the background',
+    set: (draft) => {
+      draft.foreground = true;
+    },
+  },
+  {
+    long: 'stderr',
+    short: 'e',
+    modes: 'both',
+    help: 'Without effect',
+    set: (draft) => {
+      draft.warnings.push('--stderr has no effect and will be dropped; leave it out');
+    },
+  },
+  { long: 'log-file', short: 'l', argument: 'PATH', modes: 'both', help: 'Log to this file', awaits: 'logs' },
+  { long: 'log-size', argument: 'BYTES', modes: 'both', help: 'Rotate the log file at this size', awaits: 'logs' },
+  { long: 'runas', argument: 'UID[:GID]', modes: 'both', help: 'Run as this user when started by root', awaits: 'background' },
+  { long: 'conf-path', short: 'c', argument: 'PATH', modes: 'both', help: 'Control socket', awaits: 'control' },
+  { long: 'help', short: 'h', modes: 'both', help: 'Print this text' },
+  { long: 'version', modes: 'both', help: 'Print the version' },
+  { long: 'isolation', argument: 'LEVEL', modes: 'both', help: "'default', or 'strict': no executable memory at all", set: setIsolation },
+  { long: 'pcap', short: 'p', argument: 'FILE', modes: 'both', help: 'Capture the frames of the guest', awaits: 'capture' },
+  { long: 'pid', short: 'P', argument: 'FILE', modes: 'both', help: 'Write the process ID to this file', awaits: 'background' },
+  {
+    long: 'mtu',
+    short: 'm',
+    argument: 'BYTES',
+    modes: 'both',
+    help: 'MTU of the guest, 0 for none; default 65520',
+    set: (draft, value) => {
+      draft.mtu = mtuValue('--mtu', value);
+    },
+  },
+  {
+    long: 'address',
+    short: 'a',
+    argument: 'ADDRESS[/LENGTH]',
+    modes: 'both',
+    help: "Address of the guest, once per family; default: the host's",
+    set: setAddress,
+  },
+  {
+    long: 'netmask',
+    short: 'n',
+    argument: 'MASK',
+    modes: 'both',
+    help: "IPv4 netmask or prefix length; default: the host's",
+    set: setNetmask,
+  },
+  {
+    long: 'mac-addr',
+    short: 'M',
+    argument: 'MAC',
+    modes: 'both',
+    help: 'Our MAC address; default 9a:55:9a:55:9a:55',
+    set: (draft, value) => {
+      draft.ourMac = macValue('--mac-addr', value);
+    },
+  },
+  {
+    long: 'gateway',
+    short: 'g',
+    argument: 'ADDRESS',
+    modes: 'both',
+    help: "Default gateway, once per family; default: the host's",
+    set: setGateway,
+  },
+  {
+    long: 'interface',
+    short: 'i',
+    argument: 'NAME',
+    modes: 'both',
+    help: 'Interface to take addresses and routes from; default: that of the default route',
+    set: (draft, value) => {
+      draft.templateInterface = interfaceValue('--interface', value);
+    },
+  },
+  {
+    long: 'outbound',
+    short: 'o',
+    argument: 'ADDRESS',
+    modes: 'both',
+    help: 'Source address of sockets, once per family',
+    awaits: 'routing',
+  },
+  { long: 'outbound-if4', argument: 'NAME', modes: 'both', help: 'Interface of IPv4 sockets', awaits: 'routing' },
+  { long: 'outbound-if6', argument: 'NAME', modes: 'both', help: 'Interface of IPv6 sockets', awaits: 'routing' },
+  {
+    long: 'dns',
+    short: 'D',
+    argument: 'ADDRESS',
+    modes: 'both',
+    help: "DNS server for the guest, up to three per family, or 'none'",
+    set: addDns,
+  },
+  {
+    long: 'dns-forward',
+    argument: 'ADDRESS',
+    modes: 'both',
+    help: 'Address at which the guest finds the resolver of the host',
+    awaits: 'dns',
+  },
+  { long: 'dns-host', argument: 'ADDRESS', modes: 'both', help: 'Resolver of the host', awaits: 'dns' },
+  {
+    long: 'search',
+    short: 'S',
+    argument: 'DOMAIN',
+    modes: 'both',
+    help: "Search domain for the guest, up to six, or 'none'",
+    set: addSearch,
+  },
+  { long: 'no-dhcp-dns', modes: 'passt', help: 'No DNS servers in DHCP, DHCPv6 and RA', awaits: 'dhcp' },
+  { long: 'dhcp-dns', modes: 'pasta', help: 'DNS servers in DHCP, DHCPv6 and RA', awaits: 'dhcp' },
+  { long: 'no-dhcp-search', modes: 'passt', help: 'No search list in DHCP, DHCPv6 and RA', awaits: 'dhcp' },
+  { long: 'dhcp-search', modes: 'pasta', help: 'Search list in DHCP, DHCPv6 and RA', awaits: 'dhcp' },
+  { long: 'no-tcp', modes: 'both', help: 'No TCP', set: off('tcp') },
+  { long: 'no-udp', modes: 'both', help: 'No UDP', set: off('udp') },
+  { long: 'no-icmp', modes: 'both', help: 'No ICMP, ICMPv6 and NDP', set: off('icmp') },
+  { long: 'no-dhcp', modes: 'both', help: 'No DHCP server', set: off('dhcp') },
+  { long: 'no-ndp', modes: 'both', help: 'No answers to NDP', set: off('ndp') },
+  { long: 'no-dhcpv6', modes: 'both', help: 'No DHCPv6 server', set: off('dhcpv6') },
+  { long: 'no-ra', modes: 'both', help: 'No router advertisements', set: off('ra') },
+  { long: 'freebind', modes: 'both', help: 'Listen on addresses that are not there yet', awaits: 'forwarding' },
+  {
+    long: 'map-host-loopback',
+    argument: 'ADDRESS',
+    modes: 'both',
+    help: "Address that leads the guest to the host's loopback, or 'none'; default: the gateway",
+    set: setMapHostLoopback,
+  },
+  { long: 'no-map-gw', modes: 'both', help: "The gateway does not lead to the host's loopback", set: off('mapGateway') },
+  {
+    long: 'map-guest-addr',
+    argument: 'ADDRESS',
+    modes: 'both',
+    help: "Address that leads the guest to the host's copy of its address, or 'none'",
+    set: setMapGuestAddress,
+  },
+  { long: 'chroot-fallback', modes: 'both', help: 'Change the root where it cannot be pivoted', awaits: 'background' },
+  { long: 'ipv4-only', short: '4', modes: 'both', help: 'Only IPv4', set: onlyFamily(4) },
+  { long: 'ipv6-only', short: '6', modes: 'both', help: 'Only IPv6', set: onlyFamily(6) },
+  { long: 'hostname', short: 'H', argument: 'NAME', modes: 'both', help: 'Host name of the guest', set: setHostname },
+  { long: 'fqdn', argument: 'NAME', modes: 'both', help: 'Full name of the guest', awaits: 'dhcp' },
+  {
+    long: 'tcp-ports',
+    short: 't',
+    argument: 'SPEC',
+    modes: 'both',
+    help: 'TCP ports forwarded to the guest',
+    set: (_, value) => acceptNone('--tcp-ports', value),
+    awaits: 'forwarding',
+  },
+  {
+    long: 'udp-ports',
+    short: 'u',
+    argument: 'SPEC',
+    modes: 'both',
+    help: 'UDP ports forwarded to the guest',
+    set: (_, value) => acceptNone('--udp-ports', value),
+    awaits: 'forwarding',
+  },
+  { long: 'socket', short: 's', argument: 'PATH', modes: 'passt', help: 'Socket for the machine', awaits: 'machine' },
+  { long: 'socket-path', short: 's', argument: 'PATH', modes: 'passt', help: 'The same as --socket', awaits: 'machine' },
+  { long: 'vhost-user', modes: 'passt', help: 'Speak vhost-user on the socket', awaits: 'machine' },
+  { long: 'print-capabilities', modes: 'passt', help: 'Print what a vhost-user back-end can do', awaits: 'machine' },
+  { long: 'repair-path', argument: 'PATH', modes: 'passt', help: 'Socket of the repair helper', awaits: 'migration' },
+  { long: 'migrate-exit', modes: 'passt', help: 'Leave after a migration', awaits: 'migration' },
+  { long: 'migrate-no-linger', modes: 'passt', help: 'Close sockets after a migration', awaits: 'migration' },
+  { long: 'fd', short: 'F', argument: 'NUMBER', modes: 'passt', help: 'Connected socket of the machine', awaits: 'machine' },
+  { long: 'one-off', short: '1', modes: 'passt', help: 'Leave with the first client', awaits: 'machine' },
+  {
+    long: 'ns-ifname',
+    short: 'I',
+    argument: 'NAME',
+    modes: 'pasta',
+    help: "Interface in the namespace; default: the host's name for it, or tap0",
+    set: (draft, value) => {
+      draft.namespaceInterface = interfaceValue('--ns-ifname', value);
+    },
+  },
+  {
+    long: 'tcp-ns',
+    short: 'T',
+    argument: 'SPEC',
+    modes: 'pasta',
+    help: 'TCP ports of the host seen in the namespace',
+    set: (_, value) => acceptNone('--tcp-ns', value),
+    awaits: 'forwarding',
+  },
+  {
+    long: 'udp-ns',
+    short: 'U',
+    argument: 'SPEC',
+    modes: 'pasta',
+    help: 'UDP ports of the host seen in the namespace',
+    set: (_, value) => acceptNone('--udp-ns', value),
+    awaits: 'forwarding',
+  },
+  { long: 'host-lo-to-ns-lo', modes: 'pasta', help: 'Forward from loopback to loopback', awaits: 'spliced path' },
+  { long: 'userns', argument: 'PATH', modes: 'pasta', help: 'User namespace to join', awaits: 'namespaces' },
+  { long: 'netns', argument: 'PATH', modes: 'pasta', help: 'Network namespace to join', awaits: 'namespaces' },
+  { long: 'netns-only', modes: 'pasta', help: 'Join no user namespace', awaits: 'namespaces' },
+  { long: 'no-netns-quit', modes: 'pasta', help: 'Stay when the namespace goes', awaits: 'namespaces' },
+  { long: 'no-pidns', modes: 'pasta', help: 'Run the command in our PID namespace', set: off('pidNamespace') },
+  {
+    long: 'config-net',
+    modes: 'pasta',
+    help: 'Set up addresses and routes in the namespace',
+    set: (draft) => {
+      draft.configureNetwork = true;
+    },
+  },
+  {
+    long: 'no-copy-routes',
+    modes: 'pasta',
+    help: 'Only a default route in the namespace',
+    set: (draft) => {
+      draft.copyRoutes = false;
+      deprecated(draft, '--no-copy-routes');
+    },
+  },
+  {
+    long: 'no-copy-addrs',
+    modes: 'pasta',
+    help: 'Only one address per family in the namespace',
+    set: (draft) => {
+      draft.copyAddresses = false;
+      deprecated(draft, '--no-copy-addrs');
+    },
+  },
+  { long: 'ns-mac-addr', argument: 'MAC', modes: 'pasta', help: 'MAC address of the interface in the namespace', set: setGuestMac },
+  { long: 'no-splice', modes: 'pasta', help: 'Forward through the interface even on loopback', awaits: 'spliced path' },
+  { long: 'splice-only', modes: 'pasta', help: 'No interface in the namespace', awaits: 'spliced path' },
+];

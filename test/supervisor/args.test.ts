@@ -1,0 +1,229 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { formatAddress, formatMac } from '../../shared/addresses.ts';
+import { LogLevel } from '../../shared/messages.ts';
+import { parseArguments } from '../../supervisor/args.ts';
+import { OPTIONS, type Options } from '../../supervisor/config/options.ts';
+import { VERSION } from '../../supervisor/config/version.ts';
+import { UsageError } from '../../supervisor/usage-error.ts';
+
+function options(...argv: string[]): Options {
+  const invocation = parseArguments('pasta', argv);
+  if (invocation.kind !== 'run') throw new Error('no run');
+  return invocation.options;
+}
+
+function text(name: string, ...argv: string[]): string {
+  const invocation = parseArguments(name, argv);
+  if (invocation.kind !== 'text') throw new Error('no text');
+  return invocation.stdout;
+}
+
+function complaint(argv: readonly string[], name = 'pasta'): string {
+  try {
+    parseArguments(name, argv);
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+  return 'accepted';
+}
+
+/** A value of an option as text, so that expectations can be read. */
+function shown(value: unknown): string {
+  if (value instanceof Uint8Array) return value.length === 6 ? formatMac(value) : formatAddress(value);
+  return Array.isArray(value) ? value.map(shown).join(' ') : String(value);
+}
+
+describe('supervisor/args: every option that works', () => {
+  const cases: readonly [string, keyof Options, string][] = [
+    ['', 'logLevel', String(LogLevel.WARNING)], ['-f 7', 'logLevel', String(LogLevel.INFO)], ['-d', 'logLevel', String(LogLevel.DEBUG)],
+    ['--debug', 'logLevel', String(LogLevel.DEBUG)], ['--trace', 'logLevel', String(LogLevel.TRACE)], ['-q', 'logLevel', String(LogLevel.WARNING)],
+    ['-d -q', 'logLevel', String(LogLevel.WARNING)], ['-q -d', 'logLevel', String(LogLevel.DEBUG)], ['-f -q 7', 'logLevel', String(LogLevel.WARNING)],
+    ['-f 7', 'foreground', 'true'], ['true', 'foreground', 'true'], ['--isolation=strict', 'isolation', 'strict'],
+    ['--isolation strict --isolation default', 'isolation', 'default'], ['', 'isolation', 'default'],
+    ['', 'mtu', '65520'], ['-m 1500', 'mtu', '1500'], ['-m1500', 'mtu', '1500'], ['--mtu=0', 'mtu', '0'], ['--mtu 0x5dc', 'mtu', '1500'],
+    ['-m 02734', 'mtu', '1500'], ['-m 65521', 'mtu', '65521'], ['-m 9000 -m 1400', 'mtu', '1400'],
+    ['-a 10.0.0.5', 'address4', '10.0.0.5'], ['-a 10.0.0.5', 'prefixLength4', '8'], ['-a 172.16.0.5', 'prefixLength4', '16'],
+    ['-a 192.168.0.5', 'prefixLength4', '24'], ['-a 240.0.0.5', 'prefixLength4', '32'], ['-a 10.0.0.5/24', 'prefixLength4', '24'],
+    ['-a 10.0.0.5 -n 255.255.0.0', 'prefixLength4', '16'], ['-n 20 -a 10.0.0.5', 'prefixLength4', '20'], ['-n 20', 'prefixLength4', '20'],
+    ['', 'prefixLength4', 'null'], ['-a 2001:db8::5/48', 'address6', '2001:db8::5'], ['-a 10.0.0.5 -a 2001:db8::5', 'address6', '2001:db8::5'],
+    ['-a fe80::1', 'address6', 'fe80::1'], ['-g 10.0.0.1', 'gateway4', '10.0.0.1'], ['--gateway fe80::1', 'gateway6', 'fe80::1'],
+    ['-i eth0', 'templateInterface', 'eth0'], ['-I tap7', 'namespaceInterface', 'tap7'], ['--ns-ifname=abcdefghijklmno', 'namespaceInterface', 'abcdefghijklmno'],
+    ['', 'ourMac', '9a:55:9a:55:9a:55'], ['-M 02:00:00:00:00:01', 'ourMac', '02:00:00:00:00:01'], ['', 'guestMac', 'null'],
+    ['--ns-mac-addr 02:00:00:00:00:01 --ns-mac-addr 02:00:00:00:00:02', 'guestMac', '02:00:00:00:00:02'],
+    ['', 'dns', 'null'], ['-D none', 'dns', ''], ['-D 1.1.1.1 -D 2001:db8::53', 'dns', '1.1.1.1 2001:db8::53'], ['-D 1.1.1.1 -D none', 'dns', ''],
+    ['-D none -D 9.9.9.9', 'dns', '9.9.9.9'], ['-D 127.0.0.53', 'dns', '127.0.0.53'], ['', 'search', 'null'], ['-S none', 'search', ''],
+    ['-S example.org -S example.com', 'search', 'example.org example.com'], ['-H box', 'hostname', 'box'], ['--hostname=a.b-c', 'hostname', 'a.b-c'],
+    ['-4', 'ipv6', 'false'], ['-4', 'ipv4', 'true'], ['-6', 'ipv4', 'false'], ['-4 -6', 'ipv4', 'false'], ['-4 -6', 'ipv6', 'true'], ['-6 -4', 'ipv4', 'true'],
+    ['--no-tcp', 'tcp', 'false'], ['--no-udp', 'udp', 'false'], ['--no-icmp', 'icmp', 'false'], ['--no-icmp', 'ndp', 'false'], ['--no-ndp', 'ndp', 'false'],
+    ['--no-ndp', 'icmp', 'true'], ['--no-ra', 'ra', 'false'], ['--config-net', 'ra', 'false'], ['--no-dhcp', 'dhcp', 'false'], ['--no-dhcp', 'dhcpv6', 'true'],
+    ['--no-dhcpv6', 'dhcpv6', 'false'], ['--no-map-gw', 'mapGateway', 'false'], ['--map-host-loopback none', 'mapGateway', 'false'],
+    ['--map-host-loopback 10.0.2.2', 'mapHostLoopback4', '10.0.2.2'], ['--map-host-loopback=2001:db8::2', 'mapHostLoopback6', '2001:db8::2'],
+    ['--map-host-loopback 10.0.2.2 --map-host-loopback none', 'mapHostLoopback4', 'null'], ['--map-guest-addr 169.254.1.2', 'mapGuestAddress4', '169.254.1.2'],
+    ['--map-guest-addr fe80::9', 'mapGuestAddress6', 'fe80::9'], ['--map-guest-addr 169.254.1.2 --map-guest-addr none', 'mapGuestAddress4', 'null'],
+    ['--config-net', 'configureNetwork', 'true'], ['--no-pidns', 'pidNamespace', 'false'], ['--config-net --no-copy-routes', 'copyRoutes', 'false'],
+    ['--config-net --no-copy-addrs', 'copyAddresses', 'false'], ['-t none -u none -T none -U none', 'command', 'null'], ['-f 12', 'pid', '12'],
+    ['-f 12', 'command', 'null'], ['true 1', 'command', 'true 1'], ['-- -x -y', 'command', '-x -y'], ['sh -c -d', 'command', 'sh -c -d'],
+    ['1 2', 'command', '1 2'], ['-f -', 'command', '-'], ['-4fq true', 'ipv6', 'false'], ['-fm1400', 'mtu', '1400'], ['--config', 'configureNetwork', 'true'],
+    ['--map-h none', 'mapGateway', 'false'], ['-e', 'foreground', 'true'],
+  ];
+  for (const [line, key, expected] of cases) {
+    it(`${line || '(nothing)'} makes ${key} ${expected}`, () => {
+      const argv = line.split(' ').filter((word) => word !== '');
+      expect(shown(options(...argv)[key])).to.equal(expected);
+    });
+  }
+
+  it('is frozen', () => {
+    expect(options()).to.be.frozen;
+    expect(options('a').command).to.be.frozen;
+  });
+});
+
+describe('supervisor/args: warnings', () => {
+  for (const [line, pattern] of [
+    ['--stderr', /--stderr has no effect/], ['-m 67', /^--mtu 67 is too small for IPv4.*\n--mtu 67 is too small for IPv6/],
+    ['-m 1279', /^--mtu 1279 is too small for IPv6, which needs 1280/], ['--config-net --no-copy-routes', /--no-copy-routes is deprecated/],
+    ['-S a -S b -S c -S d -S e -S f -S g', /^--search 'g' is left out/],
+  ] as const) {
+    it(line, () => expect(options(...line.split(' ')).warnings.join('\n')).to.match(pattern));
+  }
+
+  it('are absent where there is nothing to say', () => {
+    expect(options('-m', '1279', '-4').warnings).to.eql([]);
+    expect(options('-m', '68', '-4').warnings).to.eql([]);
+    expect(options('-m', '0').warnings).to.eql([]);
+  });
+});
+
+const MAPPABLE = 'give a unicast address';
+const FORM = 'is not an IP address; give it as 192.0.2.1 or 2001:db8::1';
+const IFNAME = 'is not an interface name; it has 1 to 15 bytes without blanks, slashes and colons';
+
+describe('supervisor/args: every wrong word has its own line', () => {
+  const wrong: readonly [readonly string[], string][] = [
+    [['--xyz'], "unrecognized option '--xyz'"], [['--xyz=1'], "unrecognized option '--xyz=1'"], [['-z'], "invalid option -- 'z'"],
+    [['-fz'], "invalid option -- 'z'"], [['-m'], "option requires an argument -- 'm'"], [['-fm'], "option requires an argument -- 'm'"],
+    [['--mtu'], "option '--mtu' requires an argument"], [['--quiet=1'], "option '--quiet' doesn't allow an argument"],
+    [['--ipv'], "option '--ipv' is ambiguous; possibilities: '--ipv4-only' '--ipv6-only'"],
+    [['--dns-=1.1.1.1'], "option '--dns-=1.1.1.1' is ambiguous; possibilities: '--dns-forward' '--dns-host'"],
+    [['--bad\u001b[2J\n'], "unrecognized option '--bad\\x1b[2J\\x0a'"],
+    [['-m', 'x'], "--mtu 'x': is not a number; give bytes from 0 to 65521"], [['-m', ''], "--mtu '': is not a number; give bytes from 0 to 65521"],
+    [['-m', '-1'], "--mtu '-1': is not a number; give bytes from 0 to 65521"], [['-m', '1500 '], "--mtu '1500 ': is not a number; give bytes from 0 to 65521"],
+    [['-m', '09'], "--mtu '09': is not a number; give bytes from 0 to 65521"], [['-m', '65522'], "--mtu '65522': is too large; the largest MTU is 65521"],
+    [['-m', '99999999999'], "--mtu '99999999999': is too large; the largest MTU is 65521"],
+    [['-a', 'x'], `--address 'x': ${FORM}`], [['-a', ''], `--address '': ${FORM}`], [['-a', '10.0.0'], `--address '10.0.0': ${FORM}`],
+    [['-a', '0.0.0.0'], `--address '0.0.0.0': is the unspecified address; ${MAPPABLE}`], [['-a', '::'], `--address '::': is the unspecified address; ${MAPPABLE}`],
+    [['-a', '127.0.0.1'], `--address '127.0.0.1': is a loopback address; ${MAPPABLE}`], [['-a', '::1'], `--address '::1': is a loopback address; ${MAPPABLE}`],
+    [['-a', '224.0.0.1'], `--address '224.0.0.1': is a multicast address; ${MAPPABLE}`], [['-a', 'ff02::1'], `--address 'ff02::1': is a multicast address; ${MAPPABLE}`],
+    [['-a', '255.255.255.255'], `--address '255.255.255.255': is the broadcast address; ${MAPPABLE}`],
+    [['-a', '::ffff:10.0.0.1'], "--address '::ffff:10.0.0.1': is an IPv4 address in IPv6 form; write 10.0.0.1"],
+    [['-a', '::10.0.0.1'], "--address '::10.0.0.1': is an IPv4 address in IPv6 form; write 10.0.0.1"],
+    [['-a', 'fe80::1%eth0'], "--address 'fe80::1%eth0': has a scope; give the address alone"],
+    [['-a', '10.0.0.1/33'], "--address '10.0.0.1/33': the prefix length must be a number from 1 to 32"],
+    [['-a', '10.0.0.1/0'], "--address '10.0.0.1/0': the prefix length must be a number from 1 to 32"],
+    [['-a', '10.0.0.1/'], "--address '10.0.0.1/': the prefix length must be a number from 1 to 32"],
+    [['-a', '10.0.0.1/a'], "--address '10.0.0.1/a': the prefix length must be a number from 1 to 32"],
+    [['-a', '2001:db8::1/129'], "--address '2001:db8::1/129': the prefix length must be a number from 0 to 128"],
+    [['-a', '10.0.0.1', '-a', '10.0.0.2'], "--address '10.0.0.2': another IPv4 address was given before, 10.0.0.1; give one per family"],
+    [['-a', '2001:db8::1', '-a', '2001:db8::2'], "--address '2001:db8::2': another IPv6 address was given before, 2001:db8::1; give one per family"],
+    [['-n', '33'], "--netmask '33': give a number of bits from 1 to 32, or a contiguous mask like 255.255.255.0"],
+    [['-n', '0'], "--netmask '0': give a number of bits from 1 to 32, or a contiguous mask like 255.255.255.0"],
+    [['-n', '255.0.255.0'], "--netmask '255.0.255.0': give a number of bits from 1 to 32, or a contiguous mask like 255.255.255.0"],
+    [['-n', 'x'], "--netmask 'x': give a number of bits from 1 to 32, or a contiguous mask like 255.255.255.0"],
+    [['-a', '10.0.0.1/8', '-n', '24'], "--netmask '24': --address has a prefix length already, /8; give one of the two"],
+    [['-n', '24', '-a', '10.0.0.1/8'], "--netmask '24': --address has a prefix length already, /8; give one of the two"],
+    [['-M', 'x'], "--mac-addr 'x': is not a MAC address; give six bytes like 9a:55:9a:55:9a:55"],
+    [['-M', '9a:55:9a:55:9a:5'], "--mac-addr '9a:55:9a:55:9a:5': is not a MAC address; give six bytes like 9a:55:9a:55:9a:55"],
+    [['-M', '01:00:5e:00:00:01'], "--mac-addr '01:00:5e:00:00:01': is a multicast MAC address; the first byte must be even"],
+    [['--ns-mac-addr', '00:00:00:00:00:00'], "--ns-mac-addr '00:00:00:00:00:00': is the empty MAC address; give another one"],
+    [['--ns-mac-addr=ff:ff:ff:ff:ff:ff'], "--ns-mac-addr 'ff:ff:ff:ff:ff:ff': is a multicast MAC address; the first byte must be even"],
+    [['-g', '10.0.0.0/8'], "--gateway '10.0.0.0/8': has a prefix length; give the address alone"],
+    [['-g', '127.0.0.1'], `--gateway '127.0.0.1': is a loopback address; ${MAPPABLE}`], [['-g', '::'], `--gateway '::': is the unspecified address; ${MAPPABLE}`],
+    [['-g', '255.255.255.255'], `--gateway '255.255.255.255': is the broadcast address; ${MAPPABLE}`],
+    [['-g', '10.0.0.1', '-g', '10.0.0.2'], "--gateway '10.0.0.2': another IPv4 address was given before, 10.0.0.1; give one per family"],
+    [['-i', 'abcdefghijklmnop'], "--interface 'abcdefghijklmnop': is too long; an interface name has at most 15 bytes"],
+    [['-i', ''], `--interface '': ${IFNAME}`], [['-I', 'a/b'], `--ns-ifname 'a/b': ${IFNAME}`], [['-I', '..'], `--ns-ifname '..': ${IFNAME}`],
+    [['-I', 'a b'], `--ns-ifname 'a b': ${IFNAME}`], [['-I', 'eth0:1'], `--ns-ifname 'eth0:1': ${IFNAME}`],
+    [['-D', 'x'], `--dns 'x': ${FORM}`], [['-D', '0.0.0.0'], `--dns '0.0.0.0': is the unspecified address; ${MAPPABLE}`],
+    [['-D', '1.1.1.1', '-D', '1.1.1.2', '-D', '1.1.1.3', '-D', '1.1.1.4'], "--dns '1.1.1.4': three IPv4 servers were given before; leave one out"],
+    [['-S', ''], "--search '': is not a domain; repeat the option for several domains"],
+    [['-S', 'a b'], "--search 'a b': is not a domain; repeat the option for several domains"],
+    [['-S', 'x'.repeat(1024)], "--search 'xxxxxxxxxxxxxxxxxxxx…': is too long; a domain has at most 1023 characters"],
+    [['-H', 'a b'], "--hostname 'a b': is not a host name; use letters, digits, - and . only"],
+    [['-H', ''], "--hostname '': is not a host name; use letters, digits, - and . only"],
+    [['-H', 'a..b'], "--hostname 'a..b': is not a host name; use letters, digits, - and . only"],
+    [['-H', `${'a.'.repeat(126)}aa`], `--hostname '${'a.'.repeat(126)}aa': is too long; a name has at most 253 characters`],
+    [['--map-host-loopback', 'x'], `--map-host-loopback 'x': ${FORM}`],
+    [['--map-host-loopback', '127.0.0.1'], `--map-host-loopback '127.0.0.1': is a loopback address; ${MAPPABLE}`],
+    [['--map-host-loopback', '0.0.0.0'], `--map-host-loopback '0.0.0.0': is the unspecified address; ${MAPPABLE}`],
+    [['--map-guest-addr', 'ff02::1'], `--map-guest-addr 'ff02::1': is a multicast address; ${MAPPABLE}`],
+    [['--map-guest-addr', ''], `--map-guest-addr '': ${FORM}`],
+    [['--isolation', 'none'], "--isolation 'none': is no level of isolation; give 'default' or 'strict'"],
+    [['-t', '80'], "--tcp-ports '80': forwarding of ports is not supported yet; give 'none' or leave the option out"],
+    [['-u', 'auto'], "--udp-ports 'auto': forwarding of ports is not supported yet; give 'none' or leave the option out"],
+    [['-T', ''], "--tcp-ns '': forwarding of ports is not supported yet; give 'none' or leave the option out"],
+    [['-U', 'all'], "--udp-ns 'all': forwarding of ports is not supported yet; give 'none' or leave the option out"],
+    [['--no-copy-routes'], '--no-copy-routes has no meaning without --config-net; add that or leave it out'],
+    [['--no-copy-addrs'], '--no-copy-addrs has no meaning without --config-net; add that or leave it out'],
+    [['12'], 'running in the background is not supported yet; add --foreground'],
+    [['-f', '--no-pidns', '12'], '--no-pidns concerns a command that is started here; process 12 already runs'],
+    [['-f', '0'], "'0' is not a process ID; give one from 1 to 2147483647"], [['-f', '99999999999'], "'99999999999' is not a process ID; give one from 1 to 2147483647"],
+    [['--pcap'], "option '--pcap' requires an argument"], [['-p', 'x', '--help'], '--pcap is not supported yet'], [['-1'], '--one-off is an option of passt, not of pasta'],
+    [['--vhost-user'], '--vhost-user is an option of passt, not of pasta'], [['--sock', '/x'], '--socket is an option of passt, not of pasta'],
+    [['-m', '70000', '--xyz'], "--mtu '70000': is too large; the largest MTU is 65521"],
+  ];
+  for (const [argv, message] of wrong) {
+    it(`${JSON.stringify(argv).slice(0, 80)}`, () => expect(complaint(argv)).to.equal(message));
+  }
+
+  it('are at least sixty', () => expect(wrong.length).to.be.greaterThan(60));
+
+  it('refuses passt mode, and a name that is neither', () => {
+    expect(complaint([], '/usr/bin/passt')).to.equal('passt mode is not available yet; pasta is');
+    expect(complaint(['--config-net'], 'passt')).to.equal('--config-net is an option of pasta, not of passt');
+    expect(complaint([], '/usr/bin/ravioli')).to.equal("'ravioli' names no mode; start this program under the name pasta or passt");
+    expect(complaint(['-f'], '/opt/passt/pasta.avx2')).to.equal('accepted');
+  });
+
+  it('refuses each option that is not there yet, and only those', () => {
+    for (const row of OPTIONS.filter((candidate) => candidate.modes !== 'passt')) {
+      const message = complaint(row.argument === undefined ? [`--${row.long}`] : [`--${row.long}`, 'value']);
+      if (row.set === undefined && row.awaits !== undefined) expect(message).to.equal(`--${row.long} is not supported yet`);
+      else expect(message, row.long).not.to.contain(`--${row.long} is not supported yet`);
+    }
+  });
+
+  it('never throws anything but one printable line', () => {
+    const word = fc.oneof(fc.constantFrom(...OPTIONS.map((row) => `--${row.long}`), ...OPTIONS.map((row) => `-${row.short ?? 'f'}`), '--', '-', '10.0.0.1', '::1/64'), fc.string());
+    fc.assert(fc.property(fc.array(word, { maxLength: 6 }), (argv) => {
+      expect(complaint(argv)).to.match(/^[^\x00-\x1f\x7f]+$/);
+    }), { numRuns: 500 });
+  });
+});
+
+describe('supervisor/args: texts', () => {
+  it('prints the mode and the version of the package first', () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+    expect(VERSION).to.equal(version);
+    expect(text('/usr/bin/pasta', '--version').split(/\s/).slice(0, 2)).to.eql(['pasta', version]);
+    expect(text('passt', '--version').split(/\s/).slice(0, 2)).to.eql(['passt', version]);
+  });
+
+  it('lists the options of the mode, and stops reading there', () => {
+    const help = text('pasta', '-4', '-h', '--nonsense');
+    for (const row of OPTIONS) expect(help.includes(`--${row.long} `), row.long).to.equal(row.modes !== 'passt');
+    expect(text('passt', '--help')).to.contain('--vhost-user').and.not.to.contain('--config-net');
+    expect(help).to.match(/-m, --mtu BYTES/).and.to.match(/--pcap FILE .*not supported yet/);
+    expect(help.split('\n').every((line) => line.length <= 130)).to.equal(true);
+  });
+
+  it('names each option once', () => {
+    expect(new Set(OPTIONS.map((row) => row.long)).size).to.equal(OPTIONS.length);
+    const shorts = OPTIONS.filter((row) => row.long !== 'socket-path' && row.short !== undefined).map((row) => row.short);
+    expect(new Set(shorts).size).to.equal(shorts.length);
+    expect(new Set(shorts)).to.eql(new Set('dqfelhscFIpPmanMgioDSH461tuTU'));
+  });
+});
