@@ -1,0 +1,28 @@
+/**
+ * Answers ARP requests of the guest (RFC 826): we have every address but its own.
+ */
+import { isBroadcast4, isLoopback4, isMulticast4, isUnspecified4 } from '../wire/address.ts';
+import * as arp from '../wire/arp.ts';
+import { ETHERNET_HEADER, ETHERTYPE_ARP, isGroupMac, writeEthernet } from '../wire/ethernet.ts';
+import { isGuest4, ourMac } from './identity.ts';
+
+/** Whether somebody on a link may have the address at all. */
+function isAnswerable(target: number): boolean {
+  return !isUnspecified4(target) && !isLoopback4(target) && !isMulticast4(target) && !isBroadcast4(target);
+}
+
+/**
+ * Writes at `out` the answer to the ARP packet whose Ethernet header is at `l2` and which parsed OK. Returns the bytes of the frame
+ * (42, no virtio-net header), or 0 when there is nothing to say: not a request, an announcement (RFC 5227 §3), the guest's own address.
+ */
+export function answerArp(l2: number, out: number): number {
+  const request = l2 + ETHERNET_HEADER;
+  if (arp.operation(request) !== arp.ARP_REQUEST) return 0;
+  const asker = arp.senderMac(request);
+  const sender = arp.senderAddress(request);
+  const target = arp.targetAddress(request);
+  if (sender === target || isGuest4(target) || !isAnswerable(target) || isGroupMac(asker)) return 0;
+  writeEthernet(out, asker, ourMac, ETHERTYPE_ARP);
+  arp.writeArp(out + ETHERNET_HEADER, arp.ARP_REPLY, ourMac, target, asker, sender);
+  return ETHERNET_HEADER + arp.ARP_PACKET;
+}
