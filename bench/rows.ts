@@ -1,0 +1,229 @@
+/**
+ * What is measured: each row drives one kind of traffic through one tool, and yields some metrics with their goals.
+ */
+import { load, loadCommand, LOAD_PORT } from '../test/support/load.ts';
+import { cpuSeconds, kernelCounter, privateBytes } from '../test/support/processtable.ts';
+import { check, start } from '../test/support/processes.ts';
+import { programPath, type Tool, type Translator } from '../test/support/translator.ts';
+import { TARGET4, type Topology } from '../test/support/topology.ts';
+
+export interface Metric {
+  readonly name: string;
+  readonly unit: string;
+  /** Which direction is better. */
+  readonly better: 'more' | 'less';
+  /** Goal: ratio of ours to the best peer, at least (more) or at most (less). */
+  readonly peer?: number;
+  /** Goal: ratio of ours to no translator at all. */
+  readonly bare?: number;
+  /** Goal: a bound on our own figure. */
+  readonly bound?: number;
+  /** The only peer that is compared with; the others do too little for it. */
+  readonly against?: Tool;
+}
+
+export interface Subject {
+  readonly tool: Tool;
+  readonly topology: Topology;
+  /** Undefined in rows that start the tool themselves. */
+  readonly translator: Translator | undefined;
+  /** Seconds of load. */
+  readonly seconds: number;
+  readonly short: boolean;
+}
+
+export interface Row {
+  readonly name: string;
+  readonly mtu?: number;
+  /** Options of pasta and ravioli for this row. */
+  readonly options?: readonly string[];
+  /** Tools that cannot do this. */
+  readonly without?: readonly Tool[];
+  /** The row starts its tool itself. */
+  readonly standalone?: boolean;
+  readonly metrics: readonly Metric[];
+  /** One measurement; keys are metric names, NaN what the tool has not. Throws when the tool fails. */
+  measure(subject: Subject): Promise<Record<string, number>>;
+}
+
+const ANSWER_LIMIT = 20_000;
+
+function guestOf(subject: Subject): Translator {
+  if (!subject.translator) throw new Error('this row needs a running tool');
+  return subject.translator;
+}
+
+/** Runs traffic and adds what it cost: CPU per gigabyte of the tool, segments that had to be sent again in the guest. */
+async function stream(subject: Subject, kind: string, namespace: string | number, address: string, parallel = 1): Promise<Record<string, number>> {
+  const translator = guestOf(subject);
+  const pids = translator.pids();
+  const cpu = cpuSeconds(pids);
+  const resent = kernelCounter(translator.guest, 'Tcp', 'RetransSegs');
+  const result = await load(namespace, subject.seconds * 1000 + ANSWER_LIMIT, kind, address, LOAD_PORT, subject.seconds, parallel);
+  const used = cpuSeconds(pids) - cpu;
+  const bare = subject.tool === 'bare';
+  return {
+    rate: result.gbit as number,
+    'CPU per GB': bare ? Number.NaN : used / ((result.bytes as number) / 1e9),
+    resent: kernelCounter(translator.guest, 'Tcp', 'RetransSegs') - resent,
+  };
+}
+
+function streamMetrics(peer?: number, bare?: number): Metric[] {
+  const rate: Metric = { name: 'rate', unit: 'Gbit/s', better: 'more' };
+  return [
+    { ...rate, ...(peer === undefined ? {} : { peer }), ...(bare === undefined ? {} : { bare }) },
+    { name: 'CPU per GB', unit: 's', better: 'less', peer: 0.7 },
+  ];
+}
+
+function throughGuest(name: string, kind: 'out' | 'in', mtu: number, peer?: number, bare?: number, parallel = 1): Row {
+  const metrics = streamMetrics(peer, bare);
+  if (kind === 'out') metrics.push({ name: 'resent', unit: 'segments', better: 'less', bound: 0 });
+  return { name, mtu, metrics, measure: (subject) => stream(subject, kind, guestOf(subject).guest, TARGET4, parallel) };
+}
+
+function latency(name: string, kind: string, goals: Metric[]): Row {
+  return {
+    name,
+    metrics: goals,
+    async measure(subject) {
+      const seconds = Math.min(subject.seconds, 2);
+      const result = await load(guestOf(subject).guest, seconds * 1000 + ANSWER_LIMIT, kind, TARGET4, LOAD_PORT, seconds);
+      if (result.count === 0) throw new Error('nothing came back');
+      return { p50: result.p50 as number, p99: result.p99 as number, rate: result.rate as number };
+    },
+  };
+}
+
+/** The highest delivered rate at which less than 1 % is lost: offered rates grow by half until too much is lost, then the last step is halved. */
+async function lossless(subject: Subject, kind: string, size: number): Promise<Record<string, number>> {
+  const guest = guestOf(subject).guest;
+  const seconds = subject.short ? 0.2 : 0.4;
+  let best = 0;
+  let [good, bad] = [0, Number.POSITIVE_INFINITY];
+  for (let offered = 30_000, tries = 0; tries < 12 && offered < 1_500_000; tries++) {
+    const result = await load(guest, seconds * 1000 + ANSWER_LIMIT, kind, TARGET4, LOAD_PORT, seconds, size, Math.round(offered));
+    const [sent, received] = [result.sent as number, result.received as number];
+    // A source that cannot send what was offered has reached its own end: more will not come.
+    const exhausted = sent < offered * seconds * 0.9;
+    if (received > sent * 0.99) {
+      best = Math.max(best, received / seconds);
+      good = offered;
+      if (exhausted) break;
+    } else bad = offered;
+    if (bad / Math.max(good, 1) < 1.1 || (good === 0 && bad < 2000)) break;
+    offered = bad === Number.POSITIVE_INFINITY ? offered * 1.5 : (Math.max(good, bad / 4) + bad) / 2;
+  }
+  return { delivered: best };
+}
+
+function datagrams(name: string, kind: string, size: number, peer: number): Row {
+  const metrics: Metric[] = [{ name: 'delivered', unit: 'packets/s', better: 'more', peer }];
+  return { name, mtu: 1500, metrics, measure: (subject) => lossless(subject, kind, size) };
+}
+
+/** Time of a whole command in a fresh namespace. */
+async function startTime(subject: Subject): Promise<Record<string, number>> {
+  const command = subject.tool === 'bare' ? ['unshare', '-rn'] : [programPath(subject.tool), '--config-net', '--'];
+  const line = loadCommand('time', subject.short ? 5 : 20, ...command, 'true');
+  const output = await check(line, { namespace: subject.topology.host, timeout: 60_000 });
+  return { time: (JSON.parse(output.trim().split('\n').at(-1) as string) as { p50: number }).p50 };
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Private memory and CPU of a tool with nothing to do, and the memory after many connections have come and gone. */
+async function idle(subject: Subject): Promise<Record<string, number>> {
+  const translator = guestOf(subject);
+  await pause(1000);
+  const pids = translator.pids();
+  const memory = privateBytes(pids);
+  const cpu = cpuSeconds(pids);
+  await pause(subject.seconds * 1000);
+  const used = cpuSeconds(pids) - cpu;
+  const seconds = subject.short ? 1 : 5;
+  await load(translator.guest, seconds * 1000 + ANSWER_LIMIT, 'crr', TARGET4, LOAD_PORT, seconds);
+  const after = privateBytes(translator.pids());
+  return { memory: memory / 1e6, CPU: (used / subject.seconds) * 1000, 'memory after connections': after / 1e6 };
+}
+
+/** Many open flows at once: all must echo, the last must open as fast as the first, and what each costs in user memory. */
+async function flows(subject: Subject): Promise<Record<string, number>> {
+  const translator = guestOf(subject);
+  const wanted = subject.short ? 2000 : 16_000;
+  const before = privateBytes(translator.pids());
+  const holder = start(loadCommand('hold', TARGET4, LOAD_PORT, wanted), { namespace: translator.guest, user: 0, timeout: 120_000 });
+  const result = JSON.parse((await holder.waitFor(/\{.*\}/, 110_000))[0]) as Record<string, number>;
+  const each = (privateBytes(translator.pids()) - before) / Math.max(result.open as number, 1);
+  await holder.stop();
+  return {
+    echoing: (result.echoed as number) / wanted,
+    'last to first rate': (result.last as number) / (result.first as number),
+    'memory per flow': subject.tool === 'bare' ? Number.NaN : each,
+  };
+}
+
+const SPLICED_PORTS = `${LOAD_PORT}-${LOAD_PORT + 2}`;
+
+export const ROWS: readonly Row[] = [
+  throughGuest('TCP out, MTU 1500', 'out', 1500, 20, 0.9),
+  throughGuest('TCP out, MTU 65520', 'out', 65_520, 20, 0.9),
+  throughGuest('TCP in, MTU 1500', 'in', 1500, 8, 0.9),
+  throughGuest('TCP in, MTU 65520', 'in', 65_520, 1.2),
+  throughGuest('TCP out, 8 flows, MTU 1500', 'out', 1500, undefined, undefined, 8),
+  throughGuest('TCP in, 8 flows, MTU 1500', 'in', 1500, undefined, undefined, 8),
+  {
+    name: 'TCP spliced',
+    options: ['-t', SPLICED_PORTS, '-u', 'none', '-T', 'none', '-U', 'none'],
+    without: ['slirp4netns'],
+    metrics: streamMetrics(1, 0.9),
+    measure: (subject) => stream(subject, 'out', subject.topology.host, '127.0.0.1'),
+  },
+  latency('TCP transactions', 'rr', [
+    { name: 'p50', unit: 'µs', better: 'less', peer: 0.9 },
+    { name: 'p99', unit: 'µs', better: 'less', peer: 0.9 },
+    { name: 'rate', unit: '/s', better: 'more' },
+  ]),
+  latency('TCP connect and close', 'crr', [
+    { name: 'rate', unit: '/s', better: 'more', peer: 1.1 },
+    { name: 'p50', unit: 'µs', better: 'less', peer: 1 },
+    { name: 'p99', unit: 'µs', better: 'less', peer: 1 },
+  ]),
+  latency('UDP transactions', 'udp-rr', [
+    { name: 'p50', unit: 'µs', better: 'less', peer: 0.9 },
+    { name: 'p99', unit: 'µs', better: 'less', peer: 0.9 },
+  ]),
+  datagrams('UDP 1400 B out', 'udp-out', 1400, 2),
+  datagrams('UDP 1400 B in', 'udp-in', 1400, 2),
+  datagrams('UDP 64 B out', 'udp-out', 64, 1.5),
+  datagrams('UDP 64 B in', 'udp-in', 64, 1.5),
+  {
+    name: 'run true',
+    without: ['slirp4netns'],
+    standalone: true,
+    metrics: [{ name: 'time', unit: 'ms', better: 'less', peer: 1 }],
+    measure: startTime,
+  },
+  {
+    name: 'idle',
+    without: ['bare'],
+    metrics: [
+      { name: 'memory', unit: 'MB', better: 'less', peer: 1, against: 'pasta' },
+      { name: 'CPU', unit: 'ms/s', better: 'less', bound: 0 },
+      { name: 'memory after connections', unit: 'MB', better: 'less', peer: 1, against: 'pasta' },
+    ],
+    measure: idle,
+  },
+  {
+    name: 'open flows',
+    metrics: [
+      { name: 'echoing', unit: 'part', better: 'more', bound: 1 },
+      { name: 'last to first rate', unit: 'ratio', better: 'more', bound: 0.9 },
+      { name: 'memory per flow', unit: 'B', better: 'less', bound: 300 },
+    ],
+    measure: flows,
+  },
+];

@@ -1,0 +1,131 @@
+/**
+ * Starts the product, or a peer, the way its users do: unprivileged, in the `host` namespace, around a guest namespace of its own.
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { nameOf, programOf, tree } from './processtable.ts';
+import { type Finished, type Running, type RunOptions, run, start, UNPRIVILEGED } from './processes.ts';
+import { setKernel, type Topology } from './topology.ts';
+
+/** The product, as users start it. RAVIOLI_PASTA replaces it, to run a test against a peer or an installed copy. */
+export const PRODUCT = process.env.RAVIOLI_PASTA ?? fileURLToPath(new URL('../../bin/pasta', import.meta.url));
+
+const PEER_PASTA = '/opt/peer/bin/pasta';
+
+/** `bare` is no translator at all: the guest is the `host` namespace. */
+export type Tool = 'pasta' | 'slirp4netns' | 'ravioli' | 'bare';
+
+export interface Translator {
+  readonly tool: Tool;
+  /** A process of the guest namespace: what `namespace` of RunOptions takes. */
+  readonly guest: number;
+  /** Everything the tool has written. */
+  log(): string;
+  /** The tool's processes, without the guest's. */
+  pids(): number[];
+  /** The programs those processes run: proof of what was measured. */
+  programs(): string[];
+  /** Resolves when the tool has ended by itself or was stopped. */
+  readonly ended: Promise<Finished>;
+  stop(): Promise<void>;
+}
+
+/** Path of a tool's program; throws with the cure when it is not there. */
+export function programPath(tool: Tool): string {
+  const path = { pasta: PEER_PASTA, slirp4netns: '/usr/bin/slirp4netns', ravioli: PRODUCT, bare: '/bin/true' }[tool];
+  if (!existsSync(path)) throw new Error(`${tool}: ${path} is missing: ${tool === 'ravioli' ? 'run npm run build' : 'run install-peers'}`);
+  return path;
+}
+
+export interface TranslatorOptions {
+  /** MTU of the guest's link. Default: the tool's. */
+  mtu?: number;
+  /** More options, in pasta's words; only for pasta and ravioli. Default: no port is forwarded. */
+  options?: readonly string[];
+  /** Limit on open descriptors. */
+  descriptors?: number;
+}
+
+const NO_PORTS = ['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none'];
+
+/** Finds a process below `root` by its command name, waiting until it has exec'd. */
+async function findDescendant(root: number, name: string): Promise<number> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const found = tree(root).find((pid) => nameOf(pid) === name);
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error(`no process ${name} below ${root}`);
+}
+
+function handle(tool: Tool, running: Running, guest: number, others: Running[] = []): Translator {
+  const pids = (): number[] => (tool === 'bare' ? [] : tree(running.pid, [guest]));
+  return {
+    tool,
+    guest,
+    log: () => running.stdout() + running.stderr(),
+    pids,
+    programs: () => [...new Set(pids().map(programOf))],
+    ended: running.finished,
+    async stop() {
+      await running.stop();
+      for (const other of others) await other.stop();
+    },
+  };
+}
+
+async function startSlirp(topology: Topology, given: TranslatorOptions): Promise<Translator> {
+  const holder = start(['unshare', '-rn', 'sh', '-c', 'echo guest-ready; exec sleep infinity'], { namespace: topology.host, timeout: 3_600_000 });
+  await holder.waitFor(/guest-ready/);
+  const slirp = start(
+    [programPath('slirp4netns'), '--configure', '--enable-ipv6', `--mtu=${given.mtu ?? 65_520}`, '--ready-fd=3', String(holder.pid), 'tap0'],
+    { namespace: topology.host, timeout: 3_600_000, extra: ['pipe'], ...limits(given) },
+  );
+  await new Promise<void>((resolve, reject) => {
+    slirp.child.stdio[3]?.once('data', () => resolve());
+    slirp.finished.then((end) => reject(new Error(`slirp4netns: exit ${end.code}: ${end.stderr}`)));
+  });
+  return handle('slirp4netns', slirp, holder.pid, [holder]);
+}
+
+function limits(given: TranslatorOptions): RunOptions {
+  return given.descriptors === undefined ? {} : { descriptors: given.descriptors };
+}
+
+/** Starts a tool and waits until its guest is ready: addresses, routes and link are there. */
+export async function startTranslator(tool: Tool, topology: Topology, given: TranslatorOptions = {}): Promise<Translator> {
+  let translator: Translator;
+  if (tool === 'slirp4netns') translator = await startSlirp(topology, given);
+  else if (tool === 'bare') {
+    const holder = start(['sleep', 'infinity'], { namespace: topology.host, timeout: 3_600_000 });
+    translator = handle('bare', holder, await findDescendant(holder.pid, 'sleep'));
+  } else {
+    const mtu = given.mtu === undefined ? [] : ['-m', String(given.mtu)];
+    const options = ['--config-net', ...mtu, ...(given.options ?? NO_PORTS)];
+    const running = start([programPath(tool), ...options, '--', 'sh', '-c', 'echo guest-ready; exec sleep infinity'], {
+      namespace: topology.host,
+      timeout: 3_600_000,
+      ...limits(given),
+    });
+    try {
+      await running.waitFor(/guest-ready/);
+      translator = handle(tool, running, await findDescendant(running.pid, 'sleep'));
+    } catch (error) {
+      await running.stop('SIGKILL');
+      throw error;
+    }
+  }
+  setKernel(translator.guest);
+  return translator;
+}
+
+/** Runs `pasta OPTIONS -- COMMAND` of the product to its end, as users do; the result is the command's. */
+export function runProduct(topology: Topology, options: readonly string[], command: readonly string[], given: RunOptions = {}): Promise<Finished> {
+  return run([programPath('ravioli'), '--config-net', ...options, '--', ...command], {
+    namespace: topology.host,
+    user: UNPRIVILEGED,
+    cwd: topology.folder,
+    env: { HOME: topology.folder },
+    ...given,
+  });
+}
