@@ -89,26 +89,21 @@ static napi_value receive_segments(napi_env env, napi_callback_info info)
   return answer(env, (int32_t)length);
 }
 
+/* The size is set on the socket, not in a control message: sendmsg could name any destination, in memory that the sealed filter can't
+ * see, so the worker doesn't have it. */
 static napi_value send_segments(napi_env env, napi_callback_info info)
 {
   ARGUMENTS(4);
   RANGE(from, argument[1], argument[2]);
   if (argument[3] < 1 || argument[3] > UINT16_MAX)
     return answer(env, -EINVAL);
-  uint16_t size = (uint16_t)argument[3];
-  union {
-    struct cmsghdr align;
-    uint8_t bytes[CMSG_SPACE(sizeof size)];
-  } control;
-  memset(&control, 0, sizeof control);
-  struct iovec piece = {from, (size_t)argument[2]};
-  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = IPPROTO_UDP;
-  header->cmsg_type = UDP_SEGMENT;
-  header->cmsg_len = CMSG_LEN(sizeof size);
-  memcpy(CMSG_DATA(header), &size, sizeof size);
-  return answer_call(env, sendmsg(argument[0], &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+  int size = argument[3], single = 0;
+  if (setsockopt(argument[0], IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size) < 0)
+    return answer(env, -errno);
+  ssize_t sent = sendto(argument[0], from, (size_t)argument[2], MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+  int error = errno;
+  setsockopt(argument[0], IPPROTO_UDP, UDP_SEGMENT, &single, sizeof single);
+  return answer(env, sent < 0 ? -error : (int32_t)sent);
 }
 
 /* The address of the node that complained, as 16 bytes, IPv4 mapped. */
