@@ -5,16 +5,15 @@
  */
 import { view } from './memory.ts';
 
-/** Folds a sum (uint32, or negative int32 read as such) to 16 bits. */
-export function fold(sum: number): number {
-  let folded = (sum >>> 16) + (sum & 0xffff);
-  folded = (folded >>> 16) + (folded & 0xffff);
+/** Folds a sum (below 2³²) to 16 bits. The first step leaves at most 0x1fffe, so the second is the last. */
+export function fold(total: number): number {
+  const folded = (total >>> 16) + (total & 0xffff);
   return (folded >>> 16) + (folded & 0xffff);
 }
 
 /** The header's checksum for a folded sum. */
-export function complement(sum: number): number {
-  return ~sum & 0xffff;
+export function complement(folded: number): number {
+  return ~folded & 0xffff;
 }
 
 /**

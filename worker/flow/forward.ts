@@ -1,0 +1,90 @@
+/**
+ * Where a flow of the guest goes: the one place that decides addresses (guest → host).
+ *
+ * Decision table, first row that fits:
+ *   destination = map-host-loopback  → loopback of the host, same family
+ *   destination = map-guest-address  → the address the guest was given, which is the host's own
+ *   anything else                    → unchanged; link-local gets the template interface as its scope
+ */
+import { isLinkLocal6 } from '../wire/address.ts';
+
+const WORDS = 4;
+const mapLoopback4 = new Int32Array(WORDS);
+const mapLoopback6 = new Int32Array(WORDS);
+const mapGuest4 = new Int32Array(WORDS);
+const mapGuest6 = new Int32Array(WORDS);
+const guest4 = new Int32Array(WORDS);
+const guest6 = new Int32Array(WORDS);
+let templateInterface = 0;
+
+const LOOPBACK4 = new Int32Array([0, 0, 0xffff, 0x7f000001]);
+const LOOPBACK6 = new Int32Array([0, 0, 0, 1]);
+
+/** The host-side destination decided last, and the interface index it is scoped to (0 = none). */
+export const target = new Int32Array(WORDS);
+export let targetInterface = 0;
+
+/** Stores 16 bytes in network order as four words; an empty array leaves the address unset (all zero). */
+function setWords(words: Int32Array, address: Uint8Array): void {
+  words.fill(0);
+  if (address.length !== 16) return;
+  const from = new DataView(address.buffer, address.byteOffset, 16);
+  for (let i = 0; i < WORDS; i++) words[i] = from.getInt32(i * 4);
+}
+
+/** The facts the table works on; 16 bytes each, or empty when not set. */
+export interface ForwardingFacts {
+  mapHostLoopback4: Uint8Array;
+  mapHostLoopback6: Uint8Array;
+  mapGuestAddress4: Uint8Array;
+  mapGuestAddress6: Uint8Array;
+  guestAddress4: Uint8Array;
+  guestAddress6: Uint8Array;
+  templateInterface: number;
+}
+
+/** Sets the facts, once, from the configuration. */
+export function setForwarding(facts: ForwardingFacts): void {
+  setWords(mapLoopback4, facts.mapHostLoopback4);
+  setWords(mapLoopback6, facts.mapHostLoopback6);
+  setWords(mapGuest4, facts.mapGuestAddress4);
+  setWords(mapGuest6, facts.mapGuestAddress6);
+  setWords(guest4, facts.guestAddress4);
+  setWords(guest6, facts.guestAddress6);
+  templateInterface = facts.templateInterface;
+}
+
+function equals(words: Int32Array, at: number, other: Int32Array): boolean {
+  return (
+    words[at + 3] === other[3] &&
+    words[at] === other[0] &&
+    words[at + 1] === other[1] &&
+    words[at + 2] === other[2] &&
+    (other[3] !== 0 || other[0] !== 0 || other[1] !== 0)
+  );
+}
+
+function decide(words: Int32Array): void {
+  target[0] = words[0]!;
+  target[1] = words[1]!;
+  target[2] = words[2]!;
+  target[3] = words[3]!;
+}
+
+/** Decides `target` for the guest's destination, four words from `at`; `family` is 4 or 6. */
+export function forward(words: Int32Array, at: number, family: number): void {
+  targetInterface = 0;
+  const loopback = family === 4 ? mapLoopback4 : mapLoopback6;
+  const guestMap = family === 4 ? mapGuest4 : mapGuest6;
+  if (equals(words, at, loopback)) decide(family === 4 ? LOOPBACK4 : LOOPBACK6);
+  else if (equals(words, at, guestMap)) decide(family === 4 ? guest4 : guest6);
+  else {
+    for (let i = 0; i < WORDS; i++) target[i] = words[at + i]!;
+    if (family === 6 && isLinkLocal6(target, 0)) targetInterface = templateInterface;
+  }
+}
+
+/** True when the four words from `at` are the address of `map-host-loopback`: ours to answer in the guest's eyes, the host's in fact. */
+export function isHostLoopbackMap(words: Int32Array, at: number, family: number): boolean {
+  return equals(words, at, family === 4 ? mapLoopback4 : mapLoopback6);
+}

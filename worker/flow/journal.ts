@@ -1,0 +1,77 @@
+/**
+ * What the worker has to say: ids and integers, put where the channel takes them from. Never a byte of a guest's payload.
+ *
+ * A ring of a few hundred records; when it is full, later ones are dropped and counted by nobody: the counters tell.
+ */
+import { LogLevel, MessageId } from '../../shared/messages.ts';
+import { nowMs } from './clock.ts';
+import { FREE, KIND, PORTS, PROTOCOL, ROW, rows } from './row.ts';
+import { descriptorCount, flowCount } from './table.ts';
+
+/** int32 words of one record: level, message, number of values, values. */
+export const RECORD = 10;
+const RECORDS = 256;
+const LIMIT_INTERVAL = 10_000;
+
+/** Records that wait for the channel. */
+export const journal = new Int32Array(RECORD * RECORDS);
+let first = 0;
+let waiting = 0;
+let level: number = LogLevel.INFO;
+let limitAt = 0;
+let limitTold = false;
+
+/** Sets the most verbose level that is recorded. */
+export function setLogLevel(most: number): void {
+  level = most;
+}
+
+/** True when messages of this level are recorded. */
+export function logs(wanted: number): boolean {
+  return wanted <= level;
+}
+
+/** Records a message with up to six values; unused ones are 0. */
+export function log(severity: number, message: number, values: number, a: number, b: number, c: number, d: number, e: number, f: number): void {
+  if (severity > level || waiting === RECORDS) return;
+  const at = ((first + waiting) % RECORDS) * RECORD;
+  journal[at] = severity;
+  journal[at + 1] = message;
+  journal[at + 2] = values;
+  journal[at + 3] = a;
+  journal[at + 4] = b;
+  journal[at + 5] = c;
+  journal[at + 6] = d;
+  journal[at + 7] = e;
+  journal[at + 8] = f;
+  waiting++;
+}
+
+/** Index of the oldest record in `journal`, or −1. */
+export function oldestRecord(): number {
+  return waiting === 0 ? -1 : first * RECORD;
+}
+
+/** The oldest record was sent. */
+export function dropOldest(): void {
+  first = (first + 1) % RECORDS;
+  waiting--;
+}
+
+/** A flow began or ended (debug). */
+export function logFlow(message: number, flow: number, errno: number): void {
+  if (level < LogLevel.DEBUG) return;
+  const row = flow * ROW;
+  if (rows[row + KIND] === FREE) return;
+  const ports = rows[row + PORTS]!;
+  const values = message === MessageId.FLOW_ENDED ? 5 : 4;
+  log(LogLevel.DEBUG, message, values, rows[row + PROTOCOL]!, flow, ports >>> 16, ports & 0xffff, errno, 0);
+}
+
+/** A flow was refused for want of room: at most one line per 10 s. */
+export function logFlowLimit(): void {
+  if (limitTold && ((nowMs - limitAt) | 0) < LIMIT_INTERVAL) return;
+  limitTold = true;
+  limitAt = nowMs;
+  log(LogLevel.WARNING, MessageId.FLOW_LIMIT, 2, flowCount, descriptorCount, 0, 0, 0, 0);
+}

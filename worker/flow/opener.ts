@@ -1,0 +1,100 @@
+/**
+ * Questions to the openers, and who waits for the answers.
+ *
+ * Theory of operation. A request is one 64-byte datagram. Its id is the flow and its generation, so an answer that comes
+ * after the flow's end is recognised and its socket closed. When the opener's queue is full the flow's request is kept in
+ * a ring and sent when the socket is writable again; the order is kept.
+ */
+import { OpenerAnswer, OpenerRequest } from '../../shared/opener.ts';
+import { OPENER_ANSWER, OPENER_REQUEST } from '../../shared/limits.ts';
+import { DESCRIPTORS, OPENER_IN, OPENER_OUT } from '../link/arena.ts';
+import { kernel } from '../link/kernel.ts';
+import { bytes, view } from '../wire/memory.ts';
+import { target, targetInterface } from './forward.ts';
+import { FREE, GENERATION, KIND, ROW, rows } from './row.ts';
+import { changeDescriptor, EPOLLIN, EPOLLOUT } from './watch.ts';
+
+const EAGAIN = 11;
+const GENERATION_SHIFT = 18;
+const FLOW_MASK = (1 << GENERATION_SHIFT) - 1;
+const KEPT = 1024;
+
+let socket = -1;
+let watchData = 0;
+const kept = new Uint8Array(KEPT * OPENER_REQUEST);
+let keptFirst = 0;
+let keptCount = 0;
+
+/** Sets the socket to the opener of the host's namespace and its `data` in the loop. */
+export function setOpener(fd: number, data: number): void {
+  socket = fd;
+  watchData = data;
+}
+
+function keep(): boolean {
+  if (keptCount === KEPT) return false;
+  const at = ((keptFirst + keptCount) % KEPT) * OPENER_REQUEST;
+  kept.set(bytes.subarray(OPENER_OUT, OPENER_OUT + OPENER_REQUEST), at);
+  if (keptCount++ === 0) changeDescriptor(socket, EPOLLIN | EPOLLOUT, watchData);
+  return true;
+}
+
+/**
+ * Asks for a socket to `target` (flow/forward.ts). `verb` of `Verb`; ports in host order; `hopLimit` 0 = the kernel's.
+ * Returns false when too many requests wait already.
+ */
+export function requestSocket(verb: number, flow: number, family: number, sourcePort: number, destinationPort: number, hopLimit: number): boolean {
+  const at = OPENER_OUT;
+  bytes.fill(0, at, at + OPENER_REQUEST);
+  view.setInt32(at + OpenerRequest.ID, flow | (rows[flow * ROW + GENERATION]! << GENERATION_SHIFT), true);
+  view.setUint8(at + OpenerRequest.VERB, verb);
+  view.setUint8(at + OpenerRequest.FAMILY, family);
+  view.setUint8(at + OpenerRequest.HOP_LIMIT, hopLimit);
+  view.setInt32(at + OpenerRequest.INTERFACE, targetInterface, true);
+  view.setUint16(at + OpenerRequest.SOURCE_PORT, sourcePort, true);
+  view.setUint16(at + OpenerRequest.DESTINATION_PORT, destinationPort, true);
+  if (family === 4) view.setInt32(at + OpenerRequest.SOURCE + 8, 0xffff);
+  for (let i = 0; i < 4; i++) view.setInt32(at + OpenerRequest.DESTINATION + 4 * i, target[i]!);
+  if (keptCount > 0) return keep();
+  const result = kernel.send(socket, at, OPENER_REQUEST, 0);
+  if (result === OPENER_REQUEST) return true;
+  return result === -EAGAIN && keep();
+}
+
+/** The opener's queue has room: sends what was kept. */
+export function sendKept(): void {
+  while (keptCount > 0) {
+    const from = keptFirst * OPENER_REQUEST;
+    bytes.set(kept.subarray(from, from + OPENER_REQUEST), OPENER_OUT);
+    if (kernel.send(socket, OPENER_OUT, OPENER_REQUEST, 0) < 0) return;
+    keptFirst = (keptFirst + 1) % KEPT;
+    keptCount--;
+  }
+  changeDescriptor(socket, EPOLLIN, watchData);
+}
+
+/** After `receiveAnswer`: the opener's result, ≥ 0 or −errno. */
+export let answerResult = 0;
+/** After `receiveAnswer`: the socket, or −1. It is the caller's to keep or close. */
+export let answerSocket = -1;
+
+/** No more answers for now; the opener is gone; an answer to a flow that has ended (already cleared away). */
+export const NO_ANSWER = -1;
+export const OPENER_GONE = -2;
+export const STALE_ANSWER = -3;
+
+/** Takes one answer: the flow it is for, or NO_ANSWER, OPENER_GONE, STALE_ANSWER. */
+export function receiveAnswer(): number {
+  const length = kernel.receiveWithDescriptors(socket, OPENER_IN, OPENER_ANSWER, DESCRIPTORS, 1);
+  if (length === -EAGAIN) return NO_ANSWER;
+  if (length !== OPENER_ANSWER) return OPENER_GONE;
+  answerSocket = view.getInt32(DESCRIPTORS, true) === 1 ? view.getInt32(DESCRIPTORS + 4, true) : -1;
+  answerResult = view.getInt32(OPENER_IN + OpenerAnswer.RESULT, true);
+  const id = view.getInt32(OPENER_IN + OpenerAnswer.ID, true);
+  const flow = id & FLOW_MASK;
+  const row = flow * ROW;
+  if (row < rows.length && rows[row + KIND] !== FREE && rows[row + GENERATION] === id >>> GENERATION_SHIFT) return flow;
+  if (answerSocket >= 0) kernel.close(answerSocket);
+  return STALE_ANSWER;
+}
+

@@ -1,0 +1,52 @@
+/**
+ * The flow table's rows: FLOW_ROW_BYTES each, in the memory the supervisor made, so that they outlive the worker.
+ *
+ * A flow is an index; its row starts at `index * ROW`. A row keeps one flow's fields together because a packet touches
+ * most of them: with thousands of flows a row costs four cache lines, a column layout one line per field.
+ */
+import { FLOW_ROW_BYTES } from '../../shared/limits.ts';
+
+/** int32 fields of one row. */
+export const ROW = FLOW_ROW_BYTES / 4;
+
+export let rows: Int32Array;
+
+/** Binds the rows' memory (zeroed; all-zero is a free row). */
+export function bindRows(memory: ArrayBuffer): void {
+  rows = new Int32Array(memory);
+}
+
+// Every kind of flow.
+/** Kind of the flow; FREE rows are chained by NEXT. */
+export const KIND = 0;
+/** Grows each time the row is taken: events and answers of an earlier flow are recognised by it. */
+export const GENERATION = 1;
+/** The host socket, −1 while there is none. */
+export const FD = 2;
+/** Flags of the kind's own protocol. */
+export const FLAGS = 3;
+/** Guest's address, four big-endian words (IPv4 as ::ffff:a.b.c.d). */
+export const GUEST = 4;
+/** The far party's address as the guest knows it. */
+export const FAR = 8;
+/** guest port << 16 | far port (ping: identifier << 16). */
+export const PORTS = 12;
+/** IP protocol. */
+export const PROTOCOL = 13;
+/** Chain of free rows. */
+export const NEXT = 14;
+/** Timer wheel: the slot's chain, the slot, and the moment (ms) the flow wants to be called. */
+export const TIMER_NEXT = 15;
+export const TIMER_PREVIOUS = 16;
+export const TIMER_SLOT = 17;
+export const TIMER_AT = 18;
+/** Moment of the last traffic, ms. */
+export const LAST_ACTIVE = 19;
+/** First field of the kind's own. */
+export const OWN = 20;
+
+/** Kinds of flows. */
+export const FREE = 0;
+export const TCP = 1;
+export const UDP = 2;
+export const PING = 3;

@@ -1,0 +1,146 @@
+/**
+ * A frame of the guest, and who takes it.
+ */
+import { Counter } from '../shared/counters.ts';
+import { LogLevel, MessageId } from '../shared/messages.ts';
+import { log, logs } from './flow/journal.ts';
+import { find, key, KEY_FAR, KEY_GUEST } from './flow/table.ts';
+import { echoFromGuest } from './icmp/ping.ts';
+import { GUEST_MAC, TRANSMIT } from './link/arena.ts';
+import { counters } from './link/counters.ts';
+import { LINK_HEADER } from './link/tap.ts';
+import { transmit } from './link/transmit.ts';
+import { answerArp } from './local/arp.ts';
+import { answerEcho } from './local/echo.ts';
+import { answerNdp } from './local/ndp.ts';
+import { open } from './tcp/connection.ts';
+import { segmentFromGuest } from './tcp/receive.ts';
+import { answerStray } from './tcp/stray.ts';
+import { datagramFromGuest } from './udp/flow.ts';
+import { isBroadcast4, isMulticast4, isMulticast6, isUnspecified4, isUnspecified6, MAPPED_WORD } from './wire/address.ts';
+import { copyMac, equalMac, ETHERTYPE_ARP, isGroupMac, sourceMac } from './wire/ethernet.ts';
+import { counterOf, frame, parse, Verdict } from './wire/frame.ts';
+import * as ipv4 from './wire/ipv4.ts';
+import * as ipv6 from './wire/ipv6.ts';
+import { ACK, destinationPort as tcpDestination, flags, RST, sourcePort as tcpSource, SYN } from './wire/tcp.ts';
+import { destinationPort as udpDestination, sourcePort as udpSource } from './wire/udp.ts';
+import { view } from './wire/memory.ts';
+import { writeVnetPlain } from './wire/vnet.ts';
+
+const DHCP_SERVER = 67;
+const DHCPV6_SERVER = 547;
+/** Where an answer of our own is built: a link header, then the Ethernet frame. */
+const ANSWER = TRANSMIT;
+
+let wantsTcp = false;
+let wantsUdp = false;
+let wantsIcmp = false;
+let wantsIpv4 = false;
+let wantsIpv6 = false;
+let wantsNdp = false;
+
+/** Which protocols are served. */
+export function setProtocols(protocols: { ipv4: boolean; ipv6: boolean; tcp: boolean; udp: boolean; icmp: boolean; ndp: boolean }): void {
+  wantsIpv4 = protocols.ipv4;
+  wantsIpv6 = protocols.ipv6;
+  wantsTcp = protocols.tcp;
+  wantsUdp = protocols.udp;
+  wantsIcmp = protocols.icmp;
+  wantsNdp = protocols.ndp;
+}
+
+function transmitAnswer(length: number, counter: number): boolean {
+  if (length === 0) return false;
+  writeVnetPlain(ANSWER);
+  counters[counter]!++;
+  transmit(ANSWER, LINK_HEADER + length);
+  return true;
+}
+
+/** Puts the frame's addresses into the flow key; the guest is the source. */
+function readKey(): void {
+  if (frame.family === 4) {
+    key[KEY_GUEST] = 0;
+    key[KEY_GUEST + 1] = 0;
+    key[KEY_GUEST + 2] = MAPPED_WORD;
+    key[KEY_GUEST + 3] = ipv4.source(frame.l3);
+    key[KEY_FAR] = 0;
+    key[KEY_FAR + 1] = 0;
+    key[KEY_FAR + 2] = MAPPED_WORD;
+    key[KEY_FAR + 3] = ipv4.destination(frame.l3);
+  } else {
+    ipv6.readAddress(ipv6.sourceAt(frame.l3), key, KEY_GUEST);
+    ipv6.readAddress(ipv6.destinationAt(frame.l3), key, KEY_FAR);
+  }
+}
+
+function destinationIsGroup(): boolean {
+  if (frame.family === 6) return isMulticast6(key, KEY_FAR);
+  return isMulticast4(key[KEY_FAR + 3]!) || isBroadcast4(key[KEY_FAR + 3]!);
+}
+
+function sourceIsUnspecified(): boolean {
+  return frame.family === 6 ? isUnspecified6(key, KEY_GUEST) : isUnspecified4(key[KEY_GUEST + 3]!);
+}
+
+function takeTcp(): void {
+  const from = tcpSource(frame.l4);
+  const to = tcpDestination(frame.l4);
+  if (from === 0 || to === 0 || destinationIsGroup()) return;
+  const ports = (from << 16) | to;
+  const flow = find(ports, ipv4.PROTOCOL_TCP);
+  if (flow >= 0) segmentFromGuest(flow);
+  else if ((flags(frame.l4) & (SYN | ACK | RST)) !== SYN || !open(ports)) answerStray(key);
+}
+
+function takeUdp(): void {
+  const from = udpSource(frame.l4);
+  const to = udpDestination(frame.l4);
+  if (from === 0 || to === 0 || to === (frame.family === 4 ? DHCP_SERVER : DHCPV6_SERVER)) return;
+  datagramFromGuest((from << 16) | to);
+}
+
+function takeIcmp(): void {
+  if (frame.family === 6 && wantsNdp && transmitAnswer(answerNdp(frame, ANSWER + LINK_HEADER), Counter.ndp_answered)) return;
+  if (!wantsIcmp || destinationIsGroup()) return;
+  if (transmitAnswer(answerEcho(frame, ANSWER + LINK_HEADER), Counter.echo_answered)) return;
+  echoFromGuest();
+}
+
+/** The guest's MAC is whatever its last frame came from. */
+function learnMac(): void {
+  const mac = sourceMac(frame.l2);
+  if (equalMac(mac, GUEST_MAC) || isGroupMac(mac)) return;
+  copyMac(GUEST_MAC, mac);
+  const byte = (i: number): number => view.getUint8(mac + i);
+  log(LogLevel.INFO, MessageId.GUEST_MAC, 6, byte(0), byte(1), byte(2), byte(3), byte(4), byte(5));
+}
+
+/** Handles the frame of `length` bytes, link header first, at `at`. */
+export function frameFromGuest(at: number, length: number): void {
+  const verdict = parse(at, length, LINK_HEADER > 0);
+  counters[Counter.frames_from_guest]!++;
+  counters[Counter.bytes_from_guest]! += length - LINK_HEADER;
+  if (verdict !== Verdict.OK) {
+    counters[counterOf(verdict)]!++;
+    return;
+  }
+  if (logs(LogLevel.TRACE)) log(LogLevel.TRACE, MessageId.FRAME_IN, 2, length, frame.protocol === 0 ? frame.etherType : frame.protocol, 0, 0, 0, 0);
+  learnMac();
+  if (frame.etherType === ETHERTYPE_ARP) {
+    if (wantsIpv4) transmitAnswer(answerArp(frame.l2, ANSWER + LINK_HEADER), Counter.arp_answered);
+    return;
+  }
+  if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return;
+  readKey();
+  switch (frame.protocol) {
+    case ipv4.PROTOCOL_TCP:
+      if (wantsTcp && !sourceIsUnspecified()) takeTcp();
+      break;
+    case ipv4.PROTOCOL_UDP:
+      if (wantsUdp && !sourceIsUnspecified()) takeUdp();
+      break;
+    default:
+      takeIcmp();
+  }
+}

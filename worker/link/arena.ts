@@ -1,0 +1,57 @@
+/**
+ * The map of the arena: every fixed offset the worker uses. Nothing is allocated after start.
+ */
+import { MAX_FRAME, OPENER_REQUEST } from '../../shared/limits.ts';
+
+const PAGE = 4096;
+
+/** Two int32: milliseconds and microseconds of the monotonic clock. */
+export const CLOCK = 0;
+/** Our MAC and the guest's MAC, 8 bytes apart. */
+export const OUR_MAC = 16;
+export const GUEST_MAC = 24;
+/** A request to an opener and its answer. */
+export const OPENER_OUT = 64;
+export const OPENER_IN = OPENER_OUT + OPENER_REQUEST;
+/** int32 count, then descriptors, of a message with SCM_RIGHTS. */
+export const DESCRIPTORS = 256;
+/** int32 segment size of a received UDP_GRO datagram. */
+export const SEGMENT_SIZE = 320;
+/** Record of the socket error queue, 36 bytes. */
+export const ERROR_RECORD = 384;
+/** struct tcp_info and SO_MEMINFO. */
+export const SOCKET_FACTS = 512;
+export const SOCKET_FACTS_SIZE = 256;
+
+/** Events of one epoll_wait, three int32 each. */
+export const EVENTS = PAGE;
+export const MAX_EVENTS = 256;
+
+/** Datagrams of the channel. */
+export const CHANNEL_IN = 2 * PAGE;
+export const CHANNEL_OUT = CHANNEL_IN + 65_536;
+
+/** Frames read from the tap in one batch. */
+export const RECEIVE_SLOTS = 32;
+export const RECEIVE_LENGTHS = CHANNEL_OUT + 65_536;
+/** Slot size: a whole frame, rounded so that slots start on a page. */
+export const SLOT = Math.ceil((MAX_FRAME + 64) / PAGE) * PAGE;
+export const RECEIVE = RECEIVE_LENGTHS + PAGE;
+
+/** The frame being built for the guest: headers end and payload begins at TRANSMIT_PAYLOAD. */
+export const TRANSMIT = RECEIVE + RECEIVE_SLOTS * SLOT;
+export const TRANSMIT_HEADROOM = 128;
+export const TRANSMIT_PAYLOAD = TRANSMIT + TRANSMIT_HEADROOM;
+
+/** Datagrams received in one GRO batch when the guest's link can't take them in one piece. */
+export const SPLIT = TRANSMIT + 2 * SLOT;
+
+/** Datagrams that wait for the socket of their new flow. */
+export const WAITING = SPLIT + 2 * SLOT;
+export const WAITING_SIZE = 1 << 20;
+
+/** Bytes of the guest that a host socket didn't take though the window had promised room. */
+export const STASH = WAITING + WAITING_SIZE;
+export const STASH_SLOTS = 64;
+
+export const ARENA_SIZE = STASH + STASH_SLOTS * SLOT;

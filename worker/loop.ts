@@ -1,0 +1,179 @@
+/**
+ * The worker's one loop. libuv's is never entered: after the start everything the process does begins here.
+ *
+ * One turn: wait; read the clock once; the events; flows that want another turn; timers that are due; the ACKs and log
+ * lines that are owed.
+ */
+import { Counter } from '../shared/counters.ts';
+import { LogLevel, MessageId } from '../shared/messages.ts';
+import { CHANNEL_FD } from '../shared/roles.ts';
+import { sendJournal } from './channel.ts';
+import { EXIT_OPENER, leave } from './exit.ts';
+import { askingAgain, nextAgain } from './flow/again.ts';
+import { nowMs, setNow } from './flow/clock.ts';
+import { log } from './flow/journal.ts';
+import { answerResult, answerSocket, NO_ANSWER, OPENER_GONE, receiveAnswer, sendKept } from './flow/opener.ts';
+import { FREE, GENERATION, KIND, PING, ROW, rows, TCP, UDP } from './flow/row.ts';
+import { collectDue, due, openTimers, untilNextTimer } from './flow/timers.ts';
+import { EPOLLIN, EPOLLOUT, setEpoll, watchDescriptor } from './flow/watch.ts';
+import { frameFromGuest } from './guest.ts';
+import { pingOpened, pingSocketEvent, pingTimerEvent } from './icmp/ping.ts';
+import { CLOCK, EVENTS, MAX_EVENTS, RECEIVE, RECEIVE_LENGTHS, RECEIVE_SLOTS, SLOT } from './link/arena.ts';
+import { counters } from './link/counters.ts';
+import { kernel } from './link/kernel.ts';
+import { receiveFrames } from './link/tap.ts';
+import { flushAcknowledgements } from './tcp/acknowledge.ts';
+import { opened } from './tcp/connection.ts';
+import { socketEvent, timerEvent } from './tcp/events.ts';
+import { udpOpened, udpSocketEvent, udpTimerEvent } from './udp/flow.ts';
+import { view } from './wire/memory.ts';
+
+/** What an event is about when it is no flow. */
+export const CHANNEL = -1;
+export const TAP = -2;
+export const OPENER = -3;
+
+const EAGAIN = 11;
+const EINTR = 4;
+/** Batches of frames in one turn, so that a flooding guest can't keep the host's side waiting. */
+const BATCHES_AT_ONCE = 4;
+const CTL_DELETE = 2;
+
+let epoll = -1;
+let channelEvent: () => void = () => {};
+
+function readClock(): void {
+  kernel.clock(CLOCK);
+  setNow(view.getInt32(CLOCK, true), view.getInt32(CLOCK + 4, true));
+}
+
+/** Makes the loop's own descriptors; `onChannel` is called when the supervisor has said something. */
+export function openLoop(onChannel: () => void): void {
+  epoll = kernel.epollCreate();
+  setEpoll(epoll);
+  channelEvent = onChannel;
+  watchDescriptor(CHANNEL_FD, EPOLLIN, CHANNEL);
+  readClock();
+  openTimers(nowMs);
+}
+
+let tap = -1;
+
+/** Begins to take frames from the guest. */
+export function watchTap(fd: number): void {
+  tap = fd;
+  watchDescriptor(fd, EPOLLIN, TAP);
+}
+
+function tapFailed(errno: number): void {
+  kernel.epollControl(epoll, CTL_DELETE, tap, 0, 0, 0);
+  log(LogLevel.INFO, MessageId.TAP_GONE, 1, errno, 0, 0, 0, 0, 0);
+}
+
+function tapEvent(): void {
+  for (let batch = 0; batch < BATCHES_AT_ONCE; batch++) {
+    const frames = receiveFrames();
+    if (frames < 0) {
+      if (frames !== -EAGAIN && frames !== -EINTR) tapFailed(-frames);
+      return;
+    }
+    for (let slot = 0; slot < frames; slot++) frameFromGuest(RECEIVE + slot * SLOT, view.getInt32(RECEIVE_LENGTHS + 4 * slot, true));
+    flushAcknowledgements();
+    if (frames < RECEIVE_SLOTS) return;
+  }
+}
+
+function openerEvent(events: number): void {
+  if ((events & EPOLLOUT) !== 0) sendKept();
+  for (;;) {
+    const flow = receiveAnswer();
+    if (flow === NO_ANSWER) return;
+    if (flow === OPENER_GONE) leave(EXIT_OPENER);
+    if (flow < 0) continue;
+    switch (rows[flow * ROW + KIND]) {
+      case TCP:
+        opened(flow, answerResult, answerSocket);
+        break;
+      case UDP:
+        udpOpened(flow, answerResult, answerSocket);
+        break;
+      case PING:
+        pingOpened(flow, answerResult, answerSocket);
+        break;
+    }
+  }
+}
+
+function flowEvent(flow: number, events: number): void {
+  switch (rows[flow * ROW + KIND]) {
+    case TCP:
+      socketEvent(flow, events);
+      break;
+    case UDP:
+      udpSocketEvent(flow, events);
+      break;
+    case PING:
+      pingSocketEvent(flow, events);
+      break;
+  }
+}
+
+function dispatch(at: number): void {
+  const events = view.getInt32(at, true);
+  const data = view.getInt32(at + 4, true);
+  switch (data) {
+    case TAP:
+      tapEvent();
+      return;
+    case OPENER:
+      openerEvent(events);
+      return;
+    case CHANNEL:
+      channelEvent();
+      return;
+  }
+  // An event that was queued before its flow ended in this same turn.
+  if (rows[data * ROW + KIND] === FREE || rows[data * ROW + GENERATION] !== view.getInt32(at + 8, true)) counters[Counter.stale_events]!++;
+  else flowEvent(data, events);
+}
+
+function timersDue(): void {
+  for (;;) {
+    const count = collectDue(nowMs);
+    for (let i = 0; i < count; i++) {
+      const flow = due[i]!;
+      switch (rows[flow * ROW + KIND]) {
+        case TCP:
+          timerEvent(flow);
+          break;
+        case UDP:
+          udpTimerEvent(flow);
+          break;
+        case PING:
+          pingTimerEvent(flow);
+          break;
+      }
+    }
+    if (count < due.length) return;
+  }
+}
+
+function turn(): void {
+  const timeout = askingAgain() > 0 ? 0 : untilNextTimer(nowMs);
+  const count = kernel.epollWait(epoll, EVENTS, MAX_EVENTS, timeout);
+  readClock();
+  counters[Counter.wakeups]!++;
+  for (let i = 0; i < count; i++) dispatch(EVENTS + i * 12);
+  for (let left = askingAgain(); left > 0; left--) {
+    const flow = nextAgain();
+    if (flow >= 0) flowEvent(flow, EPOLLIN);
+  }
+  timersDue();
+  flushAcknowledgements();
+  sendJournal();
+}
+
+/** Runs until the process ends. */
+export function runLoop(): never {
+  for (;;) turn();
+}

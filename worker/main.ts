@@ -1,0 +1,141 @@
+/**
+ * The worker: the only process that reads hostile packets, and one that can open nothing.
+ *
+ * Start: load the addon, make the arena, greet; take the configuration and the flow table's memory; be sealed; take the
+ * tap and the opener's socket; run. The dialogue is shared/channel.proto, its order shared/permits.ts.
+ *
+ * Usage (by the supervisor, through the jail): worker.cjs [pasta|passt]
+ */
+import { createRequire } from 'node:module';
+import type { ravioli } from '../shared/channel.gen.js';
+import { MAX_FLOWS } from '../shared/limits.ts';
+import { CHANNEL_VERSION, GrantKind, processName } from '../shared/roles.ts';
+import type { Native } from '../native/worker.d.ts';
+import { receiveMessage, sendMessage } from './channel.ts';
+import { EXIT_CHANNEL, EXIT_DONE, leave } from './exit.ts';
+import { setForwarding } from './flow/forward.ts';
+import { setHashKey } from './flow/hash.ts';
+import { setLogLevel } from './flow/journal.ts';
+import { setOpener } from './flow/opener.ts';
+import { bindRows, KIND, ROW, rows, TCP } from './flow/row.ts';
+import { flowCount, openTable, rowsInUse } from './flow/table.ts';
+import { EPOLLIN, watchDescriptor } from './flow/watch.ts';
+import { setProtocols } from './guest.ts';
+import { ARENA_SIZE, GUEST_MAC, OUR_MAC, RECEIVE } from './link/arena.ts';
+import { counters } from './link/counters.ts';
+import { bindKernel, kernel } from './link/kernel.ts';
+import { openTap } from './link/tap.ts';
+import { setIdentity } from './local/identity.ts';
+import { OPENER, openLoop, runLoop, watchTap } from './loop.ts';
+import { abandon } from './tcp/connection.ts';
+import { setSegmentMtu } from './tcp/segment.ts';
+import { openStash } from './tcp/stash.ts';
+import { setPeekOffset } from './tcp/transmit.ts';
+import { bindMemory, bytes } from './wire/memory.ts';
+
+/** Beside dist/, where the bundle lies. */
+const ADDON = '../native/out/worker.node';
+
+let tap = -1;
+
+function bytesOf(value: Uint8Array | null | undefined): Uint8Array {
+  return value ?? new Uint8Array(0);
+}
+
+function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
+  const [columns] = fds;
+  if (columns === undefined) leave(EXIT_CHANNEL);
+  const flows = Math.min(config.maxFlows ?? 0, MAX_FLOWS);
+  bindRows(kernel.mapShared(columns, MAX_FLOWS * ROW * 4));
+  kernel.close(columns);
+  openTable(flows, config.maxDescriptors ?? 0);
+  openStash();
+  const secret = bytesOf(config.secret);
+  const words = new DataView(secret.buffer, secret.byteOffset, secret.length);
+  setHashKey(words.getInt32(0), words.getInt32(4));
+  bytes.set(bytesOf(config.ourMac).subarray(0, 6), OUR_MAC);
+  bytes.set(bytesOf(config.guestMac).subarray(0, 6), GUEST_MAC);
+  const facts = {
+    guestAddress4: bytesOf(config.guestAddress4),
+    guestAddress6: bytesOf(config.guestAddress6),
+    gateway4: bytesOf(config.gateway4),
+    gateway6: bytesOf(config.gateway6),
+    ourLinkLocal: bytesOf(config.ourLinkLocal),
+    mapHostLoopback4: bytesOf(config.mapHostLoopback4),
+    mapHostLoopback6: bytesOf(config.mapHostLoopback6),
+    mapGuestAddress4: bytesOf(config.mapGuestAddress4),
+    mapGuestAddress6: bytesOf(config.mapGuestAddress6),
+    templateInterface: config.templateInterface ?? 0,
+  };
+  setForwarding(facts);
+  setIdentity(OUR_MAC, facts);
+  setSegmentMtu(config.mtu ?? 0);
+  setPeekOffset(config.peekOffset4 ?? false, config.peekOffset6 ?? false);
+  setLogLevel(config.logLevel ?? 0);
+  setProtocols({
+    ipv4: config.ipv4 ?? false,
+    ipv6: config.ipv6 ?? false,
+    tcp: config.tcp ?? false,
+    udp: config.udp ?? false,
+    icmp: config.icmp ?? false,
+    ndp: config.ndp ?? false,
+  });
+}
+
+function takeSeal(filter: Uint8Array): void {
+  bytes.set(filter, RECEIVE);
+  sendMessage({ id: 0, sealed: { result: kernel.seal(RECEIVE, filter.length) } });
+}
+
+function takeGrant(grant: ravioli.Grant.$Properties, fds: number[]): void {
+  const [fd] = fds;
+  if (fd === undefined) leave(EXIT_CHANNEL);
+  switch (grant.kind) {
+    case GrantKind.TAP:
+      tap = fd;
+      openTap(fd, grant.value ?? 0);
+      break;
+    case GrantKind.OPENER_HOST:
+      setOpener(fd, OPENER);
+      watchDescriptor(fd, EPOLLIN, OPENER);
+      break;
+    default:
+      leave(EXIT_CHANNEL);
+  }
+}
+
+/** Every connection's far end is told by a reset; datagrams need no farewell. */
+function drain(): never {
+  for (let flow = 0; flow < rowsInUse(); flow++) if (rows[flow * ROW + KIND] === TCP) abandon(flow, 0);
+  sendMessage({ id: 0, drained: {} });
+  leave(EXIT_DONE);
+}
+
+function channelEvent(): void {
+  for (;;) {
+    const received = receiveMessage();
+    if (received === null) return;
+    if (received === undefined) leave(EXIT_DONE);
+    const { envelope, fds } = received;
+    if (envelope.config) takeConfig(envelope.config, fds);
+    else if (envelope.seal) takeSeal(bytesOf(envelope.seal.filter));
+    else if (envelope.grant) takeGrant(envelope.grant, fds);
+    else if (envelope.start) watchTap(tap);
+    else if (envelope.statusRequest) sendMessage({ id: envelope.id ?? 0, status: { counters: Array.from(counters), flows: flowCount } });
+    else if (envelope.drain) drain();
+    else leave(EXIT_CHANNEL);
+  }
+}
+
+function main(): never {
+  process.title = processName(process.argv[2] === 'passt' ? 'passt' : 'pasta', 'worker');
+  bindKernel(createRequire(__filename)(ADDON) as Native);
+  const arena = new ArrayBuffer(ARENA_SIZE);
+  kernel.bindArena(arena);
+  bindMemory(arena);
+  openLoop(channelEvent);
+  sendMessage({ id: 0, hello: { version: CHANNEL_VERSION, pid: process.pid } });
+  runLoop();
+}
+
+main();

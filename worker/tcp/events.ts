@@ -1,0 +1,103 @@
+/** What the host socket and the timer tell a connection. */
+import { Counter } from '../../shared/counters.ts';
+import { nowMs } from '../flow/clock.ts';
+import { counters } from '../link/counters.ts';
+import { FD, FLAGS, GENERATION, KIND, LAST_ACTIVE, ROW, rows, TCP } from '../flow/row.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from '../flow/watch.ts';
+import { kernel } from '../link/kernel.ts';
+import { abandon, abort, connected, connectFailed } from './connection.ts';
+import { deliverStash } from './receive.ts';
+import {
+  ACK_AT, ACK_DELAYED, CONNECTING, ESTABLISHED, HOST_ENDING, HOST_READABLE, ISS, RETRANSMIT, RETRANSMIT_AT, RETRIES, SND_MAX, SND_NXT, SND_UNA,
+  SND_WND, STASH_FIRST, SYN_RECEIVED, WINDOW_SMALL, RCV_EDGE,
+} from './row.ts';
+import { sendSegment, sendSynAck } from './segment.ts';
+import { backOff, IDLE_LIMIT, armRetransmission, scheduleNext } from './timeout.ts';
+import { push, pushOn, rewind } from './transmit.ts';
+import { announceWindow } from './window.ts';
+
+const SOL_SOCKET = 1;
+const SO_ERROR = 4;
+const ETIMEDOUT = 110;
+/** Expiries in a row after which the guest is taken for gone; about 15 minutes with the backing off, as kernels do. */
+const MAX_RETRIES = 15;
+/** SYN|ACKs after which a guest that asked for the connection is taken for gone. */
+const MAX_SYN_RETRIES = 5;
+
+/** Events of the flow's host socket. */
+export function socketEvent(flow: number, events: number): void {
+  const row = flow * ROW;
+  if ((rows[row + FLAGS]! & CONNECTING) !== 0) {
+    if ((events & (EPOLLERR | EPOLLHUP)) !== 0) {
+      connectFailed(flow, kernel.getOption(rows[row + FD]!, SOL_SOCKET, SO_ERROR));
+      return;
+    }
+    if ((events & EPOLLOUT) === 0) return;
+    connected(flow);
+  } else if ((events & EPOLLERR) !== 0) {
+    const error = kernel.getOption(rows[row + FD]!, SOL_SOCKET, SO_ERROR);
+    if (error !== 0) {
+      abort(flow, error);
+      return;
+    }
+  }
+  if ((events & EPOLLOUT) !== 0 && (rows[row + FLAGS]! & WINDOW_SMALL) !== 0 && !roomAgain(flow)) return;
+  if ((events & (EPOLLRDHUP | EPOLLHUP)) !== 0) rows[row + FLAGS]! |= HOST_READABLE | HOST_ENDING;
+  else if ((events & EPOLLIN) !== 0) rows[row + FLAGS]! |= HOST_READABLE;
+  if ((rows[row + FLAGS]! & HOST_READABLE) !== 0) {
+    rows[row + LAST_ACTIVE] = nowMs;
+    if (push(flow)) pushOn(flow);
+  }
+}
+
+/** The socket's send queue has room: the stash first, then a window update. False when the flow has ended. */
+function roomAgain(flow: number): boolean {
+  const row = flow * ROW;
+  if (rows[row + STASH_FIRST] !== 0 && !deliverStash(flow)) return false;
+  const edge = rows[row + RCV_EDGE]!;
+  announceWindow(flow);
+  if (rows[row + RCV_EDGE] !== edge && (rows[row + FLAGS]! & ESTABLISHED) !== 0) sendSegment(flow, rows[row + SND_NXT]!, 0, 0);
+  return true;
+}
+
+function retransmit(flow: number): void {
+  const row = flow * ROW;
+  const flags = rows[row + FLAGS]!;
+  const retries = ++rows[row + RETRIES]!;
+  rows[row + FLAGS] = flags & ~RETRANSMIT;
+  if (retries > ((flags & SYN_RECEIVED) !== 0 ? MAX_SYN_RETRIES : MAX_RETRIES)) {
+    abort(flow, ETIMEDOUT);
+    return;
+  }
+  backOff(row);
+  if ((flags & SYN_RECEIVED) !== 0) {
+    counters[Counter.tcp_retransmissions]!++;
+    sendSynAck(flow, rows[row + ISS]!);
+  } else if (rows[row + SND_WND] === 0 || rows[row + SND_MAX] === rows[row + SND_UNA]) {
+    // A window probe: a segment just left of the window makes the guest say where it stands (RFC 9293 §3.8.6.1).
+    sendSegment(flow, (rows[row + SND_UNA]! - 1) | 0, 0, 0);
+    if (rows[row + SND_MAX] === rows[row + SND_UNA] && (flags & HOST_READABLE) === 0) return;
+  } else {
+    rewind(flow);
+    if (push(flow)) pushOn(flow);
+    if (rows[row + KIND] !== TCP) return;
+  }
+  armRetransmission(flow);
+}
+
+/** The flow's timer is due: does what has come due and sets it again. */
+export function timerEvent(flow: number): void {
+  const row = flow * ROW;
+  if (((nowMs - rows[row + LAST_ACTIVE]!) | 0) >= IDLE_LIMIT) {
+    if ((rows[row + FLAGS]! & ESTABLISHED) !== 0) abort(flow, ETIMEDOUT);
+    else abandon(flow, ETIMEDOUT);
+    return;
+  }
+  if ((rows[row + FLAGS]! & ACK_DELAYED) !== 0 && ((nowMs - rows[row + ACK_AT]!) | 0) >= 0) sendSegment(flow, rows[row + SND_NXT]!, 0, 0);
+  if ((rows[row + FLAGS]! & RETRANSMIT) !== 0 && ((nowMs - rows[row + RETRANSMIT_AT]!) | 0) >= 0) {
+    const generation = rows[row + GENERATION];
+    retransmit(flow);
+    if (rows[row + KIND] !== TCP || rows[row + GENERATION] !== generation) return;
+  }
+  scheduleNext(flow);
+}

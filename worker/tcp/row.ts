@@ -1,0 +1,79 @@
+/**
+ * A TCP flow's own fields in its row, named as in RFC 9293 §3.3.1 where that names them. "SND" is towards the guest,
+ * "RCV" from the guest; sequence numbers are int32 and serial.
+ */
+import { OWN } from '../flow/row.ts';
+
+export const SND_UNA = OWN;
+/** Next to send; goes back to SND_UNA when data is to be sent again. */
+export const SND_NXT = OWN + 1;
+/** Highest ever sent: what the guest may acknowledge. */
+export const SND_MAX = OWN + 2;
+/** Guest's window in bytes, and the segment it came with. */
+export const SND_WND = OWN + 3;
+export const SND_WL1 = OWN + 4;
+export const SND_WL2 = OWN + 5;
+/** Our initial sequence number. */
+export const ISS = OWN + 6;
+/** Shift of the windows that the guest announces. */
+export const SND_SHIFT = OWN + 7;
+/** Largest payload of one segment to the guest. */
+export const MSS = OWN + 8;
+export const RCV_NXT = OWN + 9;
+/** Right edge of the window last announced: what is promised and must be taken. */
+export const RCV_EDGE = OWN + 10;
+export const IRS = OWN + 11;
+/** Shift of the windows we announce. */
+export const RCV_SHIFT = OWN + 12;
+/** RFC 6298: timeout in ms; smoothed round trip and variation in µs, 0 before the first measurement. */
+export const RTO = OWN + 13;
+export const SRTT = OWN + 14;
+export const RTTVAR = OWN + 15;
+/** The sequence number whose acknowledgement ends the present measurement, and when (µs) it was sent. */
+export const RTT_SEQ = OWN + 16;
+export const RTT_AT = OWN + 17;
+/** Consecutive expiries of the retransmission timer. */
+export const RETRIES = OWN + 18;
+/** Consecutive duplicate acknowledgements, and SND_MAX when the last fast retransmission began. */
+export const DUPLICATES = OWN + 19;
+export const RECOVER = OWN + 20;
+/** Moments (ms) of the timers whose flag is set. */
+export const RETRANSMIT_AT = OWN + 21;
+export const ACK_AT = OWN + 22;
+/** First and last stash slot + 1 of the flow, 0 = none (tcp/stash.ts). */
+export const STASH_FIRST = OWN + 23;
+export const STASH_LAST = OWN + 24;
+/** RCV_NXT when the last ACK was sent: what lies between is not acknowledged yet. */
+export const ACKED = OWN + 25;
+
+// FLAGS of a TCP flow: events that have happened, and what is armed.
+/** The host socket's connect is under way. */
+export const CONNECTING = 1 << 0;
+/** Our SYN|ACK was sent and is not acknowledged. */
+export const SYN_RECEIVED = 1 << 1;
+export const ESTABLISHED = 1 << 2;
+/** The guest's FIN came, in order. */
+export const GUEST_FIN = 1 << 3;
+/** It was passed on to the host socket. */
+export const HOST_SHUT = 1 << 4;
+/** The host's end of stream was read. */
+export const HOST_FIN = 1 << 5;
+/** Our FIN was sent to the guest at least once; its number is SND_MAX − 1. */
+export const FIN_SENT = 1 << 6;
+export const FIN_ACKED = 1 << 7;
+/** The host socket may have bytes behind those sent. */
+export const HOST_READABLE = 1 << 8;
+/** The kernel has told that no more than what is queued will come. */
+export const HOST_ENDING = 1 << 9;
+/** An ACK is owed at the end of this batch. */
+export const ACK_NOW = 1 << 10;
+/** An ACK is owed by ACK_AT. */
+export const ACK_DELAYED = 1 << 11;
+/** RETRANSMIT_AT is armed. */
+export const RETRANSMIT = 1 << 12;
+/** The window announced last was too small to keep the guest going; the socket's room is awaited. */
+export const WINDOW_SMALL = 1 << 13;
+/** The socket's peek offset stands elsewhere than at SND_NXT. */
+export const PEEK_ASTRAY = 1 << 14;
+/** We have sent since the guest's last data: a dialogue, where a reply may carry the ACK. */
+export const SPOKE_LAST = 1 << 15;

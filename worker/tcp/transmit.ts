@@ -1,0 +1,147 @@
+/**
+ * Host → guest: data of the host socket, peeked and sent, until the guest has acknowledged it.
+ *
+ * Nothing is stored here: what is unacknowledged is still in the kernel's receive queue. SO_PEEK_OFF remembers where the
+ * next peek begins and follows by itself; when SND_NXT goes back, or the two part for another reason, PEEK_ASTRAY has it
+ * set again. Without SO_PEEK_OFF (Linux < 6.9) each peek reads over what was sent before.
+ */
+import { Counter } from '../../shared/counters.ts';
+import { counters } from '../link/counters.ts';
+import { askAgain } from '../flow/again.ts';
+import { isIpv4 } from '../flow/packet.ts';
+import { FD, FLAGS, ROW, rows } from '../flow/row.ts';
+import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
+import { kernel } from '../link/kernel.ts';
+import { FIN, PSH } from '../wire/tcp.ts';
+import { abort } from './connection.ts';
+import {
+  ESTABLISHED, FIN_SENT, HOST_ENDING, HOST_FIN, HOST_READABLE, MSS, PEEK_ASTRAY, RETRANSMIT, SND_MAX, SND_NXT, SND_UNA, SND_WND, SPOKE_LAST,
+} from './row.ts';
+import { framePayload, sendSegment } from './segment.ts';
+import { after } from './sequence.ts';
+import { armRetransmission, cancelMeasurement, startMeasurement } from './timeout.ts';
+
+const EAGAIN = 11;
+const MSG_PEEK = 2;
+const SOL_SOCKET = 1;
+const SO_PEEK_OFF = 42;
+/** Frames of one flow in one go, so that no flow starves the others; the rest follows in the same wake-up. */
+const FRAMES_AT_ONCE = 16;
+
+let peekOffset4 = false;
+let peekOffset6 = false;
+
+/** Whether SO_PEEK_OFF works for TCP sockets, by family. */
+export function setPeekOffset(ipv4: boolean, ipv6: boolean): void {
+  peekOffset4 = ipv4;
+  peekOffset6 = ipv6;
+}
+
+function hasPeekOffset(row: number): boolean {
+  return isIpv4(row) ? peekOffset4 : peekOffset6;
+}
+
+/** Puts up to `want` bytes from SND_NXT on at TRANSMIT_PAYLOAD. Bytes, 0 at the end of the stream, or −errno. */
+function peek(row: number, want: number): number {
+  const fd = rows[row + FD]!;
+  const ahead = (rows[row + SND_NXT]! - rows[row + SND_UNA]!) | 0;
+  if (!hasPeekOffset(row)) return kernel.peekBehind(fd, ahead, TRANSMIT_PAYLOAD, want);
+  if ((rows[row + FLAGS]! & PEEK_ASTRAY) !== 0) {
+    const moved = kernel.setOption(fd, SOL_SOCKET, SO_PEEK_OFF, ahead);
+    if (moved < 0) return moved;
+    rows[row + FLAGS]! &= ~PEEK_ASTRAY;
+  }
+  return kernel.receive(fd, TRANSMIT_PAYLOAD, want, MSG_PEEK);
+}
+
+function sent(flow: number, bytes: number): void {
+  const row = flow * ROW;
+  const next = (rows[row + SND_NXT]! + bytes) | 0;
+  rows[row + SND_NXT] = next;
+  if (after(next, rows[row + SND_MAX]!)) {
+    rows[row + SND_MAX] = next;
+    startMeasurement(row, next);
+  } else cancelMeasurement(row);
+  if ((rows[row + FLAGS]! & RETRANSMIT) === 0) armRetransmission(flow);
+}
+
+function sendFin(flow: number): void {
+  const row = flow * ROW;
+  rows[row + FLAGS]! |= FIN_SENT;
+  sendSegment(flow, rows[row + SND_NXT]!, FIN, 0);
+  sent(flow, 1);
+}
+
+/** What the guest's window leaves, held back where a sliver would be sent (RFC 9293 §3.8.6.2.1). */
+function usableWindow(row: number): number {
+  const inFlight = (rows[row + SND_NXT]! - rows[row + SND_UNA]!) | 0;
+  const room = (rows[row + SND_WND]! - inFlight) | 0;
+  return room < rows[row + MSS]! && inFlight > 0 ? 0 : room;
+}
+
+/** Sends what the host socket has and the guest's window allows. True when there may be more to send at once. */
+export function push(flow: number): boolean {
+  const row = flow * ROW;
+  if ((rows[row + FLAGS]! & ESTABLISHED) === 0) return false;
+  for (let frames = 0; (rows[row + FLAGS]! & HOST_READABLE) !== 0; frames++) {
+    const room = usableWindow(row);
+    if (room <= 0) {
+      // Nothing in flight means no ACK will come by itself: ask for the window (RFC 9293 §3.8.6.1).
+      if (rows[row + SND_NXT] === rows[row + SND_UNA] && (rows[row + FLAGS]! & RETRANSMIT) === 0) armRetransmission(flow);
+      return false;
+    }
+    if (frames === FRAMES_AT_ONCE) return true;
+    const want = Math.min(room, framePayload(row));
+    const got = peek(row, want);
+    if (got > 0) {
+      const flags = got < want ? PSH : 0;
+      rows[row + FLAGS]! |= SPOKE_LAST;
+      // A short read has emptied the queue: later data makes a new event. Unless the end is near, which makes none.
+      if (got < want && (rows[row + FLAGS]! & HOST_ENDING) === 0) rows[row + FLAGS]! &= ~HOST_READABLE;
+      const written = sendSegment(flow, rows[row + SND_NXT]!, flags, got);
+      sent(flow, got);
+      if (!written) return false;
+    } else if (got === 0) {
+      rows[row + FLAGS] = (rows[row + FLAGS]! & ~HOST_READABLE) | HOST_FIN;
+    } else if (got === -EAGAIN) {
+      rows[row + FLAGS]! &= ~HOST_READABLE;
+    } else {
+      abort(flow, -got);
+      return false;
+    }
+  }
+  const flags = rows[row + FLAGS]!;
+  // The FIN is due once, and again when SND_NXT has gone back to its number.
+  if ((flags & HOST_FIN) !== 0 && ((flags & FIN_SENT) === 0 || rows[row + SND_NXT] === ((rows[row + SND_MAX]! - 1) | 0))) sendFin(flow);
+  return false;
+}
+
+/** After `push` said that there is more: the flow gets another turn after the others. */
+export function pushOn(flow: number): void {
+  if (!askAgain(flow)) while (push(flow));
+}
+
+/** Goes back to what is unacknowledged, to send it again from there. */
+export function rewind(flow: number): void {
+  const row = flow * ROW;
+  rows[row + SND_NXT] = rows[row + SND_UNA]!;
+  rows[row + FLAGS]! |= PEEK_ASTRAY | HOST_READABLE;
+  cancelMeasurement(row);
+  counters[Counter.tcp_retransmissions]!++;
+}
+
+/** Sends the first unacknowledged segment again and leaves the rest as it is (RFC 5681 §3.2). */
+export function resendFirst(flow: number): void {
+  const row = flow * ROW;
+  const next = rows[row + SND_NXT]!;
+  const outstanding = (next - rows[row + SND_UNA]!) | 0;
+  rows[row + SND_NXT] = rows[row + SND_UNA]!;
+  rows[row + FLAGS]! |= PEEK_ASTRAY;
+  cancelMeasurement(row);
+  counters[Counter.tcp_retransmissions]!++;
+  const got = peek(row, Math.min(outstanding, rows[row + MSS]!));
+  if (got > 0) sendSegment(flow, rows[row + SND_UNA]!, PSH, got);
+  else if ((rows[row + FLAGS]! & FIN_SENT) !== 0) sendSegment(flow, rows[row + SND_UNA]!, FIN, 0);
+  rows[row + SND_NXT] = next;
+  rows[row + FLAGS]! |= PEEK_ASTRAY;
+}

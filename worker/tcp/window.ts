@@ -1,0 +1,60 @@
+/**
+ * The window announced to the guest: never more than the host socket can take.
+ *
+ * Half of what the kernel says is free in the socket's send buffer, with its own accounting of overhead (SO_MEMINFO):
+ * then a send is never partial, nothing is dropped and nothing has to be sent again. Room once promised stays promised:
+ * the right edge never moves left (RFC 9293 §3.8.6.2.1).
+ */
+import { Counter } from '../../shared/counters.ts';
+import { counters } from '../link/counters.ts';
+import { FD, FLAGS, ROW, rows } from '../flow/row.ts';
+import { watchFlowAgain } from '../flow/watch.ts';
+import { SOCKET_FACTS } from '../link/arena.ts';
+import { kernel } from '../link/kernel.ts';
+import { view } from '../wire/memory.ts';
+import { MSS, RCV_EDGE, RCV_NXT, RCV_SHIFT, STASH_FIRST, WINDOW_SMALL } from './row.ts';
+
+const SOL_SOCKET = 1;
+const SO_MEMINFO = 55;
+const MEMINFO_BYTES = 36;
+const SNDBUF = 3 * 4;
+const WMEM_QUEUED = 5 * 4;
+
+/** Room to announce before the socket's buffer is known; what a kernel announces in its SYN. */
+export const INITIAL_WINDOW = 65_535;
+/** Largest window that the shift we offer can express. */
+export const OFFERED_SHIFT = 8;
+const LARGEST = 0xffff << OFFERED_SHIFT;
+
+/** Computes the window, remembers what is promised, and returns the header field. */
+export function announceWindow(flow: number): number {
+  const row = flow * ROW;
+  const next = rows[row + RCV_NXT]!;
+  const promised = (rows[row + RCV_EDGE]! - next) | 0;
+  const shift = rows[row + RCV_SHIFT]!;
+  let room = 0;
+  let buffer = 0;
+  if (kernel.getOptionBytes(rows[row + FD]!, SOL_SOCKET, SO_MEMINFO, SOCKET_FACTS, MEMINFO_BYTES) === MEMINFO_BYTES) {
+    buffer = view.getInt32(SOCKET_FACTS + SNDBUF, true);
+    room = (buffer - view.getInt32(SOCKET_FACTS + WMEM_QUEUED, true)) >> 1;
+  }
+  // Silly window avoidance (RFC 9293 §3.8.6.2.2): less than a segment, and less than a fraction of the buffer, is nothing.
+  if (room < rows[row + MSS]! && room < buffer >> 3) room = 0;
+  if (rows[row + STASH_FIRST] !== 0) room = 0;
+  const small = room < buffer >> 3;
+  const flags = rows[row + FLAGS]!;
+  if (small && (flags & WINDOW_SMALL) === 0) {
+    rows[row + FLAGS] = flags | WINDOW_SMALL;
+    counters[Counter.tcp_zero_windows]!++;
+    watchFlowAgain(flow);
+  } else if (!small && (flags & WINDOW_SMALL) !== 0) rows[row + FLAGS] = flags & ~WINDOW_SMALL;
+  if (room < promised) room = promised;
+  if (room > LARGEST) room = LARGEST;
+  const unit = shift < 0 ? 0 : shift;
+  // A window that the shift can't express is rounded up only where that is already promised.
+  let field = room >> unit;
+  if (field > 0xffff) field = 0xffff;
+  const edge = (next + (field << unit)) | 0;
+  if (((edge - rows[row + RCV_EDGE]!) | 0) > 0) rows[row + RCV_EDGE] = edge;
+  return field;
+}
