@@ -31,6 +31,8 @@ export interface Topology {
 }
 
 const NAME = /^rv(\d+)x\d+[hf]$/;
+/** In memory: files of a gigabyte must not measure the disk. */
+const BASE = '/dev/shm/';
 const FOLDER = /^ravioli-run-(\d+)-/;
 let made = 0;
 
@@ -83,9 +85,9 @@ export function sweep(): void {
     const maker = NAME.exec(name)?.[1];
     if (maker !== undefined && !existsSync(`/proc/${maker}`)) removeNamespace(name);
   }
-  for (const name of readdirSync('/tmp')) {
+  for (const name of readdirSync(BASE)) {
     const maker = FOLDER.exec(name)?.[1];
-    if (maker !== undefined && !existsSync(`/proc/${maker}`)) rmSync(`/tmp/${name}`, { recursive: true, force: true });
+    if (maker !== undefined && !existsSync(`/proc/${maker}`)) rmSync(`${BASE}${name}`, { recursive: true, force: true });
   }
 }
 
@@ -114,7 +116,7 @@ export function makeTopology(): Topology {
   const prefix = `rv${process.pid}x${made++}`;
   const host = `${prefix}h`;
   const far = `${prefix}f`;
-  const folder = mkdtempSync(`/tmp/ravioli-run-${process.pid}-`);
+  const folder = mkdtempSync(`${BASE}ravioli-run-${process.pid}-`);
   chownSync(folder, UNPRIVILEGED, UNPRIVILEGED);
   const remove = (): void => {
     removeNamespace(host);

@@ -1,0 +1,119 @@
+/**
+ * Real servers for system tests, each in a given namespace with its files in the run's folder. A server is ready when its function
+ * resolves, and ends with `stop()`, or with the test runner.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { check, type Running, run, start, UNPRIVILEGED } from './processes.ts';
+import type { Topology } from './topology.ts';
+
+const HOUR = 3_600_000;
+
+/** Writes an address the way URLs and configuration files want it. */
+export function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
+}
+
+/** Waits until a TCP port accepts; throws with the server's words when it ends or ten seconds pass. */
+async function accepting(server: Running, namespace: string | number, address: string, port: number): Promise<Running> {
+  let ended = false;
+  server.finished.then(() => {
+    ended = true;
+  });
+  for (const limit = Date.now() + 10_000; Date.now() < limit && !ended; ) {
+    const probe = await run(['nc', '-z', '-w', '1', address, String(port)], { namespace, user: 0, timeout: 3000 });
+    if (probe.code === 0) return server;
+    await pause(20);
+  }
+  throw new Error(`${address} port ${port} does not accept: ${server.stderr()}${server.stdout()}`);
+}
+
+function foldered(topology: Topology, name: string): string {
+  const folder = `${topology.folder}/${name}`;
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o755);
+  return folder;
+}
+
+export interface WebServer extends Running {
+  /** Folder whose files it serves; `PUT /up/NAME` writes below it. */
+  readonly folder: string;
+}
+
+/** nginx on some addresses: GET from its folder, PUT below /up. */
+export async function startNginx(topology: Topology, namespace: string | number, addresses: readonly string[], port: number): Promise<WebServer> {
+  const base = foldered(topology, `nginx-${port}`);
+  const folder = foldered(topology, `nginx-${port}/www`);
+  mkdirSync(`${folder}/up`, { recursive: true });
+  const listen = addresses.map((address) => `listen ${bracketed(address)}:${port};`).join(' ');
+  writeFileSync(
+    `${base}/nginx.conf`,
+    `daemon off; user root; worker_processes 1; pid ${base}/pid; error_log stderr warn;
+events { worker_connections 4096; }
+http { access_log off; client_max_body_size 0; client_body_temp_path ${base}/body; proxy_temp_path ${base}/p; fastcgi_temp_path ${base}/f;
+uwsgi_temp_path ${base}/u; scgi_temp_path ${base}/s; sendfile on; keepalive_timeout 65;
+server { ${listen} root ${folder}; location /up { dav_methods PUT; create_full_put_path on; } } }\n`,
+  );
+  const server = start(['nginx', '-p', base, '-c', `${base}/nginx.conf`], { namespace, user: 0, timeout: HOUR });
+  await accepting(server, namespace, addresses[0] as string, port);
+  return { ...server, folder };
+}
+
+export interface Ssh extends Running {
+  /** Options and destination of ssh for a user who may log in; scp takes the same with `-P`. */
+  readonly options: string[];
+}
+
+/** sshd with keys of its own; root may log in with the key that UNPRIVILEGED holds. */
+export async function startSshd(topology: Topology, namespace: string | number, address: string, port: number): Promise<Ssh> {
+  const base = foldered(topology, `sshd-${port}`);
+  for (const name of ['host', 'user']) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', `${base}/${name}`]);
+  writeFileSync(`${base}/authorized`, readFileSync(`${base}/user.pub`), { mode: 0o600 });
+  chownSync(`${base}/user`, UNPRIVILEGED, UNPRIVILEGED);
+  mkdirSync('/run/sshd', { recursive: true });
+  const settings = [`HostKey ${base}/host`, `AuthorizedKeysFile ${base}/authorized`, 'PermitRootLogin yes', 'StrictModes no', 'UsePAM no'];
+  writeFileSync(`${base}/config`, `${[...settings, `PidFile ${base}/pid`, 'Subsystem sftp internal-sftp', ''].join('\n')}`);
+  const line = ['/usr/sbin/sshd', '-D', '-e', '-f', `${base}/config`, '-p', String(port), '-o', `ListenAddress=${address}`];
+  const server = start(line, { namespace, user: 0, timeout: HOUR });
+  await accepting(server, namespace, address, port);
+  const quiet = ['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR', '-o', 'BatchMode=yes'];
+  return { ...server, options: ['-F', 'none', '-i', `${base}/user`, '-o', 'IdentitiesOnly=yes', ...quiet] };
+}
+
+/** dnsmasq that knows a few names: `NAME=ADDRESS` pairs and one long TXT record `long.test` that does not fit a datagram. */
+export async function startDnsmasq(
+  topology: Topology,
+  namespace: string | number,
+  addresses: readonly string[],
+  names: Readonly<Record<string, string>>,
+): Promise<Running> {
+  const base = foldered(topology, 'dnsmasq');
+  const records = Object.entries(names).map(([name, address]) => `--address=/${name}/${address}`);
+  const long = Array.from({ length: 12 }, (_, index) => `--txt-record=long.test,${String(index).padStart(3, '0').repeat(70)}`);
+  const listen = addresses.map((address) => `--listen-address=${address}`);
+  const fixed = ['-k', '-C', '/dev/null', '--no-resolv', '--no-hosts', '--bind-interfaces', '--user=root', `--pid-file=${base}/pid`];
+  const server = start(['dnsmasq', ...fixed, ...listen, ...records, ...long], { namespace, user: 0, timeout: HOUR });
+  return accepting(server, namespace, addresses[0] as string, 53);
+}
+
+/** iperf3 server for any number of tests, one at a time. */
+export async function startIperf(namespace: string | number, address: string, port = 5201): Promise<Running> {
+  const server = start(['iperf3', '-s', '-B', address, '-p', String(port), '--forceflush'], { namespace, user: 0, timeout: HOUR });
+  await server.waitFor(/Server listening/);
+  return server;
+}
+
+/** `git daemon` with a repository `work.git` of some commits and one file of 4 MB. */
+export async function startGitDaemon(topology: Topology, namespace: string | number, address: string, port = 9418): Promise<Running> {
+  const base = foldered(topology, 'git');
+  if (!existsSync(`${base}/work.git`)) {
+    const script = `git init -q work && cd work && git config user.email a@b && git config user.name a && head -c 4000000 /dev/urandom > big
+      git add big && git commit -qm first && for i in 1 2 3 4 5; do echo $i > file && git add file && git commit -qm "$i"; done
+      cd .. && git clone -q --bare work work.git`;
+    await check(['sh', '-ec', script], { user: 0, cwd: base, env: { HOME: base } });
+  }
+  const line = ['git', 'daemon', '--export-all', `--base-path=${base}`, `--listen=${address}`, `--port=${port}`, '--reuseaddr'];
+  const server = start(line, { namespace, user: 0, timeout: HOUR, env: { HOME: base } });
+  return accepting(server, namespace, address, port);
+}
