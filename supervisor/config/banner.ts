@@ -1,0 +1,47 @@
+/**
+ * What a run tells people when it starts: one line per fact, shown at level INFO.
+ */
+import { formatAddress, formatMac, formatNetmask } from '../../shared/addresses.ts';
+import type { FamilyPlan, Plan } from './plan.ts';
+
+/** Lines without the program's name, in their order. `guestMac` is what the tap device has in the end. */
+export function bannerLines(plan: Plan, guestMac: Uint8Array): string[] {
+  const { namespace, worker, nameService } = plan;
+  const lines = [
+    `Template interface: ${templateOf('IPv4', namespace.ipv4)}${templateOf('IPv6', namespace.ipv6)}`.replace(/, $/, ''),
+    `Namespace interface: ${namespace.interfaceName}, MAC ${formatMac(guestMac)}${namespace.mtu > 0 ? `, MTU ${namespace.mtu}` : ''}`,
+    `Our MAC: ${formatMac(worker.ourMac)}`,
+    ...plan.notes.map((note) => `Note: ${note}`),
+    ...loopbackLine(plan),
+    ...familyLines('IPv4', namespace.ipv4),
+    ...familyLines('IPv6', namespace.ipv6),
+  ];
+  if (worker.ipv6) lines.push(`IPv6 router: ${formatAddress(worker.ourLinkLocal)} (our link-local address)`);
+  lines.push(`DNS: ${nameService.servers.map(formatAddress).join(', ') || 'none'}`);
+  if (nameService.search.length > 0) lines.push(`DNS search list: ${nameService.search.join(', ')}`);
+  for (const server of nameService.unreachable) {
+    lines.push(`Note: /etc/resolv.conf names ${formatAddress(server)}, which is the namespace's own loopback to a command that runs there`);
+  }
+  return lines;
+}
+
+function templateOf(name: string, family: FamilyPlan | null): string {
+  if (family === null) return '';
+  return `${family.templateName ?? 'none, local mode'} (${name}), `;
+}
+
+function loopbackLine({ worker }: Plan): string[] {
+  const mapped = [worker.mapHostLoopback4, worker.mapHostLoopback6].filter((address) => address.length > 0);
+  return mapped.length === 0 ? [] : [`Host loopback: reached from the namespace as ${mapped.map(formatAddress).join(' and ')}`];
+}
+
+function familyLines(name: string, family: FamilyPlan | null): string[] {
+  if (family === null) return [];
+  const lines: string[] = [];
+  if (family.address !== null) {
+    const mask = name === 'IPv4' ? ` (${formatNetmask(family.prefixLength)})` : '';
+    lines.push(`${name} address: ${formatAddress(family.address)}/${family.prefixLength}${mask}`);
+  }
+  if (family.gateway !== null) lines.push(`${name} gateway: ${formatAddress(family.gateway)}`);
+  return lines;
+}

@@ -1,0 +1,236 @@
+/**
+ * The plan: every address and number of a run, decided once from options, template and facts of the host, and frozen.
+ * Addresses are 16 bytes (shared/addresses.ts). An empty array in `worker` is "not set", as in channel.proto.
+ */
+import { formatAddress, isLinkLocal, parseAddress, sameAddress, samePrefix } from '../../shared/addresses.ts';
+import type { InterfaceAddress, Route } from '../host/rtnetlink.ts';
+import type { Resolvers } from '../host/resolvers.ts';
+import { type FamilyTemplate, LOCAL_MODE, type Template } from '../host/template.ts';
+import { UsageError } from '../usage-error.ts';
+import { type NameService, planNameService } from './name-service.ts';
+import type { Options } from './options.ts';
+
+/** What the host says of itself. */
+export interface HostFacts {
+  readonly hostname: string;
+  readonly resolvers: Resolvers;
+}
+
+/** The fields of channel.proto's Config that are decided here; the rest comes from the run itself. */
+export interface WorkerPlan {
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+  readonly tcp: boolean;
+  readonly udp: boolean;
+  readonly icmp: boolean;
+  readonly ndp: boolean;
+  readonly mtu: number;
+  readonly ourMac: Uint8Array;
+  readonly guestAddress4: Uint8Array;
+  readonly guestAddress6: Uint8Array;
+  readonly gateway4: Uint8Array;
+  readonly gateway6: Uint8Array;
+  readonly ourLinkLocal: Uint8Array;
+  readonly mapHostLoopback4: Uint8Array;
+  readonly mapHostLoopback6: Uint8Array;
+  readonly mapGuestAddress4: Uint8Array;
+  readonly mapGuestAddress6: Uint8Array;
+  readonly templateInterface: number;
+  readonly logLevel: number;
+}
+
+/** One family inside the namespace. */
+export interface FamilyPlan {
+  /** No uplink was found: the family reaches the host only, until one appears. */
+  readonly local: boolean;
+  /** Name of the template interface; null in local mode. */
+  readonly templateName: string | null;
+  /** What the guest is given; null = none but a link-local one. */
+  readonly address: Uint8Array | null;
+  /** Of `address`, in bits; 64 for IPv6. */
+  readonly prefixLength: number;
+  /** Where the guest's default route leads; null = it has none. */
+  readonly gateway: Uint8Array | null;
+  /** To install with `--config-net`. */
+  readonly addresses: readonly Omit<InterfaceAddress, 'family' | 'index'>[];
+  /** Routes of the template to copy; null = a default route through `gateway` instead. */
+  readonly routes: readonly Route[] | null;
+}
+
+/** What happens to the interface in the namespace. */
+export interface NamespacePlan {
+  /** Name of the tap device. */
+  readonly interfaceName: string;
+  /** null = the kernel's random one. */
+  readonly mac: Uint8Array | null;
+  /** Set link, addresses and routes; otherwise the guest does. */
+  readonly configure: boolean;
+  /** 0 = leave the kernel's. */
+  readonly mtu: number;
+  readonly ipv4: FamilyPlan | null;
+  readonly ipv6: FamilyPlan | null;
+}
+
+export interface Plan {
+  readonly worker: WorkerPlan;
+  readonly namespace: NamespacePlan;
+  /** Host name of a UTS namespace made by us; at most 64 bytes. */
+  readonly hostname: string;
+  readonly nameService: NameService;
+  /** Lines for people: choices made by the template. */
+  readonly notes: readonly string[];
+  /** Lines for people: what will not work as asked. */
+  readonly warnings: readonly string[];
+}
+
+/** HOST_NAME_MAX of Linux. */
+const HOSTNAME_BYTES = 64;
+/** MTU of a tap device that nobody set. */
+const KERNEL_MTU = 1500;
+const NONE = new Uint8Array(0);
+const LOCAL4 = { address: '169.254.2.1', prefixLength: 16, gateway: '169.254.2.2' } as const;
+const LOCAL_GATEWAY6 = 'fe80::1';
+
+/** Throws UsageError when options contradict what the host offers. */
+export function makePlan(options: Options, template: Template, facts: HostFacts): Plan {
+  refuseMissingFamily(options, template);
+  const ipv4 = template.ipv4 === null ? null : planIPv4(options, template.ipv4);
+  const ipv6 = template.ipv6 === null ? null : planIPv6(options, template.ipv6);
+  const worker = planWorker(options, template, ipv4, ipv6);
+  const namespace = Object.freeze({
+    interfaceName: options.namespaceInterface ?? ipv4?.templateName ?? ipv6?.templateName ?? 'tap0',
+    mac: options.guestMac,
+    configure: options.configureNetwork,
+    mtu: options.configureNetwork ? options.mtu : 0,
+    ipv4,
+    ipv6,
+  });
+  if (options.guestMac !== null && sameAddress(options.guestMac, options.ourMac)) {
+    throw new UsageError('--ns-mac-addr is our own MAC address (--mac-addr); the two must differ');
+  }
+  return Object.freeze({
+    worker,
+    namespace,
+    hostname: hostnameFor(options, facts),
+    nameService: planNameService(options, facts.resolvers, worker),
+    notes: template.notes,
+    warnings: Object.freeze([...options.warnings, ...overlapWarnings(worker)]),
+  });
+}
+
+/** `-4` or `-6` alone asks for that family: then local mode is no answer. */
+function refuseMissingFamily(options: Options, template: Template): void {
+  for (const [option, asked, family] of [
+    ['--ipv4-only', !options.ipv6, template.ipv4],
+    ['--ipv6-only', !options.ipv4, template.ipv6],
+  ] as const) {
+    if (!asked || family === null || family.link !== null) continue;
+    const version = option === '--ipv4-only' ? 4 : 6;
+    throw new UsageError(`${option}: this host has no interface with a usable IPv${version} address and route; leave the option out`);
+  }
+}
+
+function planIPv4(options: Options, template: FamilyTemplate): FamilyPlan {
+  const local = template.link === null;
+  const address = options.address4 ?? template.address?.address ?? must(LOCAL4.address);
+  const prefixLength = options.prefixLength4 ?? template.address?.prefixLength ?? LOCAL4.prefixLength;
+  const gateway = options.gateway4 ?? (local ? must(LOCAL4.gateway) : template.gateway);
+  // A netmask without an address is meant for the guest, so the one address is installed with it instead of copies.
+  const copies = options.copyAddresses && options.address4 === null && options.prefixLength4 === null && !local;
+  return Object.freeze({
+    local,
+    templateName: template.link?.name ?? null,
+    address,
+    prefixLength,
+    gateway,
+    addresses: copies ? template.addresses : [ownAddress(address, prefixLength)],
+    routes: options.copyRoutes && options.gateway4 === null && !local ? template.routes : null,
+  });
+}
+
+function planIPv6(options: Options, template: FamilyTemplate): FamilyPlan {
+  const local = template.link === null;
+  const address = options.address6 ?? template.address?.address ?? null;
+  const copies = options.copyAddresses && options.address6 === null && !local;
+  return Object.freeze({
+    local,
+    templateName: template.link?.name ?? null,
+    address,
+    prefixLength: 64,
+    gateway: options.gateway6 ?? (local ? must(LOCAL_GATEWAY6) : template.gateway),
+    addresses: copies ? template.addresses : address === null ? [] : [ownAddress(address, 64)],
+    routes: options.copyRoutes && options.gateway6 === null && !local ? template.routes : null,
+  });
+}
+
+function ownAddress(address: Uint8Array, prefixLength: number): Omit<InterfaceAddress, 'family' | 'index'> {
+  return { address, peer: address, broadcast: null, prefixLength, scope: 0, flags: 0 };
+}
+
+function planWorker(options: Options, template: Template, ipv4: FamilyPlan | null, ipv6: FamilyPlan | null): WorkerPlan {
+  const gateway4 = ipv4?.gateway ?? null;
+  const gateway6 = ipv6?.gateway ?? null;
+  const link = (template.ipv6 ?? LOCAL_MODE).link ?? (template.ipv4 ?? LOCAL_MODE).link;
+  return Object.freeze({
+    ipv4: ipv4 !== null,
+    ipv6: ipv6 !== null,
+    tcp: options.tcp,
+    udp: options.udp,
+    icmp: options.icmp,
+    ndp: options.ndp && ipv6 !== null,
+    mtu: options.mtu === 0 ? KERNEL_MTU : options.mtu,
+    ourMac: options.ourMac,
+    guestAddress4: ipv4?.address ?? NONE,
+    guestAddress6: ipv6?.address ?? NONE,
+    gateway4: gateway4 ?? NONE,
+    gateway6: gateway6 ?? NONE,
+    ourLinkLocal: ipv6 === null ? NONE : linkLocalOf(gateway6, template.ipv6 ?? LOCAL_MODE),
+    mapHostLoopback4: loopbackMapping(options, ipv4, options.mapHostLoopback4, gateway4),
+    mapHostLoopback6: loopbackMapping(options, ipv6, options.mapHostLoopback6, gateway6),
+    mapGuestAddress4: (ipv4 === null ? null : options.mapGuestAddress4) ?? NONE,
+    mapGuestAddress6: (ipv6 === null ? null : options.mapGuestAddress6) ?? NONE,
+    templateInterface: link?.index ?? 0,
+    logLevel: options.logLevel,
+  });
+}
+
+/** Our address on the guest's link: the gateway's when that is a link-local one, else the template's. */
+function linkLocalOf(gateway: Uint8Array | null, template: FamilyTemplate): Uint8Array {
+  if (gateway !== null && isLinkLocal(gateway)) return gateway;
+  return template.linkLocal ?? must(LOCAL_GATEWAY6);
+}
+
+/** The address named for it, else the gateway unless that was refused; empty = nothing leads to the host's loopback. */
+function loopbackMapping(options: Options, family: FamilyPlan | null, named: Uint8Array | null, gateway: Uint8Array | null): Uint8Array {
+  if (family === null) return NONE;
+  return named ?? (options.mapGateway ? gateway : null) ?? NONE;
+}
+
+/** An address that is mapped can't be reached under its own meaning; that is worth a line where it is the guest's own. */
+function overlapWarnings(worker: WorkerPlan): string[] {
+  const warnings: string[] = [];
+  for (const [guest, mapped] of [
+    [worker.guestAddress4, worker.mapHostLoopback4],
+    [worker.guestAddress6, worker.mapHostLoopback6],
+    [worker.guestAddress4, worker.mapGuestAddress4],
+    [worker.guestAddress6, worker.mapGuestAddress6],
+  ] as const) {
+    if (guest.length === 0 || !sameAddress(guest, mapped)) continue;
+    warnings.push(`${formatAddress(guest)} is both the guest's address and mapped to the host; the guest can't reach the host under it`);
+  }
+  return warnings;
+}
+
+function hostnameFor(options: Options, facts: HostFacts): string {
+  return (options.hostname ?? `pasta-${facts.hostname}`).slice(0, HOSTNAME_BYTES);
+}
+
+/** True when packets to the gateway need no other router: it is in the prefix of one of the family's addresses. */
+export function isGatewayOnPrefix(family: FamilyPlan): boolean {
+  const { gateway } = family;
+  return gateway !== null && family.addresses.some(({ address, prefixLength }) => samePrefix(address, gateway, prefixLength));
+}
+
+function must(text: string): Uint8Array {
+  return parseAddress(text) as Uint8Array;
+}

@@ -1,0 +1,51 @@
+/**
+ * The host's resolver configuration, resolv.conf(5): servers and search domains.
+ */
+import { readFileSync } from 'node:fs';
+import { familyOf, parseAddress } from '../../shared/addresses.ts';
+
+export interface Resolvers {
+  /** At most three per family, in the file's order; loopback addresses too. */
+  readonly servers: readonly Uint8Array[];
+  /** At most six domains of the first `search` line, else the one of `domain`. */
+  readonly search: readonly string[];
+}
+
+const SERVERS_PER_FAMILY = 3;
+const SEARCH_DOMAINS = 6;
+
+/** Reads resolv.conf; a file that is missing or unreadable names no resolver. */
+export function readResolvers(path = '/etc/resolv.conf'): Resolvers {
+  let text = '';
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    // Without the file there is no resolver to tell the guest of; the banner says so.
+  }
+  return parseResolvers(text);
+}
+
+/** Pure; lines that mean nothing are skipped, as the C library does. */
+export function parseResolvers(text: string): Resolvers {
+  const servers: Uint8Array[] = [];
+  let search: readonly string[] | null = null;
+  let domain: readonly string[] = [];
+  for (const line of text.split('\n')) {
+    const [keyword, ...values] = line.split(/[ \t\r]+/).filter((word, at) => word !== '' || at === 0);
+    const value = values[0];
+    if (value === undefined) continue;
+    if (keyword === 'nameserver') addServer(servers, value);
+    else if (keyword === 'search') search ??= values.slice(0, SEARCH_DOMAINS);
+    else if (keyword === 'domain') domain = [value];
+  }
+  return Object.freeze({ servers: Object.freeze(servers), search: Object.freeze([...(search ?? domain)]) });
+}
+
+/** The scope behind a % is cut off: it names an interface of the host. */
+function addServer(servers: Uint8Array[], text: string): void {
+  const percent = text.indexOf('%');
+  const address = parseAddress(percent < 0 ? text : text.slice(0, percent));
+  if (address === null) return;
+  const family = familyOf(address);
+  if (servers.filter((other) => familyOf(other) === family).length < SERVERS_PER_FAMILY) servers.push(address);
+}

@@ -1,0 +1,186 @@
+/**
+ * The template: the interface of the host whose addresses and routes the guest gets. Found per family from the main routing table.
+ *
+ * A family without a usable interface is served all the same, in local mode (`link` is null): the guest gets an address of its own link
+ * and reaches the host, and whatever becomes reachable later.
+ */
+import { isLinkLocal, isLoopback } from '../../shared/addresses.ts';
+import type { Options } from '../config/options.ts';
+import { UsageError } from '../usage-error.ts';
+import type { NetlinkDialogue } from './netlink.ts';
+import { MessageType, NetlinkError } from './netlink.ts';
+import type { InterfaceAddress, Link, NextHop, Route } from './rtnetlink.ts';
+import {
+  AddressFamily,
+  AddressFlag,
+  addressDumpHeader,
+  CLONED_ROUTE,
+  linkRequest,
+  MAIN_TABLE,
+  parseInterfaceAddress,
+  parseLink,
+  parseRoute,
+  routeDumpHeader,
+  Scope,
+  UNICAST_ROUTE,
+} from './rtnetlink.ts';
+
+const LOOPBACK_INDEX = 1;
+const ENODEV = 19;
+
+/** What the template gives to one family. */
+export interface FamilyTemplate {
+  /** null = local mode. */
+  readonly link: Link | null;
+  /** The address to give to the guest; null = none (then `-a` names one, or local mode). */
+  readonly address: InterfaceAddress | null;
+  /** Of the interface's default route; null where packets need none. */
+  readonly gateway: Uint8Array | null;
+  /** The interface's own link-local address; IPv6 only. */
+  readonly linkLocal: Uint8Array | null;
+  /** All addresses worth copying: neither of link scope nor deprecated. */
+  readonly addresses: readonly InterfaceAddress[];
+  /** Routes of the main table that leave by this interface alone. */
+  readonly routes: readonly Route[];
+}
+
+export interface Template {
+  /** null = the family is off. */
+  readonly ipv4: FamilyTemplate | null;
+  readonly ipv6: FamilyTemplate | null;
+  /** Lines for people about choices that were made. */
+  readonly notes: readonly string[];
+}
+
+/** What of the options decides the template. */
+export type TemplateOptions = Pick<Options, 'ipv4' | 'ipv6' | 'templateInterface' | 'address4' | 'address6'>;
+
+export const LOCAL_MODE: FamilyTemplate = Object.freeze({
+  link: null,
+  address: null,
+  gateway: null,
+  linkLocal: null,
+  addresses: [],
+  routes: [],
+});
+
+/**
+ * Reads the host's tables over `dialogue`, a NETLINK_ROUTE socket of the host's network namespace.
+ * Throws UsageError when `--interface` names none that can be used, NetlinkError when the kernel refuses.
+ */
+export function probeTemplate(dialogue: NetlinkDialogue, options: TemplateOptions): Template {
+  const named = options.templateInterface === null ? null : linkNamed(dialogue, options.templateInterface);
+  const routes = tableOf(dialogue, MessageType.GETROUTE, routeDumpHeader(onlyFamily(options)), parseRoute).filter(isUsable);
+  const addresses = tableOf(dialogue, MessageType.GETADDR, addressDumpHeader(onlyFamily(options)), parseInterfaceAddress);
+  const links = new Map<number, Link>(named === null ? [] : [[named.index, named]]);
+  const notes: string[] = [];
+  const family = (number: number, assigned: Uint8Array | null): FamilyTemplate => {
+    const mine = routes.filter((route) => route.family === number);
+    const index = named?.index ?? chooseInterface(mine, number, notes);
+    if (index === 0) return LOCAL_MODE;
+    const own = addresses.filter((address) => address.family === number && address.index === index);
+    const link = links.get(index) ?? parseLink(dialogue.get(linkRequest(index)));
+    links.set(index, link);
+    return familyTemplate(link, number, own, mine, assigned);
+  };
+  const ipv4 = options.ipv4 ? family(AddressFamily.INET, options.address4) : null;
+  const ipv6 = options.ipv6 ? family(AddressFamily.INET6, options.address6) : null;
+  if (named !== null && (ipv4 ?? LOCAL_MODE).link === null && (ipv6 ?? LOCAL_MODE).link === null) {
+    throw new UsageError(`--interface '${named.name}': has no usable address; choose another interface or give --address`);
+  }
+  return Object.freeze({ ipv4, ipv6, notes: Object.freeze(notes) });
+}
+
+function familyTemplate(link: Link, family: number, own: InterfaceAddress[], routes: Route[], assigned: Uint8Array | null): FamilyTemplate {
+  const withdrawn = AddressFlag.DEPRECATED | AddressFlag.DADFAILED;
+  const usable = own.filter((address) => (address.flags & withdrawn) === 0 && !isLoopback(address.address));
+  const global = usable.filter((address) => (family === AddressFamily.INET ? true : address.scope === Scope.UNIVERSE));
+  const address = longestPrefix(global);
+  const linkLocal = family === AddressFamily.INET6 ? (own.find((other) => isLinkLocal(other.address))?.address ?? null) : null;
+  const lacksAddress = address === null && assigned === null;
+  if (lacksAddress || (family === AddressFamily.INET6 && linkLocal === null)) return LOCAL_MODE;
+  return Object.freeze({
+    link,
+    address,
+    linkLocal,
+    gateway: gatewayThrough(routes, link.index),
+    addresses: usable.filter((other) => other.scope !== Scope.LINK),
+    routes: routes.filter((route) => route.hops.every((hop) => hop.index === link.index)),
+  });
+}
+
+/** The first default route decides, else the first route of all; 0 = none. */
+function chooseInterface(routes: readonly Route[], family: number, notes: string[]): number {
+  const candidates = routes.filter((route) => firstHop(route).index !== LOOPBACK_INDEX);
+  const defaults = candidates.filter(isDefault);
+  const interfaces = new Set(defaults.map((route) => firstHop(route).index));
+  const first = defaults[0] ?? candidates.find((route) => route.destination === null || !isLinkLocal(route.destination));
+  if (interfaces.size > 1) {
+    notes.push(
+      `several interfaces have an IPv${family === AddressFamily.INET ? 4 : 6} default route; the first is taken (--interface names another)`,
+    );
+  }
+  return first === undefined ? 0 : firstHop(first).index;
+}
+
+/** The heaviest hop of the interface's default route, the last one of equals; null when the route needs no gateway. */
+function gatewayThrough(routes: readonly Route[], index: number): Uint8Array | null {
+  for (const route of routes.filter(isDefault)) {
+    let best: NextHop | null = null;
+    for (const hop of route.hops) {
+      if (hop.index === index && (best === null || hop.weight >= best.weight)) best = hop;
+    }
+    if (best !== null) return best.gateway;
+  }
+  return null;
+}
+
+function longestPrefix(addresses: readonly InterfaceAddress[]): InterfaceAddress | null {
+  let best: InterfaceAddress | null = null;
+  for (const address of addresses) {
+    if (best === null || address.prefixLength > best.prefixLength) best = address;
+  }
+  return best;
+}
+
+function isUsable(route: Route): boolean {
+  return route.table === MAIN_TABLE && route.type === UNICAST_ROUTE && (route.flags & CLONED_ROUTE) === 0 && route.hops.length > 0;
+}
+
+function isDefault(route: Route): boolean {
+  return route.destinationLength === 0;
+}
+
+function firstHop(route: Route): NextHop {
+  return route.hops[0] as NextHop;
+}
+
+function onlyFamily(options: TemplateOptions): number {
+  if (options.ipv4 && options.ipv6) return AddressFamily.UNSPECIFIED;
+  return options.ipv4 ? AddressFamily.INET : AddressFamily.INET6;
+}
+
+function linkNamed(dialogue: NetlinkDialogue, name: string): Link {
+  try {
+    return parseLink(dialogue.get(linkRequest(name)));
+  } catch (error) {
+    if (error instanceof NetlinkError && error.errno === ENODEV) {
+      throw new UsageError(`--interface '${name}': there is no such interface; 'ip link' lists those of this host`);
+    }
+    throw error;
+  }
+}
+
+function tableOf<Row>(
+  dialogue: NetlinkDialogue,
+  type: number,
+  header: Uint8Array,
+  parse: (message: ReturnType<NetlinkDialogue['dump']>[number]) => Row | null,
+): Row[] {
+  const rows: Row[] = [];
+  for (const message of dialogue.dump(type, header)) {
+    const row = parse(message);
+    if (row !== null) rows.push(row);
+  }
+  return rows;
+}
