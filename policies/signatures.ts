@@ -23,6 +23,7 @@ const TEXT: Readonly<Record<string, string>> = {
   mmap: 'addr:long length:long prot:long flags:long fd:long offset:long',
   mprotect: 'addr:long length:long prot:long',
   mremap: 'addr:long old_length:long new_length:long flags:long new_addr:long',
+  newfstatat: 'dirfd:int path:long buffer:long flags:int',
   personality: 'persona:int',
   recvfrom: 'fd:int buffer:long length:long flags:int addr:long addr_length:long',
   recvmsg: 'fd:int message:long flags:int',

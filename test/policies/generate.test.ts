@@ -34,7 +34,7 @@ describe('policies/generate', () => {
 
       it(`${room} on ${architecture}: and around every condition`, () => {
         for (const rule of policy.rules) {
-          for (const values of witnesses(rule)) {
+          for (const values of witnesses(rule, policy)) {
             const lists = [values, ...argumentsOf(rule).flatMap((index) => neighbours(values, index))];
             for (const list of lists) agree({ architecture: AUDIT_ARCHITECTURE[architecture], number: rule.number, arguments: list });
           }

@@ -33,17 +33,26 @@ export function holds(condition: Condition, values: readonly bigint[]): boolean 
   }
 }
 
-/** Arguments that fulfil the rule's condition, one list for each of its alternatives; what is not constrained is all ones. */
-export function witnesses(rule: Rule): bigint[][] {
+/**
+ * Arguments that `rule` decides, one list for each alternative of its condition. What is not constrained is all ones, or zero where an
+ * earlier line about the same call would take all ones.
+ */
+export function witnesses(rule: Rule, policy: Policy): bigint[][] {
   const alternatives = rule.condition === undefined ? [[]] : expand(rule.condition);
+  const earlier = policy.rules.filter((one) => one.number === rule.number && one.line < rule.line);
   return alternatives.map((comparisons) => {
-    const values = new Array<bigint>(6).fill(ALL_ONES);
-    for (const { argument, mask, relation, value } of comparisons) {
-      const wanted = { '==': value, '<=': value, '>=': value, '!=': value ^ (mask & -mask), '<': value - 1n, '>': value + 1n }[relation];
-      values[argument.index] = ((values[argument.index] as bigint) & ~mask & ALL_ONES) | (wanted & mask);
-    }
-    return values;
+    const lists = [ALL_ONES, 0n].map((rest) => fulfil(comparisons, rest));
+    return lists.find((values) => !earlier.some((one) => one.condition !== undefined && holds(one.condition, values))) ?? fulfil(comparisons, ALL_ONES);
   });
+}
+
+function fulfil(comparisons: readonly Comparison[], rest: bigint): bigint[] {
+  const values = new Array<bigint>(6).fill(rest);
+  for (const { argument, mask, relation, value } of comparisons) {
+    const wanted = { '==': value, '<=': value, '>=': value, '!=': value ^ (mask & -mask), '<': value - 1n, '>': value + 1n }[relation];
+    values[argument.index] = ((values[argument.index] as bigint) & ~mask & ALL_ONES) | (wanted & mask);
+  }
+  return values;
 }
 
 /** Indexes of the arguments the rule looks at. */
