@@ -45,7 +45,8 @@ function answer6(frame: Frame, out: number): number {
 
 /**
  * Writes at `out` the reply to the ICMP or ICMPv6 message under `frame`. Returns the bytes of the Ethernet frame (no virtio-net header; as
- * long as the request without options and padding), or 0 when it isn't a sound echo request to an address of ours. `out` must not overlap the request.
+ * long as the request without options and padding), or 0 when it isn't a sound echo request to an address of ours. `out` must not overlap
+ * the request.
  */
 export function answerEcho(frame: Frame, out: number): number {
   if (isGroupMac(sourceMac(frame.l2))) return 0;

@@ -1,6 +1,7 @@
 /**
  * Answers neighbour solicitations of the guest (RFC 4861 §7.2): we have every address but its own. Router solicitations get no answer
- * here: a namespace that we configured needs none, and advertisements belong with DHCPv6. Advertisements and redirects of the guest are ignored.
+ * here: a namespace that we configured needs none, and advertisements belong with DHCPv6. Advertisements and redirects of the guest are
+ * ignored.
  */
 import { equalWords, isLoopback6, isMapped, isMulticast6, isUnspecified6 } from '../wire/address.ts';
 import { ETHERNET_HEADER, ETHERTYPE_IPV6, isGroupMac, sourceMac, writeEthernet } from '../wire/ethernet.ts';
@@ -18,8 +19,12 @@ function isValidSolicitation(frame: Frame): boolean {
   const at = frame.l4;
   const length = frame.end - at;
   return (
-    icmp.type(at) === ndp.NEIGHBOUR_SOLICITATION && icmp.code(at) === 0 && frame.hopLimit === ndp.NDP_HOP_LIMIT &&
-    length >= ndp.NEIGHBOUR_HEADER && ndp.readOptions(at + ndp.NEIGHBOUR_HEADER, frame.end) && icmp.verify6(frame.l3, at, length)
+    icmp.type(at) === ndp.NEIGHBOUR_SOLICITATION &&
+    icmp.code(at) === 0 &&
+    frame.hopLimit === ndp.NDP_HOP_LIMIT &&
+    length >= ndp.NEIGHBOUR_HEADER &&
+    ndp.readOptions(at + ndp.NEIGHBOUR_HEADER, frame.end) &&
+    icmp.verify6(frame.l3, at, length)
   );
 }
 
@@ -31,7 +36,8 @@ function isAnswerable(): boolean {
 
 /**
  * Writes at `out` the neighbour advertisement that answers the ICMPv6 message under `frame`. Returns the bytes of the Ethernet frame (86,
- * no virtio-net header), or 0 when there is nothing to say. Duplicate address detection (source ::) gets no answer: the address is the guest's to take.
+ * no virtio-net header), or 0 when there is nothing to say. Duplicate address detection (source ::) gets no answer: the address is the
+ * guest's to take.
  */
 export function answerNdp(frame: Frame, out: number): number {
   if (!isValidSolicitation(frame)) return 0;

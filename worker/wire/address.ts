@@ -1,5 +1,6 @@
 /**
- * Kinds of addresses. IPv4 is one int32 word; IPv6 is four of them in a column, from index `at`; each as read in network order (`getInt32`).
+ * Kinds of addresses. IPv4 is one int32 word; IPv6 is four of them in a column, from index `at`; each as read in network order
+ * (`getInt32`).
  * Where both are stored alike, IPv4 is ::ffff:a.b.c.d: words 0, 0, `MAPPED_WORD`, address.
  */
 

@@ -49,9 +49,7 @@ export function check(at: number, available: number): number {
 }
 
 /** Writes a packet; MACs are copied from the offsets given, addresses are int32. */
-export function writeArp(
-  at: number, operationCode: number, fromMac: number, fromAddress: number, toMac: number, toAddress: number,
-): void {
+export function writeArp(at: number, operationCode: number, fromMac: number, fromAddress: number, toMac: number, toAddress: number): void {
   view.setInt16(at, HARDWARE_ETHERNET);
   view.setInt16(at + PROTOCOL_TYPE, ETHERTYPE_IPV4);
   view.setInt16(at + 4, LENGTHS);

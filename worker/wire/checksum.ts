@@ -17,7 +17,8 @@ export function complement(folded: number): number {
 }
 
 /**
- * Sum of `length` bytes (0…65535) from `offset`, added to the folded `seed`. An odd last byte counts as the high half of a word (RFC 1071 §2).
+ * Sum of `length` bytes (0…65535) from `offset`, added to the folded `seed`. An odd last byte counts as the high half of a word
+ * (RFC 1071 §4.1).
  * `offset` must be an even distance from the start of what is summed.
  */
 export function sum(offset: number, length: number, seed: number): number {

@@ -137,7 +137,12 @@ function writeError(at: number, messageType: number, messageCode: number, word: 
  * `FRAGMENTATION_NEEDED4`, the pointer << 24 for a parameter problem. `embedded` may be `at + 8`: then nothing is copied.
  */
 export function writeError4(
-  at: number, messageType: number, messageCode: number, word: number, embedded: number, available: number,
+  at: number,
+  messageType: number,
+  messageCode: number,
+  word: number,
+  embedded: number,
+  available: number,
 ): number {
   const length = errorLength4(embedded, available);
   writeError(at, messageType, messageCode, word, embedded, length);
@@ -150,7 +155,13 @@ export function writeError4(
  * `word`: 0, the MTU for `PACKET_TOO_BIG6`, the pointer for a parameter problem. `embedded` may be `at + 8`: then nothing is copied.
  */
 export function writeError6(
-  l3: number, at: number, messageType: number, messageCode: number, word: number, embedded: number, available: number,
+  l3: number,
+  at: number,
+  messageType: number,
+  messageCode: number,
+  word: number,
+  embedded: number,
+  available: number,
 ): number {
   const length = errorLength6(available);
   writeError(at, messageType, messageCode, word, embedded, length);

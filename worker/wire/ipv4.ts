@@ -110,7 +110,13 @@ export function checkAddresses(at: number): number {
 
 /** Writes a 20-byte header: identification 0, don't fragment (RFC 6864 §4.1), checksum filled. Addresses are int32 words. */
 export function writeIpv4(
-  at: number, total: number, protocolNumber: number, from: number, to: number, timeToLive: number, typeOfService: number,
+  at: number,
+  total: number,
+  protocolNumber: number,
+  from: number,
+  to: number,
+  timeToLive: number,
+  typeOfService: number,
 ): void {
   // Summed from the values: reading the header back just after writing it costs more than all the rest.
   const fixed = (0x4500 | typeOfService) + (total & 0xffff) + DONT_FRAGMENT + ((timeToLive << 8) | protocolNumber);

@@ -77,8 +77,10 @@ export function writeAddress(at: number, from: Int32Array, index: number): void 
 /** Whether the address at offset `at` is the one in four words of `words` from `index`. */
 export function equalAddress(at: number, words: Int32Array, index: number): boolean {
   return (
-    view.getInt32(at + 12) === words[index + 3] && view.getInt32(at + 8) === words[index + 2] &&
-    view.getInt32(at + 4) === words[index + 1] && view.getInt32(at) === words[index]
+    view.getInt32(at + 12) === words[index + 3] &&
+    view.getInt32(at + 8) === words[index + 2] &&
+    view.getInt32(at + 4) === words[index + 1] &&
+    view.getInt32(at) === words[index]
   );
 }
 
@@ -111,7 +113,8 @@ function checkZeroPrefix(at: number, unspecified: number): number {
 
 /**
  * Checks the addresses of a packet on the link (RFC 4291 §2.5.2, §2.5.3, §2.7). :: as a destination is refused because `connect()` to it
- * reaches the host's own loopback; ::ffff:0:0/96 because that is how flows store IPv4, so it would pass for an IPv4 address (RFC 4942 §2.2).
+ * reaches the host's own loopback; ::ffff:0:0/96 because that is how flows store IPv4, so it would pass for an IPv4 address
+ * (RFC 4942 §2.2).
  */
 export function checkAddresses(at: number): number {
   const from = view.getInt32(at + SOURCE);
@@ -128,9 +131,16 @@ export function checkAddresses(at: number): number {
 
 /** Writes a header. `from` and `to` are columns of four words each, read from `fromIndex` and `toIndex`; `label` has 20 bits. */
 export function writeIpv6(
-  at: number, payload: number, next: number,
-  from: Int32Array, fromIndex: number, to: Int32Array, toIndex: number,
-  limit: number, traffic: number, label: number,
+  at: number,
+  payload: number,
+  next: number,
+  from: Int32Array,
+  fromIndex: number,
+  to: Int32Array,
+  toIndex: number,
+  limit: number,
+  traffic: number,
+  label: number,
 ): void {
   view.setInt32(at, 0x60000000 | (traffic << 20) | label);
   view.setInt32(at + PAYLOAD_LENGTH, (payload << 16) | (next << 8) | limit);

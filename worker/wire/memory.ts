@@ -1,7 +1,8 @@
 /**
  * The arena: the one block of memory that frames live in. Every `at` in this folder is an offset into it.
  *
- * One module-level DataView is the fastest way to a header field, and it throws outside the arena: that is a bug of ours, and the process dies.
+ * One module-level DataView is the fastest way to a header field, and it throws outside the arena: that is a bug of ours, and the
+ * process dies.
  */
 
 /** Network-order and bounds-checked access to the arena. */

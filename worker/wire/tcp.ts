@@ -117,7 +117,10 @@ function readSynOption(kind: number, at: number, length: number): void {
   }
 }
 
-/** Reads the options of the (checked) header at `at` into the `syn…` ints. An option with a bad length ends the walk (RFC 9293 §3.2 MUST-7). */
+/**
+ * Reads the options of the (checked) header at `at` into the `syn…` ints. An option with length 0 or 1 or past the end of the header ends
+ * the walk (RFC 9293 §3.1 MUST-7).
+ */
 export function readSynOptions(at: number): void {
   synMss = -1;
   synWindowScale = -1;
@@ -142,7 +145,14 @@ export function readSynOptions(at: number): void {
 
 /** Writes a header; `headerBytes` counts the options, which are written separately. Checksum and urgent pointer are 0. */
 export function writeTcp(
-  at: number, from: number, to: number, seq: number, ack: number, headerBytes: number, flagBits: number, windowField: number,
+  at: number,
+  from: number,
+  to: number,
+  seq: number,
+  ack: number,
+  headerBytes: number,
+  flagBits: number,
+  windowField: number,
 ): void {
   view.setInt32(at, (from << 16) | to);
   view.setInt32(at + SEQUENCE, seq);

@@ -42,7 +42,10 @@ export function writeUdp(at: number, from: number, to: number, total: number): v
   view.setInt32(at + LENGTH, total << 16);
 }
 
-/** Sets the checksum field as it is to be: the caller turns a computed 0 into 0xffff (RFC 768), or gives the pseudo-header sum for NEEDS_CSUM. */
+/**
+ * Sets the checksum field as it is to be: a computed 0 was made 0xffff by the caller (RFC 768); for NEEDS_CSUM it is the pseudo-header
+ * sum, not complemented.
+ */
 export function setChecksum(at: number, value: number): void {
   view.setInt16(at + UDP_CHECKSUM, value);
 }

@@ -75,7 +75,13 @@ export function check(at: number): number {
  * `start`: from the Ethernet header to the TCP or UDP header; `offset`: from there to the checksum field (16 TCP, 6 UDP).
  */
 export function writeVnet(
-  at: number, flagBits: number, type: number, headersLength: number, segmentSize: number, start: number, offset: number,
+  at: number,
+  flagBits: number,
+  type: number,
+  headersLength: number,
+  segmentSize: number,
+  start: number,
+  offset: number,
 ): void {
   view.setUint8(at + FLAGS, flagBits);
   view.setUint8(at + GSO_TYPE, type);

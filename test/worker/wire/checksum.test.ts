@@ -25,10 +25,15 @@ describe('wire/checksum', () => {
 
   it('agrees with the definition for any bytes, length and seed', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 0, max: 0xffff }), fc.integer({ min: 0, max: 7 }), (bytes, seed, shift) => {
-        putBytes(AT + shift, bytes);
-        expect(sum(AT + shift, bytes.length, seed)).to.equal(naive(bytes, seed));
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 300 }),
+        fc.integer({ min: 0, max: 0xffff }),
+        fc.integer({ min: 0, max: 7 }),
+        (bytes, seed, shift) => {
+          putBytes(AT + shift, bytes);
+          expect(sum(AT + shift, bytes.length, seed)).to.equal(naive(bytes, seed));
+        },
+      ),
     );
   });
 

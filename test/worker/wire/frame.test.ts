@@ -32,8 +32,20 @@ describe('wire/frame', () => {
   it('places its offsets in a TCP/IPv4 frame of Linux', () => {
     expect(verdictOf(captures.SYN4)).to.equal(Verdict.OK);
     expect(frame).to.deep.equal({
-      l2: L2, l3: L3, l4: L3 + 20, payload: L3 + 60, end: L3 + 60, family: 4, protocol: 6, etherType: 0x0800, hopLimit: 64,
-      trafficClass: 0, fragment: 0, vnetFlags: 1, gsoType: 0, gsoSize: 0,
+      l2: L2,
+      l3: L3,
+      l4: L3 + 20,
+      payload: L3 + 60,
+      end: L3 + 60,
+      family: 4,
+      protocol: 6,
+      etherType: 0x0800,
+      hopLimit: 64,
+      trafficClass: 0,
+      fragment: 0,
+      vnetFlags: 1,
+      gsoType: 0,
+      gsoSize: 0,
     });
     tcp.readSynOptions(frame.l4);
     expect([tcp.destinationPort(frame.l4), tcp.synMss, tcp.synWindowScale]).to.deep.equal([443, 1460, 10]);
@@ -54,7 +66,13 @@ describe('wire/frame', () => {
     expect([frame.family, frame.etherType, frame.end]).to.deep.equal([0, 0x0806, L3 + 28]);
     expect(verdictOf(captures.PING4)).to.equal(Verdict.OK);
     expect([frame.protocol, frame.payload - frame.l4]).to.deep.equal([1, 8]);
-    for (const capture of [captures.PING6, captures.DAD, captures.ROUTER_SOLICITATION, captures.NEIGHBOUR_SOLICITATION, captures.MLD_REPORT]) {
+    for (const capture of [
+      captures.PING6,
+      captures.DAD,
+      captures.ROUTER_SOLICITATION,
+      captures.NEIGHBOUR_SOLICITATION,
+      captures.MLD_REPORT,
+    ]) {
       expect(verdictOf(capture)).to.equal(Verdict.OK);
       expect([frame.family, frame.protocol, verifyL4Checksum()]).to.deep.equal([6, 58, true]);
     }
@@ -69,7 +87,9 @@ describe('wire/frame', () => {
   it('forgets the frame before', () => {
     verdictOf(captures.UDP_SEGMENTS);
     expect(parse(AT, 20, true)).to.equal(Verdict.TOO_SHORT);
-    expect([frame.l3, frame.l4, frame.payload, frame.end, frame.family, frame.protocol, frame.gsoSize]).to.deep.equal([-1, -1, -1, -1, 0, 0, 0]);
+    expect([frame.l3, frame.l4, frame.payload, frame.end, frame.family, frame.protocol, frame.gsoSize]).to.deep.equal([
+      -1, -1, -1, -1, 0, 0, 0,
+    ]);
   });
 
   it('cuts off link padding, and what follows the UDP length', () => {
@@ -151,7 +171,9 @@ describe('wire/frame', () => {
     if (verdict !== Verdict.OK) return;
     expect(frame.end).to.be.at.most(AT + length);
     if (frame.family === 0) return;
-    expect([frame.l2, frame.l3, frame.l4, frame.payload, frame.end]).to.satisfy((o: number[]) => o.every((x, i) => i === 0 || x >= (o[i - 1] as number)));
+    expect([frame.l2, frame.l3, frame.l4, frame.payload, frame.end]).to.satisfy((o: number[]) =>
+      o.every((x, i) => i === 0 || x >= (o[i - 1] as number)),
+    );
     verifyL4Checksum();
   }
 

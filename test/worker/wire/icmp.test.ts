@@ -20,7 +20,9 @@ describe('wire/icmp', () => {
 
   it('reads the fields of an echo message', () => {
     put(AT, '0800065379c600 01');
-    expect([icmp.type(AT), icmp.code(AT), icmp.checksum(AT), icmp.identifier(AT), icmp.sequence(AT)]).to.deep.equal([8, 0, 0x0653, 0x79c6, 1]);
+    expect([icmp.type(AT), icmp.code(AT), icmp.checksum(AT), icmp.identifier(AT), icmp.sequence(AT)]).to.deep.equal([
+      8, 0, 0x0653, 0x79c6, 1,
+    ]);
   });
 
   it('writes an echo message with any identifier, 0 and 65535 included', () => {

@@ -17,14 +17,29 @@ describe('wire/ipv4', () => {
 
   it('reads back what it wrote, with a checksum that holds', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 20, max: 65_535 }), fc.nat(255), fc.integer(), fc.integer(), fc.nat(255), fc.nat(255), (total, protocol, from, to, ttl, tos) => {
-        ipv4.writeIpv4(AT, total, protocol, from, to, ttl, tos);
-        expect(sum(AT, 20, 0)).to.equal(0xffff);
-        expect(ipv4.check(AT, total)).to.equal(Verdict.OK);
-        expect([ipv4.totalLength(AT), ipv4.protocol(AT), ipv4.source(AT), ipv4.destination(AT), ipv4.ttl(AT), ipv4.tos(AT), ipv4.headerLength(AT)])
-          .to.deep.equal([total, protocol, from, to, ttl, tos, 20]);
-        expect(ipv4.isFragment(AT)).to.equal(false);
-      }),
+      fc.property(
+        fc.integer({ min: 20, max: 65_535 }),
+        fc.nat(255),
+        fc.integer(),
+        fc.integer(),
+        fc.nat(255),
+        fc.nat(255),
+        (total, protocol, from, to, ttl, tos) => {
+          ipv4.writeIpv4(AT, total, protocol, from, to, ttl, tos);
+          expect(sum(AT, 20, 0)).to.equal(0xffff);
+          expect(ipv4.check(AT, total)).to.equal(Verdict.OK);
+          expect([
+            ipv4.totalLength(AT),
+            ipv4.protocol(AT),
+            ipv4.source(AT),
+            ipv4.destination(AT),
+            ipv4.ttl(AT),
+            ipv4.tos(AT),
+            ipv4.headerLength(AT),
+          ]).to.deep.equal([total, protocol, from, to, ttl, tos, 20]);
+          expect(ipv4.isFragment(AT)).to.equal(false);
+        },
+      ),
     );
   });
 
@@ -51,9 +66,15 @@ describe('wire/ipv4', () => {
     expect(ipv4.check(AT, 24)).to.equal(Verdict.BAD_IPV4_CHECKSUM);
   });
 
-  it('sees both kinds of fragment, and not the don\'t-fragment bit', () => {
+  it("sees both kinds of fragment, and not the don't-fragment bit", () => {
     ipv4.writeIpv4(AT, 100, 6, 1, 2, 64, 0);
-    for (const [field, expected] of [['4000', false], ['2000', true], ['0001', true], ['1fff', true], ['8000', false]] as const) {
+    for (const [field, expected] of [
+      ['4000', false],
+      ['2000', true],
+      ['0001', true],
+      ['1fff', true],
+      ['8000', false],
+    ] as const) {
       put(AT + 6, field);
       expect(ipv4.isFragment(AT), field).to.equal(expected);
     }

@@ -23,8 +23,9 @@ describe('wire/ipv6-extension', () => {
   beforeEach(freshArena);
 
   it('walks every kind of header to the upper layer', () => {
-    expect(walk(HOP, '3c00 050200000100 2b00 010400000000 3300 0000 00000000 1104 0000 00000000 00000000 00000000 00000000 00000000 ff'))
-      .to.deep.equal([Verdict.OK, UDP, 48]);
+    expect(
+      walk(HOP, '3c00 050200000100 2b00 010400000000 3300 0000 00000000 1104 0000 00000000 00000000 00000000 00000000 00000000 ff'),
+    ).to.deep.equal([Verdict.OK, UDP, 48]);
     expect(walk(UDP, 'ff')).to.deep.equal([Verdict.OK, UDP, 0]);
     expect(walk(OPTIONS, '3b00 010400000000')).to.deep.equal([Verdict.OK, 59, 8]);
     expect(walk(135, '3b01 000000000000 0000000000000000')).to.deep.equal([Verdict.OK, 59, 16]);

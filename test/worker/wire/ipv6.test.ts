@@ -22,19 +22,34 @@ describe('wire/ipv6', () => {
     const word = fc.integer();
     const address = fc.tuple(word, word, word, word);
     fc.assert(
-      fc.property(address, address, fc.nat(65_535), fc.nat(255), fc.nat(255), fc.nat(255), fc.nat(0xfffff), (from, to, payload, next, limit, traffic, label) => {
-        column.set(from, 1);
-        column.set(to, 9);
-        ipv6.writeIpv6(AT, payload, next, column, 1, column, 9, limit, traffic, label);
-        expect([ipv6.version(AT), ipv6.payloadLength(AT), ipv6.nextHeader(AT), ipv6.hopLimit(AT), ipv6.trafficClass(AT), ipv6.flowLabel(AT)])
-          .to.deep.equal([6, payload, next, limit, traffic, label]);
-        expect([0, 1, 2, 3].map((i) => ipv6.sourceWord(AT, i))).to.deep.equal(from);
-        expect([0, 1, 2, 3].map((i) => ipv6.destinationWord(AT, i))).to.deep.equal(to);
-        expect(ipv6.equalAddress(ipv6.sourceAt(AT), column, 1)).to.equal(true);
-        expect(ipv6.equalAddress(ipv6.destinationAt(AT), column, 9)).to.equal(true);
-        column[10] = (column[10] as number) ^ 1;
-        expect(ipv6.equalAddress(ipv6.destinationAt(AT), column, 9)).to.equal(false);
-      }),
+      fc.property(
+        address,
+        address,
+        fc.nat(65_535),
+        fc.nat(255),
+        fc.nat(255),
+        fc.nat(255),
+        fc.nat(0xfffff),
+        (from, to, payload, next, limit, traffic, label) => {
+          column.set(from, 1);
+          column.set(to, 9);
+          ipv6.writeIpv6(AT, payload, next, column, 1, column, 9, limit, traffic, label);
+          expect([
+            ipv6.version(AT),
+            ipv6.payloadLength(AT),
+            ipv6.nextHeader(AT),
+            ipv6.hopLimit(AT),
+            ipv6.trafficClass(AT),
+            ipv6.flowLabel(AT),
+          ]).to.deep.equal([6, payload, next, limit, traffic, label]);
+          expect([0, 1, 2, 3].map((i) => ipv6.sourceWord(AT, i))).to.deep.equal(from);
+          expect([0, 1, 2, 3].map((i) => ipv6.destinationWord(AT, i))).to.deep.equal(to);
+          expect(ipv6.equalAddress(ipv6.sourceAt(AT), column, 1)).to.equal(true);
+          expect(ipv6.equalAddress(ipv6.destinationAt(AT), column, 9)).to.equal(true);
+          column[10] = (column[10] as number) ^ 1;
+          expect(ipv6.equalAddress(ipv6.destinationAt(AT), column, 9)).to.equal(false);
+        },
+      ),
     );
   });
 

@@ -26,7 +26,14 @@ describe('wire/ndp', () => {
   });
 
   it('refuses options of length 0 (RFC 4861 §4.6), that overrun, or are cut short', () => {
-    for (const bad of ['0100020000000002', '0e01000000000000 0000000000000000', '0102020000000002', '01ff020000000002', '01', '01010200000000']) {
+    for (const bad of [
+      '0100020000000002',
+      '0e01000000000000 0000000000000000',
+      '0102020000000002',
+      '01ff020000000002',
+      '01',
+      '01010200000000',
+    ]) {
       expect(read(bad), bad).to.equal(false);
     }
     expect(read(`0eff${'00'.repeat(2038)}`)).to.equal(true);

@@ -17,8 +17,13 @@ describe('wire/udp', () => {
 
   it('refuses lengths below the header, above the packet, and 0 (RFC 2675 §4)', () => {
     for (const [length, available, verdict] of [
-      [8, 7, Verdict.BAD_UDP], [8, 8, Verdict.OK], [9, 8, Verdict.BAD_UDP], [7, 100, Verdict.BAD_UDP], [0, 100, Verdict.BAD_UDP],
-      [50, 100, Verdict.OK], [65_515, 65_515, Verdict.OK],
+      [8, 7, Verdict.BAD_UDP],
+      [8, 8, Verdict.OK],
+      [9, 8, Verdict.BAD_UDP],
+      [7, 100, Verdict.BAD_UDP],
+      [0, 100, Verdict.BAD_UDP],
+      [50, 100, Verdict.OK],
+      [65_515, 65_515, Verdict.OK],
     ] as const) {
       udp.writeUdp(AT, 1, 2, length);
       expect(udp.check(AT, available), `${length} of ${available}`).to.equal(verdict);

@@ -11,8 +11,14 @@ describe('wire/vnet', () => {
   it('writes the header that Linux writes for the same frame', () => {
     vnet.writeVnet(AT, vnet.VIRTIO_NET_HDR_F_NEEDS_CSUM, vnet.VIRTIO_NET_HDR_GSO_UDP_L4, 42, 100, 34, 6);
     expect(take(AT, 11)).to.equal('01052a00640022000600a5');
-    expect([vnet.flags(AT), vnet.gsoType(AT), vnet.headerLength(AT), vnet.gsoSize(AT), vnet.checksumStart(AT), vnet.checksumOffset(AT)])
-      .to.deep.equal([1, 5, 42, 100, 34, 6]);
+    expect([
+      vnet.flags(AT),
+      vnet.gsoType(AT),
+      vnet.headerLength(AT),
+      vnet.gsoSize(AT),
+      vnet.checksumStart(AT),
+      vnet.checksumOffset(AT),
+    ]).to.deep.equal([1, 5, 42, 100, 34, 6]);
   });
 
   it('writes a header without offloads', () => {
