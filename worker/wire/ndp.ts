@@ -46,11 +46,6 @@ export function targetAt(at: number): number {
   return at + TARGET;
 }
 
-/** Flags word of an advertisement. */
-export function flags(at: number): number {
-  return view.getInt32(at + FLAGS);
-}
-
 /**
  * Reads the options from `from` to `end`. False if one has length 0 or overruns: the packet is then dropped (RFC 4861 §4.6, §7.1.1).
  * Each step advances by at least 8 bytes.

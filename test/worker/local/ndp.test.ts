@@ -65,6 +65,10 @@ describe('local/ndp', () => {
     }
   });
 
+  it('is silent for an asker without a MAC of its own', () => {
+    expect(answer({ 16: '330000000002' })).to.equal(0);
+  });
+
   it('checks what RFC 4861 §7.1.1 says', () => {
     expect(answer({ [HOP_LIMIT]: 'fe' }), 'hop limit').to.equal(0);
     expect(answer({ [CODE]: '01' }), 'code').to.equal(0);

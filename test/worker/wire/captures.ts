@@ -31,7 +31,9 @@ export const UDP_SEGMENTS = `01052a00640022000600${TO_GATEWAY}080045000116d3d040
 export const UDP_BEHIND_OPTIONS = `${PLAIN}${TO_GATEWAY}86dd6005501600153c40${FROM_2_TO_FAR6}110001040000000082f70009000ddd8568656c6c6f`;
 export const PING4 = `${PLAIN}${TO_GATEWAY}080045 00002ca4004000400162940a000002c63364070800065379c600018962016b00000000de170f0000000000`;
 export const PING6 = `${PLAIN}${TO_GATEWAY}86dd6003949600183a40${FROM_2_TO_FAR6}8000b76b79d900018a62016b00000000581d0f0000000000`;
-/** First of two fragments, its payload cut short by nothing but this file: total length says 1500. */
+/** First of two fragments: headers only, the total length says 1500. */
 export const FRAGMENT4_HEADER = `${PLAIN}${TO_GATEWAY}0800450005dca419200040017ccb0a000002c6336407`;
-/** The second of two fragments, as above. */
+/** The second one, 548 bytes. */
+export const FRAGMENT4_LAST_HEADER = `${PLAIN}${TO_GATEWAY}080045000224a41900b940019fca0a000002c6336407`;
+/** The second of two fragments, payload length 568. */
 export const FRAGMENT6_HEADER = `${PLAIN}${TO_GATEWAY}86dd6003949602382c40${FROM_2_TO_FAR6}3a0005a8f7e04b3e`;

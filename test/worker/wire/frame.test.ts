@@ -111,6 +111,8 @@ describe('wire/frame', () => {
   it('tells fragments from packets', () => {
     expect(verdictOf(captures.FRAGMENT4_HEADER, {}, 1480)).to.equal(Verdict.FRAGMENT);
     expect(frame.fragment).to.equal(1);
+    expect(verdictOf(captures.FRAGMENT4_LAST_HEADER, {}, 528)).to.equal(Verdict.FRAGMENT);
+    expect(frame.fragment).to.equal(1);
     expect(verdictOf(captures.FRAGMENT6_HEADER, {}, 560)).to.equal(Verdict.FRAGMENT);
     expect(frame.fragment).to.equal(1);
   });
@@ -148,6 +150,8 @@ describe('wire/frame', () => {
     expect(verifyL4Checksum(), 'left open').to.equal(true);
     verdictOf(captures.SYN4, { 0: '00' });
     expect(verifyL4Checksum(), 'pseudo-header only').to.equal(false);
+    verdictOf(captures.SYN4, { 0: '00', 60: '0000' });
+    expect(verifyL4Checksum(), 'TCP has no way to leave it out').to.equal(false);
     verdictOf(captures.SYN4, { 0: '02' });
     expect(verifyL4Checksum(), 'vouched for').to.equal(true);
     verdictOf(captures.UDP_BEHIND_OPTIONS);

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import * as icmp from '../../../worker/wire/icmp.ts';
 import * as ipv4 from '../../../worker/wire/ipv4.ts';
 import * as ipv6 from '../../../worker/wire/ipv6.ts';
+import { Verdict } from '../../../worker/wire/verdict.ts';
 import { freshArena, put, putBytes, take } from './arena.ts';
 
 const L3 = 1000;
@@ -23,6 +24,10 @@ describe('wire/icmp', () => {
     expect([icmp.type(AT), icmp.code(AT), icmp.checksum(AT), icmp.identifier(AT), icmp.sequence(AT)]).to.deep.equal([
       8, 0, 0x0653, 0x79c6, 1,
     ]);
+  });
+
+  it('takes a message of 8 bytes and no less', () => {
+    expect([icmp.check(7), icmp.check(8)]).to.deep.equal([Verdict.BAD_ICMP, Verdict.OK]);
   });
 
   it('writes an echo message with any identifier, 0 and 65535 included', () => {

@@ -46,6 +46,8 @@ describe('wire/ipv6', () => {
           expect([0, 1, 2, 3].map((i) => ipv6.destinationWord(AT, i))).to.deep.equal(to);
           expect(ipv6.equalAddress(ipv6.sourceAt(AT), column, 1)).to.equal(true);
           expect(ipv6.equalAddress(ipv6.destinationAt(AT), column, 9)).to.equal(true);
+          ipv6.readAddress(ipv6.sourceAt(AT), column, 5);
+          expect([...column.subarray(5, 9)]).to.deep.equal(from);
           column[10] = (column[10] as number) ^ 1;
           expect(ipv6.equalAddress(ipv6.destinationAt(AT), column, 9)).to.equal(false);
         },
@@ -70,6 +72,7 @@ describe('wire/ipv6', () => {
       return ipv6.checkAddresses(AT);
     };
     expect(verdict('2001:db8::1', '2001:db8::2')).to.equal(Verdict.OK);
+    expect(verdict('2001:db8::1', '::fffe:1.2.3.4'), 'not quite mapped').to.equal(Verdict.OK);
     expect(verdict('::', 'ff02::1:ff00:1'), 'duplicate address detection').to.equal(Verdict.OK);
     expect(verdict('::1', '2001:db8::2')).to.equal(Verdict.LOOPBACK_ADDRESS);
     expect(verdict('2001:db8::1', '::1')).to.equal(Verdict.LOOPBACK_ADDRESS);

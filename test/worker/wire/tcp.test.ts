@@ -80,6 +80,7 @@ describe('wire/tcp', () => {
     expect(take(AT + tcp.TCP_HEADER, 9)).to.equal('0204ffc801030308a5');
     tcp.readSynOptions(AT);
     expect([tcp.synMss, tcp.synWindowScale]).to.deep.equal([65_480, 8]);
+    expect(tcp.writeTcpSynOptions(AT + tcp.TCP_HEADER, 1460, 0)).to.equal(8);
     expect(tcp.writeTcpSynOptions(AT + tcp.TCP_HEADER, 1460, -1)).to.equal(4);
   });
 
