@@ -17,9 +17,10 @@ if newer shared/channel.proto shared/channel.gen.js; then
   sed -i '/require("long")/d' shared/channel.gen.d.ts
 fi
 
-if [ -e native/Makefile ]; then make -s -C native; fi
-
+# Before native/, which includes two of the filters as headers.
 if [ -e policies/compile.ts ]; then "$NODE" policies/compile.ts; fi
+
+if [ -e native/Makefile ]; then make -s -C native; fi
 
 # protobufjs is bundled; what is big and rarely needed stays outside and is loaded when it is.
 bundle() {

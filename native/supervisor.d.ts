@@ -15,6 +15,12 @@ export interface Native {
   memfd(name: string, length: number): number;
   /** pidfd_open. Readable when the process has ended. */
   pidfd(pid: number): number;
+  /**
+   * posix_spawn: `path` (no search) with `argv` and `environment` ("NAME=value"), all signals unblocked and at their defaults;
+   * descriptors[i] becomes descriptor i of the child, and nothing else is open there. Its pid, or −errno.
+   * Every string holds one byte per character (latin1), since names and environments need not be UTF-8.
+   */
+  spawn(path: string, argv: readonly string[], environment: readonly string[], descriptors: readonly number[]): number;
   /** Reaps a child that libuv doesn't know: null while it runs, else its code or signal. */
   reap(pid: number): { code: number; signal: number } | null | number;
   kill(pid: number, signal: number): number;

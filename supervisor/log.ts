@@ -1,0 +1,153 @@
+/**
+ * What people are told, on stderr: one line per fact.
+ *
+ * Errors and warnings are `pasta: TEXT`, the start-up banner is bare text. A run with --debug or --trace goes through bunyan instead, every
+ * line with the seconds since start; bunyan is loaded only then. A line that a compromised worker causes can hold no text of its choice:
+ * the worker names a message and integers, the text is made here, and lines up to level INFO are limited in number.
+ */
+import { writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type Bunyan from 'bunyan';
+import { LogLevel, MessageId } from '../shared/messages.ts';
+import { printable } from './usage-error.ts';
+
+/** Lines of the worker, of level INFO and more severe, that one second may bring. */
+const WORKER_LINES_PER_SECOND = 10;
+
+const BUNYAN_LEVEL = { [LogLevel.ERROR]: 50, [LogLevel.WARNING]: 40, [LogLevel.INFO]: 30, [LogLevel.DEBUG]: 20, [LogLevel.TRACE]: 10 } as const;
+
+const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: 'ICMP', 6: 'TCP', 17: 'UDP', 58: 'ICMPv6' };
+
+/** The log of one run. */
+export class Log {
+  readonly #name: string;
+  readonly #level: LogLevel;
+  readonly #write: (text: string) => void;
+  readonly #structured: Bunyan | null;
+  /** A terminal in raw mode needs the carriage return too. */
+  newline: '\n' | '\r\n' = '\n';
+  #second = 0;
+  #lines = 0;
+  #suppressed = 0;
+
+  /**
+   * `name` is the program's; `root` the project's directory, from where bunyan is loaded; `write` takes whole lines, for tests.
+   */
+  constructor(name: string, level: LogLevel, root: string, write: (text: string) => void = writeToStderr) {
+    this.#name = name;
+    this.#level = level;
+    this.#write = write;
+    this.#structured = level >= LogLevel.DEBUG ? this.#openStructured(root) : null;
+  }
+
+  get level(): LogLevel {
+    return this.#level;
+  }
+
+  error(text: string): void {
+    this.#put(LogLevel.ERROR, `${this.#name}: ${text}`);
+  }
+
+  warning(text: string): void {
+    this.#put(LogLevel.WARNING, `${this.#name}: ${text}`);
+  }
+
+  info(text: string): void {
+    this.#put(LogLevel.INFO, text);
+  }
+
+  debug(text: string): void {
+    this.#put(LogLevel.DEBUG, text);
+  }
+
+  /** A message of the worker: `level` and `message` were checked by the channel. */
+  fromWorker(level: LogLevel, message: number, values: readonly number[], now: number = Date.now()): void {
+    if (level <= LogLevel.INFO && !this.#admits(now)) {
+      return;
+    }
+    const text = workerText(message, values);
+    this.#put(level, level <= LogLevel.WARNING ? `${this.#name}: ${text}` : text);
+  }
+
+  #admits(now: number): boolean {
+    const second = Math.floor(now / 1000);
+    if (second !== this.#second) {
+      if (this.#suppressed > 0) {
+        this.#put(LogLevel.WARNING, `${this.#name}: ${this.#suppressed} lines of the worker were suppressed`);
+      }
+      this.#second = second;
+      this.#lines = 0;
+      this.#suppressed = 0;
+    }
+    if (this.#lines < WORKER_LINES_PER_SECOND) {
+      this.#lines++;
+      return true;
+    }
+    this.#suppressed++;
+    return false;
+  }
+
+  #put(level: LogLevel, text: string): void {
+    if (level > this.#level) {
+      return;
+    }
+    if (this.#structured === null) {
+      this.#write(printable(text) + this.newline);
+      return;
+    }
+    const put = { 50: 'error', 40: 'warn', 30: 'info', 20: 'debug', 10: 'trace' } as const;
+    this.#structured[put[BUNYAN_LEVEL[level]]](text);
+  }
+
+  #openStructured(root: string): Bunyan {
+    const bunyan = createRequire(`${root}/package.json`)('bunyan') as typeof Bunyan;
+    const human = {
+      write: (record: { msg: string }) => {
+        this.#write(`${process.uptime().toFixed(4).padStart(8)}: ${printable(record.msg)}${this.newline}`);
+      },
+    };
+    return bunyan.createLogger({
+      name: this.#name,
+      streams: [{ type: 'raw', level: BUNYAN_LEVEL[this.#level], stream: human as unknown as NodeJS.WritableStream }],
+    });
+  }
+}
+
+function writeToStderr(text: string): void {
+  try {
+    writeSync(2, text);
+  } catch {
+    // A closed or full stderr must not end the network of a guest.
+  }
+}
+
+/** The text of a worker's message: shared/messages.ts. */
+export function workerText(message: number, values: readonly number[]): string {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0] = values;
+  switch (message) {
+    case MessageId.FLOW_LIMIT:
+      return `${a} flows are open, the limit is ${b}: new ones are refused; raise 'ulimit -n' if that is the limit`;
+    case MessageId.PING_REFUSED:
+      return `the guest can't ping (errno ${a}): put the user's group into the sysctl net.ipv4.ping_group_range`;
+    case MessageId.TAP_FAILED:
+      return `the guest's interface failed (errno ${a})`;
+    case MessageId.TAP_GONE:
+      return "the guest's interface is gone";
+    case MessageId.FLOW_ENDED:
+      return `flow ${b} ended: ${protocolName(a)} guest port ${c}, far port ${d}${e === 0 ? '' : `, errno ${e}`}`;
+    case MessageId.FLOW_BEGAN:
+      return `flow ${b} began: ${protocolName(a)} guest port ${c}, far port ${d}`;
+    case MessageId.FRAME_IN:
+      return `from guest: ${a} bytes, type 0x${b.toString(16)}`;
+    case MessageId.FRAME_OUT:
+      return `to guest: ${a} bytes, type 0x${b.toString(16)}`;
+    case MessageId.GUEST_MAC:
+      return `the guest's MAC is ${values.slice(0, 6).map((byte) => (byte & 0xff).toString(16).padStart(2, '0')).join(':')}`;
+    default:
+      return `message ${message} (${values.join(' ')})`;
+  }
+}
+
+function protocolName(protocol: number): string {
+  return PROTOCOL_NAMES[protocol] ?? `protocol ${protocol}`;
+}

@@ -1,0 +1,58 @@
+/**
+ * The supervisor's entry. argv: the runtime, this program, the name it was called by, and what the user wrote.
+ */
+import { dirname } from 'node:path';
+import { writeSync } from 'node:fs';
+import type { Native } from '../native/supervisor.d.ts';
+import { LogLevel } from '../shared/messages.ts';
+import { processName } from '../shared/roles.ts';
+import { parseArguments } from './args.ts';
+import { readStarted } from './environment.ts';
+import { Log } from './log.ts';
+import { Run } from './run.ts';
+import { UsageError } from './usage-error.ts';
+
+function main(program: string, words: readonly string[]): void {
+  const root = dirname(dirname(process.argv[1] as string));
+  let log = new Log(program, LogLevel.INFO, root);
+  try {
+    const invocation = parseArguments(program, words);
+    if (invocation.kind === 'text') {
+      writeSync(1, invocation.stdout);
+      return;
+    }
+    const { mode, options } = invocation;
+    log = new Log(mode, options.logLevel, root);
+    const native = loadNative(root);
+    const started = readStarted();
+    native.harden(processName(mode, 'supervisor'));
+    void new Run({ native, installation: { root, runtime: process.execPath }, mode, options, log, started }).start();
+  } catch (error) {
+    if (!(error instanceof UsageError)) {
+      throw error;
+    }
+    log.error(error.message);
+    process.exitCode = 1;
+  }
+}
+
+function loadNative(root: string): Native {
+  const addon = { exports: {} as Native };
+  try {
+    process.dlopen(addon, `${root}/native/out/supervisor.node`);
+  } catch (error) {
+    throw new UsageError(`the native part can't be loaded (${(error as Error).message}); build it with 'npm run build'`);
+  }
+  return addon.exports;
+}
+
+/** `ravioli pasta …` is `pasta …`. */
+function start([program = 'ravioli', ...words]: readonly string[]): void {
+  if (program === 'ravioli' && (words[0] === 'pasta' || words[0] === 'passt')) {
+    main(words[0], words.slice(1));
+  } else {
+    main(program, words);
+  }
+}
+
+start(process.argv.slice(2));

@@ -1,0 +1,191 @@
+/**
+ * The terminal of an interactive command: a pseudo-terminal of its own, and the relay between it and the user's terminal.
+ *
+ * Theory of operation. The command must not hold the user's terminal: whoever has it as its controlling terminal can push input into it
+ * (TIOCSTI) that the user's shell would run later. So node-pty makes a pair, the command gets the slave as 0, 1 and 2 and as the
+ * controlling terminal of a new session (its jail sees to that), and this side copies bytes, untouched, between the master and the user's
+ * terminal, which is in raw mode meanwhile. Neither side is read while the other can't take more.
+ *
+ * The user's terminal is put back on every way out that can be handled. For those that can't (SIGKILL, a crash of the runtime) there is a
+ * guard: a shell that waits on a socket, and restores the modes when that closes without a word and the terminal is still as we set it.
+ * The guard is also who copies the user's modes to the slave.
+ */
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { isatty, ReadStream } from 'node:tty';
+import type { Native } from '../native/supervisor.d.ts';
+
+/** What is used of node-pty: its native half, since the processes are started by jail and not by its fork. */
+interface NodePty {
+  readonly native: {
+    open(columns: number, rows: number): { master: number; slave: number; pty: string };
+    resize(master: number, columns: number, rows: number): void;
+  };
+}
+
+/** How long output of a command that has ended may take to arrive when something else still holds its terminal. */
+const QUIET_MS = 100;
+/** How long the user's terminal may take to show the last output. */
+const FLUSH_MS = 2_000;
+/** How long the guard may take to copy the modes. */
+const GUARD_MS = 1_000;
+
+/** 3 is the slave, 4 the socket; the words read are of no interest. */
+const GUARD = `trap '' HUP INT QUIT TERM TSTP TTIN TTOU
+s=$(stty -g) && stty "$s" <&3
+exec 3<&-
+echo >&4
+read word <&4 || exit
+r=$(stty -g)
+read word <&4 || { [ "$(stty -g)" = "$r" ] && stty "$s"; }`;
+
+/** True when a command with these standard descriptors is interactive: both ends of the dialogue are terminals. */
+export function isInteractive(): boolean {
+  return [0, 1].every((fd) => {
+    try {
+      return fstatSync(fd).isCharacterDevice() && isatty(fd);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** One pseudo-terminal and its relay. */
+export class Terminal {
+  readonly #pty: NodePty['native'];
+  readonly #native: Native;
+  readonly #master: ReadStream;
+  readonly #masterFd: number;
+  readonly #guard: number;
+  readonly #input: ReadStream;
+  readonly #output: ReadStream;
+  #slave: number;
+  #raw = false;
+  #hungUp: Promise<void>;
+
+  /** The far end of the guard's socket, the slave and the guard's program, for whoever starts processes. */
+  static readonly GUARD_WORDS: readonly string[] = ['sh', '-c', GUARD];
+
+  /**
+   * Makes the pair, of the size of the user's terminal, and starts the guard with `startGuard(descriptors)`.
+   * @throws Error when there is no pseudo-terminal left.
+   */
+  constructor(native: Native, root: string, startGuard: (descriptors: readonly number[]) => void) {
+    this.#native = native;
+    this.#pty = (createRequire(`${root}/package.json`)('node-pty') as NodePty).native;
+    this.#input = new ReadStream(0);
+    // A ReadStream and not a WriteStream, whose writes block: a terminal that is stuck must not stop the supervisor.
+    this.#output = new ReadStream(1);
+    const [columns, rows] = this.#userSize();
+    const pair = this.#pty.open(columns, rows);
+    closeSync(pair.slave);
+    this.#masterFd = pair.master;
+    this.#master = new ReadStream(pair.master);
+    // node-pty's slave is non-blocking, which the command would inherit.
+    this.#slave = openSync(pair.pty, constants.O_RDWR | constants.O_NOCTTY);
+    this.#hungUp = new Promise((resolve) => {
+      this.#master.once('error', () => resolve());
+      this.#master.once('close', () => resolve());
+    });
+    const [ours, theirs] = native.socketPair();
+    this.#guard = ours;
+    startGuard([0, this.#slave, this.#slave, this.#slave, theirs]);
+    native.close(theirs);
+  }
+
+  /** Standard descriptors for the command; stderr stays the user's where that isn't a terminal. */
+  descriptors(): [number, number, number] {
+    return [this.#slave, this.#slave, isatty(2) ? this.#slave : 2];
+  }
+
+  /** The command has its terminal: gives up our copy, and starts the relay. */
+  start(): void {
+    this.#native.waitReadable(this.#guard, GUARD_MS);
+    closeSync(this.#slave);
+    this.#slave = -1;
+    this.#setRaw(true);
+    this.#native.sendWithDescriptors(this.#guard, Buffer.from('raw\n'), []);
+    pump(this.#input, this.#master);
+    pump(this.#master, this.#output);
+    this.#input.on('error', () => this.#input.destroy());
+    this.#output.on('error', () => this.#output.destroy());
+    process.on('SIGWINCH', () => this.#resize());
+    process.on('SIGTSTP', () => this.#suspend());
+    process.on('SIGCONT', () => this.#setRaw(true));
+  }
+
+  /** Resolves when the last output of a command that has ended is on the user's terminal. */
+  async finish(): Promise<void> {
+    this.#input.pause();
+    await Promise.race([this.#hungUp, this.#quiet()]);
+    await Promise.race([this.#flushed(), delay(FLUSH_MS)]);
+  }
+
+  /** Puts the user's terminal back as it was. May be called at any time, and again. */
+  restore(): void {
+    if (this.#raw) {
+      this.#setRaw(false);
+      this.#native.sendWithDescriptors(this.#guard, Buffer.from('done\n'), []);
+    }
+  }
+
+  get isRaw(): boolean {
+    return this.#raw;
+  }
+
+  #setRaw(raw: boolean): void {
+    if (!this.#input.destroyed) {
+      this.#input.setRawMode(raw);
+      this.#raw = raw;
+    }
+  }
+
+  /** Stopped from outside (kill -TSTP): the shell gets its terminal back as it was. */
+  #suspend(): void {
+    this.#setRaw(false);
+    process.kill(process.pid, 'SIGSTOP');
+  }
+
+  #userSize(): [number, number] {
+    const size: [number, number] = [0, 0];
+    const handle = (this.#output as unknown as { _handle: { getWindowSize(size: [number, number]): number } })._handle;
+    const failed = handle.getWindowSize(size) !== 0;
+    return failed || size[0] <= 0 || size[1] <= 0 ? [80, 24] : size;
+  }
+
+  #resize(): void {
+    const [columns, rows] = this.#userSize();
+    if (!this.#master.destroyed) {
+      this.#pty.resize(this.#masterFd, columns, rows);
+    }
+  }
+
+  /** Nothing has come from the command for a while. */
+  #quiet(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, QUIET_MS);
+      this.#master.on('data', () => timer.refresh());
+    });
+  }
+
+  #flushed(): Promise<void> {
+    if (this.#output.destroyed || this.#output.writableLength === 0) {
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => this.#output.write('', () => resolve()));
+  }
+}
+
+/** Copies what `from` gives to `to`, at the pace of the slower. */
+function pump(from: ReadStream, to: ReadStream): void {
+  from.on('data', (chunk: Buffer) => {
+    if (!to.destroyed && !to.write(chunk)) {
+      from.pause();
+      to.once('drain', () => from.resume());
+    }
+  });
+}
+
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,232 @@
+/**
+ * One run of the program: performs what the lifecycle's table says, and turns what happens into its events.
+ *
+ * Theory of operation. Everything that can happen (children that end, signals, the steps of start-up) arrives here and goes through
+ * `transition`; nothing else decides about the whole. Children are known from their start until they are reaped; when none is left while
+ * leaving, the run is over. The user's terminal is put back before anything is said about the end.
+ */
+import type { Native } from '../native/supervisor.d.ts';
+import { LogLevel } from '../shared/messages.ts';
+import type { Options } from './config/options.ts';
+import { bytesOf, environmentOfCommand, lastWords, type Started, variable } from './environment.ts';
+import { type Effect, type Ending, type EndingSignal, EXIT_CODE_ASKED, INITIAL, type LifecycleEvent, type Situation, transition } from './lifecycle.ts';
+import type { Log } from './log.ts';
+import type { Installation } from './runtime.ts';
+import { dispositionOf, isInForeground } from './signals.ts';
+import { Child, Control, type Spawner } from './spawn.ts';
+import { Startup, type Rooms } from './startup.ts';
+import { statusLines } from './status.ts';
+import { isInteractive, Terminal } from './pty.ts';
+import { UsageError } from './usage-error.ts';
+
+const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGTERM: 15 } as const;
+
+/** What is known before anything is started. */
+export interface Program {
+  readonly native: Native;
+  readonly installation: Installation;
+  readonly mode: 'pasta' | 'passt';
+  readonly options: Options;
+  readonly log: Log;
+  readonly started: Started;
+}
+
+/** One run. */
+export class Run {
+  readonly #program: Program;
+  readonly #native: Native;
+  readonly #children = new Set<Child>();
+  readonly #marks: string[] = [];
+  #situation: Situation = INITIAL;
+  #rooms: Rooms | null = null;
+  #terminal: Terminal | null = null;
+
+  constructor(program: Program) {
+    this.#program = program;
+    this.#native = program.native;
+  }
+
+  /** Starts everything; the process exits when the lifecycle has ended. */
+  async start(): Promise<void> {
+    this.#watchSignals();
+    try {
+      this.#rooms = await new Startup({
+        ...this.#program,
+        adopt: (pid, onEnd) => this.#adopt(pid, onEnd),
+        emit: (event) => this.#emit(event),
+        status: (counters, flows) => this.#showStatus(counters, flows),
+        mark: (step) => this.#mark(step),
+        startCommand: (spawner, hostname) => this.#startCommand(spawner, hostname),
+      }).run();
+      this.#emit({ type: 'ready' });
+    } catch (error) {
+      const line = error instanceof UsageError ? error.message : `start-up failed: ${(error as Error).message}`;
+      this.#emit({ type: 'failed', line });
+    }
+  }
+
+  #emit(event: LifecycleEvent): void {
+    const { next, effects } = transition(this.#situation, event);
+    this.#situation = next;
+    for (const effect of effects) {
+      this.#perform(effect);
+    }
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.do) {
+      case 'release':
+        this.#release();
+        break;
+      case 'report':
+        this.#restoreTerminal();
+        this.#program.log[effect.level](effect.line);
+        break;
+      case 'pass':
+        this.#native.kill((this.#rooms as Rooms).command?.pid ?? 0, SIGNAL_NUMBERS[effect.signal]);
+        break;
+      case 'deadline':
+        setTimeout(() => this.#emit({ type: 'overdue' }), effect.milliseconds);
+        break;
+      case 'kill':
+        this.#killAll();
+        break;
+      case 'exit':
+        this.#restoreTerminal();
+        process.exit(effect.code);
+    }
+  }
+
+  #release(): void {
+    const { banner, command } = this.#rooms as Rooms;
+    for (const line of banner) {
+      this.#program.log.info(line);
+    }
+    this.#terminal?.start();
+    if (this.#terminal !== null) {
+      this.#program.log.newline = '\r\n';
+    }
+    command?.control.proceed();
+    this.#mark('ready');
+    if (this.#program.log.level >= LogLevel.DEBUG) {
+      for (const line of this.#marks) {
+        this.#program.log.debug(line);
+      }
+    }
+  }
+
+  #killAll(): void {
+    this.#rooms?.worker.close();
+    for (const child of this.#children) {
+      child.kill(SIGNAL_NUMBERS.SIGKILL);
+    }
+    this.#leaveIfEmpty();
+  }
+
+  #adopt(pid: number, onEnd: (ending: Ending) => void): Child {
+    const child = new Child(this.#native, pid, (ending) => {
+      onEnd(ending);
+      this.#children.delete(child);
+      this.#leaveIfEmpty();
+    });
+    this.#children.add(child);
+    if (this.#situation.state === 'leaving') {
+      child.kill(SIGNAL_NUMBERS.SIGKILL);
+    }
+    return child;
+  }
+
+  #leaveIfEmpty(): void {
+    if (this.#situation.state === 'leaving' && this.#children.size === 0) {
+      this.#emit({ type: 'emptied' });
+    }
+  }
+
+  #startCommand(spawner: Spawner, hostname: string): Control {
+    const environment = environmentOfCommand(this.#program.started);
+    const shell = variable(environment, 'SHELL') ?? '/bin/sh';
+    const { command } = this.#program.options;
+    const words = command === null ? [shell] : lastWords(this.#program.started, command.length);
+    const login = `-${shell.slice(shell.lastIndexOf('/') + 1)}`;
+    if (isInteractive()) {
+      this.#terminal = new Terminal(this.#native, this.#program.installation.root, (descriptors) => {
+        const pid = this.#native.spawn('/bin/sh', Terminal.GUARD_WORDS, environment, descriptors);
+        if (pid > 0) {
+          // Not one of the children that have to be gone: it restores the terminal after us.
+          new Child(this.#native, pid, () => {});
+        }
+      });
+    }
+    const [ours, theirs] = this.#native.socketPair();
+    const settings = {
+      pidNamespace: this.#program.options.pidNamespace,
+      session: this.#terminal !== null,
+      argv0: command === null ? login : null,
+      hostname: bytesOf(hostname),
+    };
+    const pid = spawner.command(this.#program.mode, words, settings, environment, theirs, this.#terminal?.descriptors() ?? [0, 1, 2]);
+    const control = new Control(this.#native, ours, Buffer.from(words[0] as string, 'latin1').toString('utf8'));
+    this.#adopt(pid, (ending) => this.#commandEnded(ending, control));
+    return control;
+  }
+
+  #commandEnded(ending: Ending, control: Control): void {
+    const failure = control.failure();
+    if (failure !== null) {
+      this.#emit({ type: 'failed', line: failure });
+      return;
+    }
+    const code = ending.signal === 0 ? ending.code : 128 + ending.signal;
+    if (this.#terminal === null || this.#situation.state !== 'running') {
+      this.#emit({ type: 'commandEnded', code });
+      return;
+    }
+    void this.#terminal.finish().then(() => this.#emit({ type: 'commandEnded', code }));
+  }
+
+  #watchSignals(): void {
+    for (const signal of Object.keys(EXIT_CODE_ASKED) as EndingSignal[]) {
+      process.on(signal, () => this.#asked(signal));
+    }
+    process.on('SIGUSR1', () => {
+      if (this.#situation.state === 'running') {
+        this.#rooms?.worker.requestStatus();
+      }
+    });
+  }
+
+  /**
+   * A signal to end. A key of the terminal reaches the command as well, since it is in our process group; what came from elsewhere is
+   * passed on. Either way a command that handles or ignores SIGINT decides itself what it means.
+   */
+  #asked(signal: EndingSignal): void {
+    const command = this.#rooms?.command ?? null;
+    if (command === null || this.#situation.state !== 'running') {
+      this.#emit({ type: 'asked', signal, patient: false });
+      return;
+    }
+    const disposition = dispositionOf(command.pid, SIGNAL_NUMBERS[signal]);
+    if (signal === 'SIGINT' && disposition !== 'default') {
+      if (!isInForeground()) {
+        this.#native.kill(command.pid, SIGNAL_NUMBERS.SIGINT);
+      }
+      return;
+    }
+    this.#emit({ type: 'asked', signal, patient: disposition === 'handled' });
+  }
+
+  #showStatus(counters: readonly number[], flows: number): void {
+    for (const line of statusLines(counters, flows)) {
+      this.#program.log.error(line);
+    }
+  }
+
+  #restoreTerminal(): void {
+    this.#terminal?.restore();
+    this.#program.log.newline = '\n';
+  }
+
+  #mark(step: string): void {
+    this.#marks.push(`${(process.uptime() * 1000).toFixed(1).padStart(7)} ms  ${step}`);
+  }
+}

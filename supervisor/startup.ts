@@ -1,0 +1,211 @@
+/**
+ * Brings the rooms up: everything that takes time is begun before the result of anything is awaited.
+ *
+ * The worker's jail goes first: its runtime needs longest to load. While it does, the host's tables are read, the plan is made, the
+ * command's jail makes its namespaces (the command waits in them), the openers start, and the guest's interface is made and configured.
+ * Then the dialogue with the worker: Hello, Config, the pivot, Seal, Sealed; the kernel is asked whether that is true; and only then is the
+ * worker given the descriptors that carry the guest's bytes.
+ */
+import { accessSync, closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { Native } from '../native/supervisor.d.ts';
+import { FLOW_ROW_BYTES, MAX_FLOWS, RESERVED_DESCRIPTORS } from '../shared/limits.ts';
+import { LogLevel } from '../shared/messages.ts';
+import { Verb } from '../shared/opener.ts';
+import { GrantKind } from '../shared/roles.ts';
+import { bannerLines } from './config/banner.ts';
+import type { Options } from './config/options.ts';
+import { makePlan, type Plan } from './config/plan.ts';
+import { explain } from './explain.ts';
+import { configureNamespace, type NamespaceFacts } from './host/namespace.ts';
+import { NetlinkDialogue } from './host/netlink.ts';
+import { readResolvers } from './host/resolvers.ts';
+import { probeTemplate } from './host/template.ts';
+import { openNamespaces, watchProcess } from './join.ts';
+import type { Ending, LifecycleEvent } from './lifecycle.ts';
+import type { Log } from './log.ts';
+import { Opener } from './opener.ts';
+import type { Installation } from './runtime.ts';
+import { type Child, Control, JailStep, type JoinedNamespaces, Spawner } from './spawn.ts';
+import { UsageError } from './usage-error.ts';
+import { WorkerRoom } from './worker-room.ts';
+
+const NETLINK_ROUTE = 0;
+
+/** What start-up needs of the run around it. */
+export interface Surroundings {
+  readonly native: Native;
+  readonly installation: Installation;
+  readonly mode: 'pasta' | 'passt';
+  readonly options: Options;
+  readonly log: Log;
+  /** Takes a child into the run's care; `onEnd` is called when it has ended. */
+  adopt(pid: number, onEnd: (ending: Ending) => void): Child;
+  /** Tells the lifecycle. */
+  emit(event: LifecycleEvent): void;
+  /** A status of the worker, while it runs. */
+  status(counters: readonly number[], flows: number): void;
+  /** Remembers when a step was done, for --debug. */
+  mark(step: string): void;
+  /** Starts the command's jail under this host name, and gives its control socket. */
+  startCommand(spawner: Spawner, hostname: string): Control;
+}
+
+/** The rooms once they run. */
+export interface Rooms {
+  readonly worker: WorkerRoom;
+  /** The waiting command; null when a namespace was joined. */
+  readonly command: { readonly pid: number; readonly control: Control } | null;
+  /** Lines about what was set up, for people. */
+  readonly banner: readonly string[];
+}
+
+/** One start-up. */
+export class Startup {
+  readonly #around: Surroundings;
+  readonly #native: Native;
+  readonly #spawner: Spawner;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+    this.#native = around.native;
+    const nothing = openSync('/dev/null', 'r+');
+    this.#spawner = new Spawner(around.native, around.installation, {
+      nothing,
+      // A room may hold nothing of the user's, but whoever asks for --debug wants to see why one can't start.
+      complaints: around.log.level >= LogLevel.DEBUG ? 2 : nothing,
+    });
+  }
+
+  /**
+   * Starts everything up to the moment when the command may go.
+   * @throws UsageError or Error with one line for people.
+   */
+  async run(): Promise<Rooms> {
+    const { options, log, mark } = this.#around;
+    const maxDescriptors = this.#native.raiseDescriptorLimit() - RESERVED_DESCRIPTORS;
+    const worker = new WorkerRoom(this.#around, this.#spawner);
+    mark('worker started');
+    const plan = this.#plan();
+    for (const line of [...options.warnings, ...plan.warnings]) {
+      log.warning(line);
+    }
+    mark('plan made');
+    const control = options.pid === null ? this.#around.startCommand(this.#spawner, plan.hostname) : null;
+    const host = this.#startOpener('host', plan, null);
+    host.opener.post(Verb.SEAL);
+    mark('command and opener started');
+    const guestPid = await this.#guestPid(control);
+    mark('guest exists');
+    const { tap, offloads, facts } = this.#prepareGuest(plan, guestPid);
+    seal(host.opener);
+    mark('guest configured');
+    await worker.configure(this.#config(plan, facts, maxDescriptors), this.#native.memfd('flows', MAX_FLOWS * FLOW_ROW_BYTES));
+    mark('worker configured');
+    await worker.seal(readFileSync(`${this.#around.installation.root}/dist/worker.filter`));
+    mark('worker sealed');
+    worker.grant(GrantKind.TAP, offloads, tap);
+    worker.grant(GrantKind.OPENER_HOST, 0, host.worker as number);
+    worker.start();
+    log.debug(`offloads of the tap: 0x${offloads.toString(16)}; descriptors: ${maxDescriptors}`);
+    return { worker, command: control === null ? null : { pid: guestPid, control }, banner: bannerLines(plan, facts.mac) };
+  }
+
+  #plan(): Plan {
+    const socket = this.#native.netlinkSocket(NETLINK_ROUTE);
+    if (socket < 0) {
+      throw new UsageError(explain('netlink', -socket));
+    }
+    const { options } = this.#around;
+    const template = probeTemplate(new NetlinkDialogue(this.#native, socket), options);
+    this.#native.close(socket);
+    return makePlan(options, template, { hostname: hostname(), resolvers: readResolvers() });
+  }
+
+  /** The process whose namespaces are the guest's; our command has made them all when it says that it is ready. */
+  async #guestPid(control: Control | null): Promise<number> {
+    const { pid } = this.#around.options;
+    if (control === null) {
+      watchProcess(this.#native, pid as number, () => this.#around.emit({ type: 'guestGone' }));
+      return pid as number;
+    }
+    const made = await control.expect(JailStep.PID);
+    await control.expect(JailStep.READY);
+    return made;
+  }
+
+  #startOpener(place: 'host' | 'guest', plan: Plan, join: JoinedNamespaces | null): { opener: Opener; worker: number | null } {
+    const { mode, adopt, emit } = this.#around;
+    const [ours, theirs] = this.#native.socketPair();
+    const [worker, workerEnd] = place === 'host' ? this.#native.socketPair() : [null, null];
+    const loopback = { ipv4: plan.worker.mapHostLoopback4.length > 0, ipv6: plan.worker.mapHostLoopback6.length > 0 };
+    const pid = this.#spawner.opener(mode, place === 'host' ? loopback : { ipv4: false, ipv6: false }, theirs, workerEnd, join);
+    adopt(pid, (ending) => emit({ type: 'openerEnded', place, ending }));
+    return { opener: new Opener(this.#native, ours, place), worker };
+  }
+
+  /** Makes the tap in the guest's namespace and configures it, then seals the opener that did it. */
+  #prepareGuest(plan: Plan, pid: number): { tap: number; offloads: number; facts: NamespaceFacts } {
+    const { opener } = this.#startOpener('guest', plan, openNamespaces(this.#native, pid));
+    opener.post(Verb.TAP, plan.namespace.interfaceName);
+    opener.post(Verb.NETLINK);
+    opener.post(Verb.SEAL);
+    const { result: offloads, descriptor: tap } = opener.collect(Verb.TAP);
+    this.#around.mark('tap made');
+    if (offloads < 0 || tap === null) {
+      const step = isTunAccessible() ? 'create-tap' : 'open-tun';
+      throw new UsageError(explain(step, -offloads, plan.namespace.interfaceName));
+    }
+    const { result, descriptor: netlink } = opener.collect(Verb.NETLINK);
+    if (result < 0 || netlink === null) {
+      throw new UsageError(explain('netlink', -result));
+    }
+    const facts = configureNamespace(new NetlinkDialogue(this.#native, netlink), plan.namespace);
+    this.#native.close(netlink);
+    seal(opener);
+    for (const line of facts.warnings) {
+      this.#around.log.warning(line);
+    }
+    return { tap, offloads, facts };
+  }
+
+  #config(plan: Plan, facts: NamespaceFacts, maxDescriptors: number): Parameters<WorkerRoom['configure']>[0] {
+    return {
+      ...plan.worker,
+      guestMac: facts.mac,
+      secret: randomBytes(16),
+      maxFlows: MAX_FLOWS,
+      maxDescriptors,
+      peekOffset4: this.#native.probePeekOffset(4) === 1,
+      peekOffset6: this.#native.probePeekOffset(6) === 1,
+    };
+  }
+}
+
+function seal(opener: Opener): void {
+  const { result } = opener.collect(Verb.SEAL);
+  if (result !== 0) {
+    throw new Error(`an opener can't be sealed (errno ${-result})`);
+  }
+}
+
+function isTunAccessible(): boolean {
+  try {
+    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** From the kernel; the module node:crypto takes longer to load than this. */
+function randomBytes(count: number): Uint8Array {
+  const fd = openSync('/dev/urandom', 'r');
+  const bytes = new Uint8Array(count);
+  const read = readSync(fd, bytes);
+  closeSync(fd);
+  if (read !== count) {
+    throw new Error(`/dev/urandom gave ${read} bytes instead of ${count}`);
+  }
+  return bytes;
+}

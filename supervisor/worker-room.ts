@@ -1,0 +1,130 @@
+/**
+ * The worker as the supervisor handles it: started, greeted, configured, sealed and looked at, then given what carries the guest's bytes.
+ * Each method is one step of the dialogue; the channel refuses any other order.
+ */
+import type { ravioli } from '../shared/channel.gen.js';
+import type { LogLevel } from '../shared/messages.ts';
+import type { GrantKind } from '../shared/roles.ts';
+import { type Body, type Envelope, WorkerChannel } from './channel.ts';
+import { Control, JailStep, type Spawner } from './spawn.ts';
+import type { Surroundings } from './startup.ts';
+import { whatIsUnsealed } from './verify.ts';
+
+/** One worker. */
+export class WorkerRoom {
+  readonly #around: Surroundings;
+  readonly #channel: WorkerChannel;
+  readonly #control: Control;
+  readonly #pid: Promise<number>;
+  readonly #awaited = new Map<Body, (envelope: Envelope) => void>();
+  readonly #hello: Promise<Envelope>;
+
+  /** Starts the worker's jail; its runtime loads from now on. */
+  constructor(around: Surroundings, spawner: Spawner) {
+    const { native, mode, options } = around;
+    this.#around = around;
+    const [channel, channelEnd] = native.socketPair();
+    const [control, controlEnd] = native.socketPair();
+    const jail = spawner.worker(mode, options.isolation, channelEnd, controlEnd);
+    this.#control = new Control(native, control, 'the worker');
+    this.#channel = new WorkerChannel(native, channel, {
+      message: (envelope) => this.#take(envelope),
+      violation: (reason) => this.#fail(`the worker broke the dialogue (${reason}); it was stopped`),
+      // Its end follows, and says more.
+      closed: () => {},
+    });
+    this.#hello = this.#await('hello');
+    around.adopt(jail, () => this.#failOfJail());
+    this.#pid = this.#adoptWorker();
+    // Whoever needs the pid gets the reason; a start-up that failed before nobody asks.
+    this.#pid.catch(() => {});
+  }
+
+  /** Waits for the worker's greeting and sends it the facts and the memory of the flow table, which is closed here. */
+  async configure(config: ravioli.Config.$Properties, columns: number): Promise<void> {
+    await this.#hello;
+    this.#around.mark('worker greeted');
+    this.#channel.send({ config }, [columns]);
+    this.#around.native.close(columns);
+  }
+
+  /**
+   * Empties its root, has it install `filter`, and asks the kernel whether every thread is sealed.
+   * @throws Error when it isn't.
+   */
+  async seal(filter: Uint8Array): Promise<void> {
+    const pid = await this.#pid;
+    this.#control.proceed();
+    await this.#control.expect(JailStep.PIVOTED);
+    this.#around.mark('worker pivoted');
+    const sealed = this.#await('sealed');
+    this.#channel.send({ seal: { filter } });
+    const result = (await sealed).sealed?.result ?? -1;
+    if (result !== 0) {
+      throw new Error(`the worker can't install its filter (errno ${-result})`);
+    }
+    const missing = whatIsUnsealed(pid);
+    if (missing !== null) {
+      throw new Error(`the worker is not sealed: ${missing}`);
+    }
+  }
+
+  /** Gives a descriptor, which is closed here. */
+  grant(kind: (typeof GrantKind)[keyof typeof GrantKind], value: number, descriptor: number): void {
+    this.#channel.send({ grant: { kind, value } }, [descriptor]);
+    this.#around.native.close(descriptor);
+  }
+
+  start(): void {
+    this.#channel.send({ start: {} });
+  }
+
+  /** Asks for the counters; the answer goes to `Surroundings.status`. */
+  requestStatus(): void {
+    this.#channel.send({ statusRequest: {} });
+  }
+
+  close(): void {
+    this.#channel.close();
+    this.#control.close();
+  }
+
+  /** The worker is our child though its jail made it: watched from the moment its pid is known. */
+  async #adoptWorker(): Promise<number> {
+    const pid = await this.#control.expect(JailStep.PID);
+    this.#around.adopt(pid, (ending) => {
+      const failure = this.#control.failure();
+      this.#around.emit(failure === null ? { type: 'workerEnded', ending } : { type: 'failed', line: failure });
+    });
+    return pid;
+  }
+
+  /** The jail's parent half ends after the pivot, or because something failed. */
+  #failOfJail(): void {
+    const failure = this.#control.failure();
+    if (failure !== null) {
+      this.#fail(failure);
+    }
+  }
+
+  #take(envelope: Envelope & { body: Body }): void {
+    const waiting = this.#awaited.get(envelope.body);
+    if (waiting !== undefined) {
+      this.#awaited.delete(envelope.body);
+      waiting(envelope);
+    } else if (envelope.log) {
+      const { level, message, values } = envelope.log;
+      this.#around.log.fromWorker((level ?? 0) as LogLevel, message ?? 0, values ?? []);
+    } else if (envelope.status) {
+      this.#around.status(envelope.status.counters ?? [], envelope.status.flows ?? 0);
+    }
+  }
+
+  #await(body: Body): Promise<Envelope> {
+    return new Promise((resolve) => this.#awaited.set(body, resolve));
+  }
+
+  #fail(line: string): void {
+    this.#around.emit({ type: 'failed', line });
+  }
+}
