@@ -122,4 +122,14 @@ static napi_value spawn(napi_env env, napi_callback_info info) {
   return make_int(env, result);
 }
 
-const struct function spawn_functions[] = {{"spawn", spawn}, {NULL, NULL}};
+/* For the end of a socket pair that a child gets which expects to wait in read(2). */
+static napi_value set_blocking(napi_env env, napi_callback_info info) {
+  napi_value argument[1];
+  int32_t fd;
+  if (!read_arguments(env, info, argument, 1) || !read_int(env, argument[0], &fd))
+    return make_int(env, -EINVAL);
+  int flags = fcntl(fd, F_GETFL);
+  return make_result(env, flags < 0 ? flags : fcntl(fd, F_SETFL, flags & ~O_NONBLOCK));
+}
+
+const struct function spawn_functions[] = {{"spawn", spawn}, {"setBlocking", set_blocking}, {NULL, NULL}};

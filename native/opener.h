@@ -1,0 +1,42 @@
+/*
+ * The question to an opener and its answer, native byte order. shared/opener.ts is the same layout for TypeScript; a test compares
+ * the two. Each is one datagram of an AF_UNIX SOCK_SEQPACKET socket.
+ */
+#ifndef OPENER_H
+#define OPENER_H
+
+#include <stdint.h>
+
+struct opener_request {
+  uint32_t id;
+  uint8_t verb;
+  uint8_t family; /* 4 or 6 */
+  uint8_t flags;  /* 0 */
+  uint8_t hop_limit;
+  uint32_t interface; /* scope of a link-local destination, else 0 */
+  uint16_t source_port;
+  uint16_t destination_port;
+  uint8_t source[16]; /* network order, IPv4 as ::ffff:a.b.c.d */
+  uint8_t destination[16];
+  uint16_t mss;
+  uint8_t reserved[14]; /* 0 */
+};
+
+struct opener_answer {
+  uint32_t id;
+  int32_t result; /* >= 0, a descriptor comes with it except for SEAL; or -errno */
+};
+
+enum opener_verb {
+  VERB_TCP_CONNECT = 1,
+  VERB_UDP_CONNECT = 2,
+  VERB_PING = 3,
+  VERB_TAP = 16,
+  VERB_NETLINK = 17,
+  VERB_SEAL = 32,
+};
+
+_Static_assert(sizeof(struct opener_request) == 64, "a request is 64 bytes");
+_Static_assert(sizeof(struct opener_answer) == 8, "an answer is 8 bytes");
+
+#endif
