@@ -21,6 +21,8 @@ export interface Native {
    * Every string holds one byte per character (latin1), since names and environments need not be UTF-8.
    */
   spawn(path: string, argv: readonly string[], environment: readonly string[], descriptors: readonly number[]): number;
+  /** Clears O_NONBLOCK, for an end of a socket pair whose owner waits in read(2). */
+  setBlocking(fd: number): number;
   /** Reaps a child that libuv doesn't know: null while it runs, else its code or signal. */
   reap(pid: number): { code: number; signal: number } | null | number;
   kill(pid: number, signal: number): number;
@@ -37,4 +39,12 @@ export interface Native {
   waitReadable(fd: number, timeoutMs: number): number;
   /** PR_SET_DUMPABLE 0, PR_SET_NAME. */
   harden(name: string): number;
+  /** tcgetattr: struct termios. */
+  terminalModes(fd: number): Uint8Array | number;
+  /** tcsetattr(TCSANOW) of what `terminalModes` gave. */
+  setTerminalModes(fd: number, modes: Uint8Array): number;
+  /** The same after cfmakeraw. */
+  setTerminalRaw(fd: number, modes: Uint8Array): number;
+  /** TIOCGWINSZ: columns << 16 | rows. */
+  terminalSize(fd: number): number;
 }

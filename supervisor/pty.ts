@@ -8,7 +8,6 @@
  *
  * The user's terminal is put back on every way out that can be handled. For those that can't (SIGKILL, a crash of the runtime) there is a
  * guard: a shell that waits on a socket, and restores the modes when that closes without a word and the terminal is still as we set it.
- * The guard is also who copies the user's modes to the slave.
  */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -27,17 +26,19 @@ interface NodePty {
 const QUIET_MS = 100;
 /** How long the user's terminal may take to show the last output. */
 const FLUSH_MS = 2_000;
-/** How long the guard may take to copy the modes. */
+/** How long the guard may take to read the modes. */
 const GUARD_MS = 1_000;
 
-/** 3 is the slave, 4 the socket; the words read are of no interest. */
+/** A line for the guard in one datagram; a shell reads byte by byte, and the rest of a longer datagram would be lost. */
+const NEXT = Buffer.from('\n');
+
+/** 3 is the socket. It is told when the terminal is raw and when it is restored. */
 const GUARD = `trap '' HUP INT QUIT TERM TSTP TTIN TTOU
-s=$(stty -g) && stty "$s" <&3
-exec 3<&-
-echo >&4
-read word <&4 || exit
-r=$(stty -g)
-read word <&4 || { [ "$(stty -g)" = "$r" ] && stty "$s"; }`;
+usual=$(stty -g) || exit
+echo >&3
+read line <&3 || exit
+raw=$(stty -g)
+read line <&3 || { [ "$(stty -g)" = "$raw" ] && stty "$usual"; }`;
 
 /** True when a command with these standard descriptors is interactive: both ends of the dialogue are terminals. */
 export function isInteractive(): boolean {
@@ -57,13 +58,14 @@ export class Terminal {
   readonly #master: ReadStream;
   readonly #masterFd: number;
   readonly #guard: number;
+  readonly #modes: Uint8Array;
   readonly #input: ReadStream;
   readonly #output: ReadStream;
   #slave: number;
   #raw = false;
   #hungUp: Promise<void>;
 
-  /** The far end of the guard's socket, the slave and the guard's program, for whoever starts processes. */
+  /** The guard's program, for whoever starts processes. */
   static readonly GUARD_WORDS: readonly string[] = ['sh', '-c', GUARD];
 
   /**
@@ -76,20 +78,26 @@ export class Terminal {
     this.#input = new ReadStream(0);
     // A ReadStream and not a WriteStream, whose writes block: a terminal that is stuck must not stop the supervisor.
     this.#output = new ReadStream(1);
-    const [columns, rows] = this.#userSize();
-    const pair = this.#pty.open(columns, rows);
+    const modes = native.terminalModes(0);
+    if (typeof modes === 'number') {
+      throw new Error(`the terminal's modes can't be read (errno ${-modes})`);
+    }
+    this.#modes = modes;
+    const pair = this.#pty.open(...this.#userSize());
     closeSync(pair.slave);
     this.#masterFd = pair.master;
     this.#master = new ReadStream(pair.master);
     // node-pty's slave is non-blocking, which the command would inherit.
     this.#slave = openSync(pair.pty, constants.O_RDWR | constants.O_NOCTTY);
+    native.setTerminalModes(this.#slave, modes);
     this.#hungUp = new Promise((resolve) => {
       this.#master.once('error', () => resolve());
       this.#master.once('close', () => resolve());
     });
     const [ours, theirs] = native.socketPair();
     this.#guard = ours;
-    startGuard([0, this.#slave, this.#slave, this.#slave, theirs]);
+    native.setBlocking(theirs);
+    startGuard([0, this.#slave, this.#slave, theirs]);
     native.close(theirs);
   }
 
@@ -103,15 +111,14 @@ export class Terminal {
     this.#native.waitReadable(this.#guard, GUARD_MS);
     closeSync(this.#slave);
     this.#slave = -1;
-    this.#setRaw(true);
-    this.#native.sendWithDescriptors(this.#guard, Buffer.from('raw\n'), []);
+    this.#makeRaw();
+    this.#native.sendWithDescriptors(this.#guard, NEXT, []);
     pump(this.#input, this.#master);
     pump(this.#master, this.#output);
     this.#input.on('error', () => this.#input.destroy());
     this.#output.on('error', () => this.#output.destroy());
     process.on('SIGWINCH', () => this.#resize());
     process.on('SIGTSTP', () => this.#suspend());
-    process.on('SIGCONT', () => this.#setRaw(true));
   }
 
   /** Resolves when the last output of a command that has ended is on the user's terminal. */
@@ -124,39 +131,41 @@ export class Terminal {
   /** Puts the user's terminal back as it was. May be called at any time, and again. */
   restore(): void {
     if (this.#raw) {
-      this.#setRaw(false);
-      this.#native.sendWithDescriptors(this.#guard, Buffer.from('done\n'), []);
+      this.#raw = false;
+      this.#native.setTerminalModes(0, this.#modes);
+      this.#native.sendWithDescriptors(this.#guard, NEXT, []);
     }
   }
 
-  get isRaw(): boolean {
-    return this.#raw;
+  #makeRaw(): void {
+    this.#raw = this.#native.setTerminalRaw(0, this.#modes) === 0;
   }
 
-  #setRaw(raw: boolean): void {
-    if (!this.#input.destroyed) {
-      this.#input.setRawMode(raw);
-      this.#raw = raw;
-    }
-  }
-
-  /** Stopped from outside (kill -TSTP): the shell gets its terminal back as it was. */
+  /** Stopped from outside (kill -TSTP): the shell gets its terminal back as it was, and we take it again when we may go on. */
   #suspend(): void {
-    this.#setRaw(false);
+    if (this.#raw) {
+      this.#native.setTerminalModes(0, this.#modes);
+      process.once('SIGCONT', () => {
+        if (this.#raw) {
+          this.#makeRaw();
+          this.#resize();
+        }
+      });
+    }
     process.kill(process.pid, 'SIGSTOP');
   }
 
+  /** Columns and rows; some terminals don't know theirs. */
   #userSize(): [number, number] {
-    const size: [number, number] = [0, 0];
-    const handle = (this.#output as unknown as { _handle: { getWindowSize(size: [number, number]): number } })._handle;
-    const failed = handle.getWindowSize(size) !== 0;
-    return failed || size[0] <= 0 || size[1] <= 0 ? [80, 24] : size;
+    const size = this.#native.terminalSize(1);
+    const columns = size >> 16;
+    const rows = size & 0xffff;
+    return size <= 0 || columns === 0 || rows === 0 ? [80, 24] : [columns, rows];
   }
 
   #resize(): void {
-    const [columns, rows] = this.#userSize();
     if (!this.#master.destroyed) {
-      this.#pty.resize(this.#masterFd, columns, rows);
+      this.#pty.resize(this.#masterFd, ...this.#userSize());
     }
   }
 
