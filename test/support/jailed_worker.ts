@@ -27,6 +27,9 @@ const AS_NOBODY = process.getuid?.() === 0
   ? ['/usr/bin/setpriv', '--reuid', String(UNPRIVILEGED), '--regid', String(UNPRIVILEGED), '--clear-groups']
   : [];
 
+/** What must not reach a worker. */
+const HIDDEN = ['SECRET=1', 'NODE_OPTIONS=--inspect'];
+
 /** The layer a worker is behind: all of them, or the jail's first stage alone, or one of one_layer.c, or the sealed filter alone. */
 export type Behind = 'everything' | 'jail' | 'filter' | 'none' | 'prelude' | 'landlock' | 'pivot';
 
@@ -123,6 +126,8 @@ export class AttackedWorker {
     dialogue.channel.send({ grant: { kind: GrantKind.OPENER_HOST, value: 0 } }, [openerSocket]);
     dialogue.channel.send({ start: {} });
     for (const fd of [tap, openerSocket]) native.close(fd);
+    dialogue.channel.send({ statusRequest: {} });
+    await dialogue.expect('status'); // so it has taken everything before it
     return new AttackedWorker({ ...launched, dialogue, guest, opener });
   }
 
@@ -197,7 +202,7 @@ async function launch(root: string, behind: Behind, isolation: Isolation, channe
   const jailed = behind === 'everything' || behind === 'jail';
   const layer = jailed ? [join(root, 'native/out/jail'), 'worker', '4'] : [join(root, 'one_layer'), behind === 'filter' ? 'none' : behind];
   const words = [...AS_NOBODY, ...layer, '--', ...runtime];
-  const pid = native.spawn(words[0] as string, words, [], [nothing, nothing, 2, channel, jailControl]);
+  const pid = native.spawn(words[0] as string, words, HIDDEN, [nothing, nothing, 2, channel, jailControl]);
   for (const fd of [nothing, channel, jailControl]) native.close(fd);
   if (pid < 0) throw new Error(`${words[0]} can't be started (errno ${-pid})`);
   const first = adopt(pid);
