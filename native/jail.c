@@ -236,13 +236,15 @@ static int run_worker(char **argv) {
   return pivot_worker(pid, pidfd);
 }
 
-/* The command's half. `jail_alive` is a pipe that hangs up when the jail dies, for the moment before the parent-death signal. */
-static _Noreturn void become_command(const struct command *command, uid_t uid, gid_t gid, int jail_alive) {
-  struct pollfd jail = {.fd = jail_alive};
+/* The command's half. A byte from the pipe `jail` says that the pid was reported (nothing of ours may come before that); the pipe
+   hangs up when the jail dies, which covers the time before the parent-death signal. */
+static _Noreturn void become_command(const struct command *command, uid_t uid, gid_t gid, int jail) {
+  struct pollfd hangup = {.fd = jail};
   const unsigned kept = (unsigned)control;
+  char byte;
   if (die_with_parent())
     fail(FAIL_PRIVILEGES);
-  if (poll(&jail, 1, 0) == 1)
+  if (read(jail, &byte, 1) != 1 || poll(&hangup, 1, 0) == 1)
     _exit(1);
   map_ids(0, uid, gid);
   if (command->pid_namespace && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
@@ -311,7 +313,7 @@ static int run_command(const struct command *command) {
   const uid_t uid = geteuid();
   const gid_t gid = getegid();
   sigset_t signals;
-  int alive[2];
+  int jail[2];
 
   if (command->pid_namespace)
     namespaces |= CLONE_NEWPID;
@@ -325,17 +327,19 @@ static int run_command(const struct command *command) {
     fail(FAIL_PRIVILEGES);
   if (supervisor_is_gone())
     return 1;
-  if (pipe2(alive, O_CLOEXEC))
+  if (pipe2(jail, O_CLOEXEC))
     fail(FAIL_DESCRIPTORS);
   pid_t pid = clone_process(namespaces, NULL);
   if (pid < 0)
     fail(blame_namespace());
   if (pid == 0) {
-    close(alive[1]);
-    become_command(command, uid, gid, alive[0]);
+    close(jail[1]);
+    become_command(command, uid, gid, jail[0]);
   }
   report(STEP_PID, pid);
-  const unsigned kept = (unsigned)alive[1];
+  const unsigned kept = (unsigned)jail[1];
+  if (write(jail[1], "", 1) != 1)
+    return 1;
   close_descriptors(0, &kept, 1);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   return wait_for_command(pid, &signals);

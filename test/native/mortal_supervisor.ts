@@ -1,0 +1,29 @@
+/** Starts one room, prints the pids of all its processes, and waits to be killed. */
+import { readFileSync } from 'node:fs';
+import { Channel, compileProbe, jailPath, openerPath, start } from './rooms.ts';
+
+const role = process.argv[2];
+const control = new Channel();
+const channel = new Channel();
+const fds = [channel.theirs, control.theirs];
+const pids: number[] = [];
+if (role === 'opener') {
+  const opener = start(jailPath, ['opener', '3', '--', openerPath, 'pasta.opener', '3'], fds);
+  pids.push(opener.process.pid as number);
+} else {
+  const rest = role === 'worker' ? ['4', '--', compileProbe()] : ['4', '--', 'sleep', '100'];
+  const jail = start(jailPath, [role as string, ...rest], fds);
+  control.releaseTheirs();
+  channel.releaseTheirs();
+  const step = await control.step();
+  pids.push(jail.process.pid as number, (step as [number, number])[1]);
+  if (role === 'worker') {
+    await channel.ask('ids');
+  } else {
+    await control.step();
+    control.send('x');
+    await control.step();
+  }
+}
+if (pids.some((pid) => readFileSync(`/proc/${pid}/comm`).length === 0)) throw new Error('a process is not there');
+process.stdout.write(`${pids.join(' ')}\n`);
