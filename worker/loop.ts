@@ -85,8 +85,8 @@ function tapEvent(): void {
 
 function openerEvent(events: number): void {
   if ((events & EPOLLOUT) !== 0) sendKept();
-  for (;;) {
-    const flow = receiveAnswer();
+  for (let afterOthers = false; ; afterOthers = true) {
+    const flow = receiveAnswer(afterOthers);
     if (flow === NO_ANSWER) return;
     if (flow === OPENER_GONE) leave(EXIT_OPENER);
     if (flow < 0) continue;

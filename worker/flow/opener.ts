@@ -22,6 +22,8 @@ const KEPT = 1024;
 let socket = -1;
 let watchData = 0;
 const kept = new Uint8Array(KEPT * OPENER_REQUEST);
+/** Requests sent and not answered: when there are none, nothing is to be read. */
+let unanswered = 0;
 let keptFirst = 0;
 let keptCount = 0;
 
@@ -57,7 +59,10 @@ export function requestSocket(verb: number, flow: number, family: number, source
   for (let i = 0; i < 4; i++) view.setInt32(at + OpenerRequest.DESTINATION + 4 * i, target[i]!);
   if (keptCount > 0) return keep();
   const result = kernel.send(socket, at, OPENER_REQUEST, 0);
-  if (result === OPENER_REQUEST) return true;
+  if (result === OPENER_REQUEST) {
+    unanswered++;
+    return true;
+  }
   return result === -EAGAIN && keep();
 }
 
@@ -67,6 +72,7 @@ export function sendKept(): void {
     const from = keptFirst * OPENER_REQUEST;
     bytes.set(kept.subarray(from, from + OPENER_REQUEST), OPENER_OUT);
     if (kernel.send(socket, OPENER_OUT, OPENER_REQUEST, 0) < 0) return;
+    unanswered++;
     keptFirst = (keptFirst + 1) % KEPT;
     keptCount--;
   }
@@ -84,10 +90,13 @@ export const OPENER_GONE = -2;
 export const STALE_ANSWER = -3;
 
 /** Takes one answer: the flow it is for, or NO_ANSWER, OPENER_GONE, STALE_ANSWER. */
-export function receiveAnswer(): number {
+export function receiveAnswer(afterOthers: boolean): number {
+  // A first look is always worth it: the opener's end shows there.
+  if (afterOthers && unanswered === 0) return NO_ANSWER;
   const length = kernel.receiveWithDescriptors(socket, OPENER_IN, OPENER_ANSWER, DESCRIPTORS, 1);
   if (length === -EAGAIN) return NO_ANSWER;
   if (length !== OPENER_ANSWER) return OPENER_GONE;
+  unanswered--;
   answerSocket = view.getInt32(DESCRIPTORS, true) === 1 ? view.getInt32(DESCRIPTORS + 4, true) : -1;
   answerResult = view.getInt32(OPENER_IN + OpenerAnswer.RESULT, true);
   const id = view.getInt32(OPENER_IN + OpenerAnswer.ID, true);

@@ -25,7 +25,7 @@ import { frame } from '../wire/frame.ts';
 import { PROTOCOL_TCP } from '../wire/ipv4.ts';
 import { readSynOptions, sequence, synMss, synWindowScale, window as windowField } from '../wire/tcp.ts';
 import {
-  ACKED, CONNECTING, ESTABLISHED, HOST_SHUT, IRS, ISS, MSS, RCV_EDGE, RCV_NXT, RCV_SHIFT, RTO, SND_MAX, SND_NXT, SND_SHIFT, SND_UNA, SND_WL1, SND_WND, SPOKE_LAST, SYN_RECEIVED,
+  ACKED, CONNECTING, ESTABLISHED, HOST_SHUT, IRS, ISS, MSS, OFFERED, RCV_EDGE, RCV_NXT, RCV_SHIFT, RTO, SND_MAX, SND_NXT, SND_SHIFT, SND_UNA, SND_WL1, SND_WND, SPOKE_LAST, SYN_RECEIVED,
 } from './row.ts';
 import { ourMss, sendReset, sendSynAck } from './segment.ts';
 import { dropStash } from './stash.ts';
@@ -66,6 +66,7 @@ export function open(ports: number): boolean {
   rows[row + RCV_NXT] = (rows[row + IRS]! + 1) | 0;
   rows[row + ACKED] = rows[row + RCV_NXT]!;
   rows[row + RCV_EDGE] = (rows[row + RCV_NXT]! + INITIAL_WINDOW) | 0;
+  rows[row + OFFERED] = INITIAL_WINDOW;
   rows[row + SND_WL1] = rows[row + IRS]!;
   rows[row + ISS] = initialSequence(row);
   rows[row + SND_UNA] = rows[row + ISS]!;

@@ -172,7 +172,8 @@ function takeData(flow: number, segmentSeq: number, segmentLength: number, bits:
     rows[row + RCV_NXT] = (rows[row + RCV_NXT]! + 1) | 0;
     rows[row + FLAGS]! |= GUEST_FIN;
     if (rows[row + STASH_FIRST] === 0) shutHost(flow);
-    acknowledgeNow(flow);
+    // The far end's FIN mostly follows at once, and carries the ACK.
+    acknowledgeLater(flow);
     return true;
   }
   const spoke = (rows[row + FLAGS]! & SPOKE_LAST) !== 0;
@@ -209,7 +210,6 @@ function handshake(flow: number, seq: number, bits: number): boolean {
   rows[row + SND_WL2] = rows[row + SND_UNA]!;
   rows[row + RETRIES] = 0;
   rows[row + FLAGS]! &= ~RETRANSMIT;
-  rows[row + FLAGS]! |= HOST_READABLE;
   established(flow);
   return true;
 }

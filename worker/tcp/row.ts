@@ -46,6 +46,9 @@ export const STASH_LAST = OWN + 24;
 /** RCV_NXT when the last ACK was sent: what lies between is not acknowledged yet. */
 export const ACKED = OWN + 25;
 
+/** Bytes of the window when the socket was last asked for its room. */
+export const OFFERED = OWN + 26;
+
 // FLAGS of a TCP flow: events that have happened, and what is armed.
 /** The host socket's connect is under way. */
 export const CONNECTING = 1 << 0;

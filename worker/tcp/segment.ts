@@ -22,7 +22,7 @@ import {
   writeVnet,
 } from '../wire/vnet.ts';
 import { ACK_DELAYED, ACK_NOW, ACKED, MSS, RCV_EDGE, RCV_NXT, RCV_SHIFT } from './row.ts';
-import { announceWindow } from './window.ts';
+import { presentWindow } from './window.ts';
 
 const MSS_OPTION = 4;
 const SCALE_OPTION = 4;
@@ -61,7 +61,7 @@ function emit(row: number, seq: number, ack: number, flagBits: number, windowFie
 /** Sends a segment with ACK and the present window; `payload` bytes lie at TRANSMIT_PAYLOAD. False when the link refused it: a lost frame. */
 export function sendSegment(flow: number, seq: number, flagBits: number, payload: number): boolean {
   const row = flow * ROW;
-  const windowField = announceWindow(flow);
+  const windowField = presentWindow(flow);
   rows[row + FLAGS]! &= ~(ACK_NOW | ACK_DELAYED);
   rows[row + ACKED] = rows[row + RCV_NXT]!;
   return emit(row, seq, rows[row + RCV_NXT]!, flagBits | ACK, windowField, TCP_HEADER, payload);

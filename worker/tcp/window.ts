@@ -12,7 +12,7 @@ import { watchFlowAgain } from '../flow/watch.ts';
 import { SOCKET_FACTS } from '../link/arena.ts';
 import { kernel } from '../link/kernel.ts';
 import { view } from '../wire/memory.ts';
-import { MSS, RCV_EDGE, RCV_NXT, RCV_SHIFT, STASH_FIRST, WINDOW_SMALL } from './row.ts';
+import { MSS, OFFERED, RCV_EDGE, RCV_NXT, RCV_SHIFT, STASH_FIRST, WINDOW_SMALL } from './row.ts';
 
 const SOL_SOCKET = 1;
 const SO_MEMINFO = 55;
@@ -26,7 +26,24 @@ export const INITIAL_WINDOW = 65_535;
 export const OFFERED_SHIFT = 8;
 const LARGEST = 0xffff << OFFERED_SHIFT;
 
-/** Computes the window, remembers what is promised, and returns the header field. */
+/** The header field for a window of `room` bytes: what the shift can express, at most. */
+function fieldOf(room: number, shift: number): number {
+  return Math.min(room >> (shift < 0 ? 0 : shift), 0xffff);
+}
+
+/**
+ * The header field of the window to announce. The socket is only asked when a fair part of what was promised is used up:
+ * a promise that stands costs no system call.
+ */
+export function presentWindow(flow: number): number {
+  const row = flow * ROW;
+  const promised = (rows[row + RCV_EDGE]! - rows[row + RCV_NXT]!) | 0;
+  const offered = rows[row + OFFERED]!;
+  if (promised >= offered - (offered >> 2) && (rows[row + FLAGS]! & WINDOW_SMALL) === 0) return fieldOf(promised, rows[row + RCV_SHIFT]!);
+  return announceWindow(flow);
+}
+
+/** Asks the socket for its room, remembers what is promised by it, and returns the header field. */
 export function announceWindow(flow: number): number {
   const row = flow * ROW;
   const next = rows[row + RCV_NXT]!;
@@ -50,11 +67,9 @@ export function announceWindow(flow: number): number {
   } else if (!small && (flags & WINDOW_SMALL) !== 0) rows[row + FLAGS] = flags & ~WINDOW_SMALL;
   if (room < promised) room = promised;
   if (room > LARGEST) room = LARGEST;
-  const unit = shift < 0 ? 0 : shift;
-  // A window that the shift can't express is rounded up only where that is already promised.
-  let field = room >> unit;
-  if (field > 0xffff) field = 0xffff;
-  const edge = (next + (field << unit)) | 0;
+  const field = fieldOf(room, shift);
+  const edge = (next + (shift < 0 ? field : field << shift)) | 0;
   if (((edge - rows[row + RCV_EDGE]!) | 0) > 0) rows[row + RCV_EDGE] = edge;
+  rows[row + OFFERED] = (rows[row + RCV_EDGE]! - next) | 0;
   return field;
 }
