@@ -2,6 +2,7 @@
  * Every symbol a policy may use, with its number in the kernel's interface. All of them are the same on x86-64 and arm64;
  * `test/policies/constants.test.ts` compares each with the system's headers.
  */
+// biome-ignore format: families of constants are read as lines
 export const CONSTANTS: Readonly<Record<string, bigint>> = {
   // errno
   EPERM: 1n, ENOENT: 2n, EBADF: 9n, ENOSYS: 38n, EAFNOSUPPORT: 97n,

@@ -1,6 +1,7 @@
 /**
  * Names of the worker's counters, in the order of `Status.counters`. Counters only grow; they are exact up to 2⁵³.
  */
+// biome-ignore format: families of counters are read as lines
 export const COUNTERS = [
   'frames_from_guest', 'bytes_from_guest', 'frames_to_guest', 'bytes_to_guest',
   'frames_malformed', 'frames_unknown_protocol', 'frames_fragment', 'frames_loopback_address',

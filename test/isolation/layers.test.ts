@@ -18,7 +18,16 @@ const O_DIRECTORY = process.arch === 'arm64' ? 0o40000 : 0o200000;
 const O_CREATE_TO_WRITE = 0o101;
 const SIGCHLD = 17;
 const LAYERS = ['none', 'prelude', 'landlock', 'pivot', 'filter', 'jail'] as const satisfies readonly Behind[];
-const ERRNOS: Readonly<Record<number, string>> = { 1: 'EPERM', 2: 'ENOENT', 3: 'ESRCH', 13: 'EACCES', 38: 'ENOSYS', 97: 'EAFNOSUPPORT', 101: 'ENETUNREACH', 111: 'ECONNREFUSED' };
+const ERRNOS: Readonly<Record<number, string>> = {
+  1: 'EPERM',
+  2: 'ENOENT',
+  3: 'ESRCH',
+  13: 'EACCES',
+  38: 'ENOSYS',
+  97: 'EAFNOSUPPORT',
+  101: 'ENETUNREACH',
+  111: 'ECONNREFUSED',
+};
 
 /** What the attacks aim at: a process and two listeners of the same user. */
 interface Prey {
@@ -77,6 +86,7 @@ function loopback(port: number): Buffer {
  * Attack, and what each of LAYERS answers; `jail` is everything of the jail but its pivot. The pivot needs a user namespace, which
  * stops some attacks on its own account.
  */
+// biome-ignore format: columns are the layers
 const MATRIX: readonly (readonly [what: string, attack: Attack, ...cells: string[]])[] = [
   //                                                                            none  prelude   landlock  pivot     filter    jail
   ['read a file', (w) => simple(w, 'openat', [AT_FDCWD, at(0), 0], text('/etc/passwd')), 'ok', 'ok', 'ok', 'ENOENT', 'ENOENT', 'ok'],
@@ -109,12 +119,16 @@ describe('each layer alone', function () {
 
   before(async function () {
     build = new ExploitedBuild();
-    if (await landlockVersion(build.root) < LANDLOCK_WITH_SCOPES) this.skip();
+    if ((await landlockVersion(build.root)) < LANDLOCK_WITH_SCOPES) this.skip();
     victim = spawn('sleep', ['1000'], process.getuid?.() === 0 ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED, cwd: '/' } : { cwd: '/' });
     const abstractName = `ravioli-test-${process.pid}`;
     servers = [createServer(), createServer()];
-    await new Promise<void>((resolve) => { servers[0]?.listen(0, '127.0.0.1', resolve); });
-    await new Promise<void>((resolve) => { servers[1]?.listen(`\0${abstractName}`, resolve); });
+    await new Promise<void>((resolve) => {
+      servers[0]?.listen(0, '127.0.0.1', resolve);
+    });
+    await new Promise<void>((resolve) => {
+      servers[1]?.listen(`\0${abstractName}`, resolve);
+    });
     prey = { pid: victim.pid as number, port: (servers[0]?.address() as { port: number }).port, abstractName };
   });
   after(() => {
