@@ -43,7 +43,14 @@ async function measureOnce(row: Row, tool: Tool, topology: Topology, seconds: nu
   }
 }
 
-async function measureRow(row: Row, tools: readonly Tool[], topology: Topology, pairs: number, seconds: number, short: boolean): Promise<Line[]> {
+async function measureRow(
+  row: Row,
+  tools: readonly Tool[],
+  topology: Topology,
+  pairs: number,
+  seconds: number,
+  short: boolean,
+): Promise<Line[]> {
   const values: Record<string, Partial<Record<Tool, number[]>>> = {};
   for (const metric of row.metrics) values[metric.name] = {};
   for (let pair = 0; pair < pairs; pair++) {
@@ -82,7 +89,9 @@ async function describe(tools: readonly Tool[]): Promise<Record<string, { path: 
 /** Goals that were met once and are now missed by more than half; the lines of met.txt are `row: metric`. */
 function regressions(verdicts: readonly Verdict[]): string[] {
   const met = new Set(readFileSync(new URL('met.txt', import.meta.url), 'utf8').split('\n'));
-  return verdicts.filter((verdict) => met.has(`${verdict.row}: ${verdict.metric}`) && !(verdict.reached >= 0.5)).map((v) => `${v.row}: ${v.metric}`);
+  return verdicts
+    .filter((verdict) => met.has(`${verdict.row}: ${verdict.metric}`) && !(verdict.reached >= 0.5))
+    .map((v) => `${v.row}: ${v.metric}`);
 }
 
 const { values: given, positionals } = parseArgs({
@@ -101,7 +110,9 @@ const { values: given, positionals } = parseArgs({
 });
 
 async function main(): Promise<number> {
-  const rows = ROWS.filter((row) => positionals.length === 0 || positionals.some((word) => row.name.toLowerCase().includes(word.toLowerCase())));
+  const rows = ROWS.filter(
+    (row) => positionals.length === 0 || positionals.some((word) => row.name.toLowerCase().includes(word.toLowerCase())),
+  );
   if (given.help || rows.length === 0) {
     process.stdout.write(`${USAGE}\n`);
     return given.help ? 0 : 2;
@@ -130,7 +141,11 @@ async function main(): Promise<number> {
     process.stdout.write(`${tool}: ${facts.version} (${facts.path}; ran ${facts.programs.join(', ')})\n`);
   }
   process.stdout.write(`\n${table(verdicts, tools)}\n`);
-  if (given.json) writeFileSync(given.json, `${JSON.stringify({ date: new Date().toISOString(), machine, tools: described, lines, verdicts }, null, 2)}\n`);
+  if (given.json)
+    writeFileSync(
+      given.json,
+      `${JSON.stringify({ date: new Date().toISOString(), machine, tools: described, lines, verdicts }, null, 2)}\n`,
+    );
   const worse = given.guard ? regressions(verdicts) : [];
   for (const line of worse) process.stdout.write(`gross regression: ${line}: under half of a goal that was met; see bench/met.txt\n`);
   return worse.length > 0 ? 1 : 0;

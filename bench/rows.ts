@@ -54,7 +54,13 @@ function guestOf(subject: Subject): Translator {
 }
 
 /** Runs traffic and adds what it cost: CPU per gigabyte of the tool, segments that had to be sent again in the guest. */
-async function stream(subject: Subject, kind: string, namespace: string | number, address: string, parallel = 1): Promise<Record<string, number>> {
+async function stream(
+  subject: Subject,
+  kind: string,
+  namespace: string | number,
+  address: string,
+  parallel = 1,
+): Promise<Record<string, number>> {
   const translator = guestOf(subject);
   const pids = translator.pids();
   const cpu = cpuSeconds(pids);

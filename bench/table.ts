@@ -60,10 +60,22 @@ export function judge(line: Line): Verdict {
   const best = line.metric.better === 'more' ? Math.max(...peers) : Math.min(...peers);
   const toPeer = peers.length > 0 ? ours / best : Number.NaN;
   const toBare = ours / (medians.bare ?? Number.NaN);
-  const parts = [part(line.metric, toPeer, peer), part(line.metric, toBare, bare), part(line.metric, ours, bound)].filter((value) => !Number.isNaN(value));
+  const parts = [part(line.metric, toPeer, peer), part(line.metric, toBare, bare), part(line.metric, ours, bound)].filter(
+    (value) => !Number.isNaN(value),
+  );
   const reached = parts.length > 0 ? Math.min(...parts) : Number.NaN;
   const met = Number.isNaN(reached) ? '' : reached >= 1 ? 'yes' : 'no';
-  return { row: line.row, metric: line.metric.name, unit: line.metric.unit, medians, toPeer, toBare, goal: goalText(line.metric), met, reached };
+  return {
+    row: line.row,
+    metric: line.metric.name,
+    unit: line.metric.unit,
+    medians,
+    toPeer,
+    toBare,
+    goal: goalText(line.metric),
+    met,
+    reached,
+  };
 }
 
 /** Three significant digits, thousands separated; `–` for what could not be measured. */
@@ -92,6 +104,9 @@ export function table(verdicts: readonly Verdict[], tools: readonly Tool[]): str
   const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => (row[column] as string).length)));
   const left = [0, 1, head.length - 2, head.length - 1];
   const line = (row: readonly string[]): string =>
-    row.map((cell, column) => (left.includes(column) ? cell.padEnd(widths[column] as number) : cell.padStart(widths[column] as number))).join('  ').trimEnd();
+    row
+      .map((cell, column) => (left.includes(column) ? cell.padEnd(widths[column] as number) : cell.padStart(widths[column] as number)))
+      .join('  ')
+      .trimEnd();
   return [line(head), ...cells.map(line)].join('\n');
 }

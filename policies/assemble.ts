@@ -70,7 +70,8 @@ export function assemble(start: Node): Instruction[] {
   const layout = new Layout();
   layout.place(start);
   const program = layout.reversed.toReversed();
-  if (program.length > MAX_INSTRUCTIONS) throw new Error(`${program.length} instructions; the kernel takes ${MAX_INSTRUCTIONS}: shorten the policy`);
+  if (program.length > MAX_INSTRUCTIONS)
+    throw new Error(`${program.length} instructions; the kernel takes ${MAX_INSTRUCTIONS}: shorten the policy`);
   return program;
 }
 
@@ -94,7 +95,10 @@ class Layout {
     }
     this.place(node.next);
     if (this.#distance(node.next) > 0) this.#copy(node.next);
-    this.#emit(node, node.kind === 'load' ? { code: Code.LOAD, jt: 0, jf: 0, k: node.offset } : { code: Code.AND, jt: 0, jf: 0, k: node.mask });
+    this.#emit(
+      node,
+      node.kind === 'load' ? { code: Code.LOAD, jt: 0, jf: 0, k: node.offset } : { code: Code.AND, jt: 0, jf: 0, k: node.mask },
+    );
   }
 
   #bringNear(yes: Node, no: Node): void {
@@ -108,9 +112,10 @@ class Layout {
   }
 
   #copy(node: Node): void {
-    const stand = node.kind === 'verdict'
-      ? { code: Code.RETURN, jt: 0, jf: 0, k: node.value }
-      : { code: Code.JUMP, jt: 0, jf: 0, k: this.#distance(node) };
+    const stand =
+      node.kind === 'verdict'
+        ? { code: Code.RETURN, jt: 0, jf: 0, k: node.value }
+        : { code: Code.JUMP, jt: 0, jf: 0, k: this.#distance(node) };
     this.#emit(node, stand);
   }
 

@@ -48,10 +48,16 @@ export function encodeProgram(program: readonly Instruction[]): Uint8Array {
 
 /** A C header with the program as a constant array called `name`. */
 export function renderHeader(program: readonly Instruction[], name: string, source: string): string {
-  const lines = program.map(({ code, jt, jf, k }) => `  { 0x${code.toString(16).padStart(2, '0')}, ${jt}, ${jf}, 0x${k.toString(16).padStart(8, '0')} },`);
+  const lines = program.map(
+    ({ code, jt, jf, k }) => `  { 0x${code.toString(16).padStart(2, '0')}, ${jt}, ${jf}, 0x${k.toString(16).padStart(8, '0')} },`,
+  );
   return [
-    `/* Made from ${source} by policies/compile.ts; edit that. */`, '#include <linux/filter.h>',
-    `static const struct sock_filter ${name}[] = {`, ...lines, '};', '',
+    `/* Made from ${source} by policies/compile.ts; edit that. */`,
+    '#include <linux/filter.h>',
+    `static const struct sock_filter ${name}[] = {`,
+    ...lines,
+    '};',
+    '',
   ].join('\n');
 }
 
@@ -89,7 +95,8 @@ function main(argv: readonly string[]): void {
   const architecture = values.arch as Architecture;
   const oneOutput = (values['c-header'] === undefined) !== (values.binary === undefined);
   const knownDefault = values.default === undefined || values.default === 'log';
-  if (!ARCHITECTURES.includes(architecture) || file === undefined || positionals.length > 1 || !oneOutput || !knownDefault) throw new Error(USAGE);
+  if (!ARCHITECTURES.includes(architecture) || file === undefined || positionals.length > 1 || !oneOutput || !knownDefault)
+    throw new Error(USAGE);
   const strict = readPolicy(file, architecture);
   const program = compilePolicy(values.default === 'log' ? { ...strict, fallback: { kind: 'log' } } : strict, architecture);
   if (values.binary !== undefined) writeFileSync(values.binary, encodeProgram(program));

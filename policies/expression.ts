@@ -96,7 +96,8 @@ function test(call: string, tokens: Tokens): Condition {
 }
 
 function compare(name: string, argument: Argument, mask: bigint, relation: Relation, wanted: bigint): Condition {
-  if ((wanted & mask) !== wanted) throw new Error(`${name} can never be ${wanted} under mask 0x${mask.toString(16)}; correct the value or the mask`);
+  if ((wanted & mask) !== wanted)
+    throw new Error(`${name} can never be ${wanted} under mask 0x${mask.toString(16)}; correct the value or the mask`);
   return { kind: 'compare', argument, mask, relation, value: wanted };
 }
 

@@ -73,12 +73,18 @@ function branch(graph: Graph, condition: Condition, yes: Node, no: Node): Node {
       return condition.parts.reduceRight((rest, part) => branch(graph, part, yes, rest), no);
     case 'compare':
       switch (condition.relation) {
-        case '==': return equal(graph, condition, yes, no);
-        case '!=': return equal(graph, condition, no, yes);
-        case '>': return greater(graph, condition, 'gt', yes, no);
-        case '<=': return greater(graph, condition, 'gt', no, yes);
-        case '>=': return greater(graph, condition, 'ge', yes, no);
-        case '<': return greater(graph, condition, 'ge', no, yes);
+        case '==':
+          return equal(graph, condition, yes, no);
+        case '!=':
+          return equal(graph, condition, no, yes);
+        case '>':
+          return greater(graph, condition, 'gt', yes, no);
+        case '<=':
+          return greater(graph, condition, 'gt', no, yes);
+        case '>=':
+          return greater(graph, condition, 'ge', yes, no);
+        case '<':
+          return greater(graph, condition, 'ge', no, yes);
       }
   }
 }
@@ -92,10 +98,22 @@ function loadMasked(graph: Graph, offset: number, mask: number, next: Node): Nod
 }
 
 /** Both architectures are little-endian: the low half of an argument comes first. */
-function halves({ argument, mask, value }: Comparison): { low: number; high: number; maskLow: number; maskHigh: number; wantedLow: number; wantedHigh: number } {
+function halves({ argument, mask, value }: Comparison): {
+  low: number;
+  high: number;
+  maskLow: number;
+  maskHigh: number;
+  wantedLow: number;
+  wantedHigh: number;
+} {
   const low = DATA.ARGUMENTS + argument.index * 8;
   return {
-    low, high: low + 4, maskLow: Number(mask & LOW), maskHigh: Number(mask >> 32n), wantedLow: Number(value & LOW), wantedHigh: Number(value >> 32n),
+    low,
+    high: low + 4,
+    maskLow: Number(mask & LOW),
+    maskHigh: Number(mask >> 32n),
+    wantedLow: Number(value & LOW),
+    wantedHigh: Number(value >> 32n),
   };
 }
 

@@ -55,14 +55,22 @@ export function parsePolicy(text: string, architecture: Architecture, numbers: N
   });
   const fallback = directives.get('default');
   const foreign = directives.get('foreign');
-  if (fallback === undefined || foreign === undefined) throw new Error('line 1: a policy needs one `default ACTION` and one `foreign ACTION`');
+  if (fallback === undefined || foreign === undefined)
+    throw new Error('line 1: a policy needs one `default ACTION` and one `foreign ACTION`');
   refuseRedundant(rules, fallback);
   return { fallback, foreign, rules };
 }
 
-function parseLine(line: string, number: number, architecture: Architecture, numbers: Numbers, directives: Map<string, Action>): Rule | undefined {
+function parseLine(
+  line: string,
+  number: number,
+  architecture: Architecture,
+  numbers: Numbers,
+  directives: Map<string, Action>,
+): Rule | undefined {
   const fields = LINE.exec(line)?.groups;
-  if (fields === undefined) throw new Error(`'${line.trim()}' is not \`CALL: ACTION [if CONDITION]  # REASON\`; every line needs its reason`);
+  if (fields === undefined)
+    throw new Error(`'${line.trim()}' is not \`CALL: ACTION [if CONDITION]  # REASON\`; every line needs its reason`);
   const { only, subject, colon, decision, reason } = fields as Record<string, string>;
   if (colon === undefined) {
     if (subject !== 'default' && subject !== 'foreign') throw new Error(`'${subject}' is no directive; use default, foreign or CALL:`);
@@ -70,14 +78,16 @@ function parseLine(line: string, number: number, architecture: Architecture, num
     directives.set(subject, parseAction(decision as string));
     return undefined;
   }
-  if (only !== undefined && !ARCHITECTURES.includes(only as Architecture)) throw new Error(`[${only}] is no architecture; use ${ARCHITECTURES.join(' or ')}`);
+  if (only !== undefined && !ARCHITECTURES.includes(only as Architecture))
+    throw new Error(`[${only}] is no architecture; use ${ARCHITECTURES.join(' or ')}`);
   const [actionText = '', ...conditions] = (decision as string).split(/\s+if\s+/);
   const action = parseAction(actionText);
   if (conditions.length > 1) throw new Error('a second `if`; join the conditions with && or write two lines');
   const condition = conditions[0] === undefined ? undefined : parseCondition(subject as string, conditions[0]);
   if (only !== undefined && only !== architecture) return undefined;
   const callNumber = numbers[subject as string];
-  if (callNumber === undefined) throw new Error(`${architecture} has no system call '${subject}'; correct the name or restrict the line, as in [x86_64]`);
+  if (callNumber === undefined)
+    throw new Error(`${architecture} has no system call '${subject}'; correct the name or restrict the line, as in [x86_64]`);
   return { line: number, call: subject as string, number: callNumber, action, condition, reason: reason as string };
 }
 

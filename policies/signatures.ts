@@ -43,5 +43,8 @@ export function argumentOf(call: string, name: string): Argument | undefined {
 
 /** Names of the arguments known for `call`, for messages. */
 export function argumentNames(call: string): readonly string[] {
-  return (TEXT[call] ?? '').split(' ').filter((field) => field !== '').map((field) => field.slice(0, field.indexOf(':')));
+  return (TEXT[call] ?? '')
+    .split(' ')
+    .filter((field) => field !== '')
+    .map((field) => field.slice(0, field.indexOf(':')));
 }

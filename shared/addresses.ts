@@ -73,7 +73,10 @@ export function formatAddress(address: Readonly<Uint8Array>): string {
   const run = longestZeroRun(words);
   if (run.length < 2) return words.map(hex).join(':');
   const before = words.slice(0, run.start).map(hex).join(':');
-  const after = words.slice(run.start + run.length).map(hex).join(':');
+  const after = words
+    .slice(run.start + run.length)
+    .map(hex)
+    .join(':');
   return `${before}::${after}`;
 }
 

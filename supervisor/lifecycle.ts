@@ -131,7 +131,13 @@ function ask(signal: EndingSignal, patient: boolean): { next: Situation; effects
   if (!patient) {
     return leave(exitCode);
   }
-  return { next: { state: 'parting', exitCode }, effects: [{ do: 'pass', signal }, { do: 'deadline', milliseconds: PARTING_MS }] };
+  return {
+    next: { state: 'parting', exitCode },
+    effects: [
+      { do: 'pass', signal },
+      { do: 'deadline', milliseconds: PARTING_MS },
+    ],
+  };
 }
 
 function leave(exitCode: number, ...before: Effect[]): { next: Situation; effects: Effect[] } {

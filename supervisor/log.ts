@@ -14,7 +14,13 @@ import { printable } from './usage-error.ts';
 /** Lines of the worker, of level INFO and more severe, that one second may bring. */
 const WORKER_LINES_PER_SECOND = 10;
 
-const BUNYAN_LEVEL = { [LogLevel.ERROR]: 50, [LogLevel.WARNING]: 40, [LogLevel.INFO]: 30, [LogLevel.DEBUG]: 20, [LogLevel.TRACE]: 10 } as const;
+const BUNYAN_LEVEL = {
+  [LogLevel.ERROR]: 50,
+  [LogLevel.WARNING]: 40,
+  [LogLevel.INFO]: 30,
+  [LogLevel.DEBUG]: 20,
+  [LogLevel.TRACE]: 10,
+} as const;
 
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: 'ICMP', 6: 'TCP', 17: 'UDP', 58: 'ICMPv6' };
 
@@ -142,7 +148,10 @@ export function workerText(message: number, values: readonly number[]): string {
     case MessageId.FRAME_OUT:
       return `to guest: ${a} bytes, type 0x${b.toString(16)}`;
     case MessageId.GUEST_MAC:
-      return `the guest's MAC is ${values.slice(0, 6).map((byte) => (byte & 0xff).toString(16).padStart(2, '0')).join(':')}`;
+      return `the guest's MAC is ${values
+        .slice(0, 6)
+        .map((byte) => (byte & 0xff).toString(16).padStart(2, '0'))
+        .join(':')}`;
     default:
       return `message ${message} (${values.join(' ')})`;
   }

@@ -9,7 +9,16 @@ import type { Native } from '../native/supervisor.d.ts';
 import { LogLevel } from '../shared/messages.ts';
 import type { Options } from './config/options.ts';
 import { bytesOf, environmentOfCommand, lastWords, type Started, variable } from './environment.ts';
-import { type Effect, type Ending, type EndingSignal, EXIT_CODE_ASKED, INITIAL, type LifecycleEvent, type Situation, transition } from './lifecycle.ts';
+import {
+  type Effect,
+  type Ending,
+  type EndingSignal,
+  EXIT_CODE_ASKED,
+  INITIAL,
+  type LifecycleEvent,
+  type Situation,
+  transition,
+} from './lifecycle.ts';
 import type { Log } from './log.ts';
 import type { Installation } from './runtime.ts';
 import { dispositionOf, isInForeground } from './signals.ts';

@@ -125,7 +125,8 @@ export function frameFromGuest(at: number, length: number): void {
     counters[counterOf(verdict)]!++;
     return;
   }
-  if (logs(LogLevel.TRACE)) log(LogLevel.TRACE, MessageId.FRAME_IN, 2, length, frame.protocol === 0 ? frame.etherType : frame.protocol, 0, 0, 0, 0);
+  if (logs(LogLevel.TRACE))
+    log(LogLevel.TRACE, MessageId.FRAME_IN, 2, length, frame.protocol === 0 ? frame.etherType : frame.protocol, 0, 0, 0, 0);
   learnMac();
   if (frame.etherType === ETHERTYPE_ARP) {
     if (wantsIpv4) transmitAnswer(answerArp(frame.l2, ANSWER + LINK_HEADER), Counter.arp_answered);

@@ -43,7 +43,7 @@ const SOCKETS: readonly Attack[] = [
   ['SO_ATTACH_FILTER', 'setsockopt', [CHANNEL_FD, 1, 26, at(0), 16]],
   ['TCP_REPAIR', 'setsockopt', [CHANNEL_FD, 6, 19, at(0), 4]],
   ['TCP_ULP', 'setsockopt', [CHANNEL_FD, 6, 31, at(0), 4]],
-  ['the supervisor\'s pid and uid', 'getsockopt', [CHANNEL_FD, 1, 17, at(0), at(64)]],
+  ["the supervisor's pid and uid", 'getsockopt', [CHANNEL_FD, 1, 17, at(0), at(64)]],
 ];
 
 const PROCESSES: readonly Attack[] = [
@@ -54,14 +54,14 @@ const PROCESSES: readonly Attack[] = [
   ['a process by vfork', 'vfork', []],
   ['a process by clone3', 'clone3', [at(0), 88]],
   ['a user namespace', 'unshare', [0x10000000]],
-  ['another\'s namespace', 'setns', [CHANNEL_FD, 0]],
+  ["another's namespace", 'setns', [CHANNEL_FD, 0]],
   ['killing the supervisor', 'kill', [1, 9]],
   ['killing everybody', 'kill', [-1, 9]],
   ['a signal to a thread', 'tgkill', [1, 1, 9]],
   ['a signal by pidfd', 'pidfd_send_signal', [CHANNEL_FD, 9, 0, 0]],
   ['tracing', 'ptrace', [16, 1, 0, 0]],
-  ['reading another\'s memory', 'process_vm_readv', [1, at(0), 1, at(16), 1, 0]],
-  ['another\'s descriptor', 'pidfd_getfd', [CHANNEL_FD, 0, 0]],
+  ["reading another's memory", 'process_vm_readv', [1, at(0), 1, at(16), 1, 0]],
+  ["another's descriptor", 'pidfd_getfd', [CHANNEL_FD, 0, 0]],
   ['a pidfd', 'pidfd_open', [1, 0]],
   ['another identity', 'setuid', [0]],
   ['capabilities', 'capset', [at(0), at(16)]],
@@ -114,9 +114,13 @@ describe('a compromised worker', function () {
   let build: ExploitedBuild;
   let worker: AttackedWorker;
 
-  before(() => { build = new ExploitedBuild(); });
+  before(() => {
+    build = new ExploitedBuild();
+  });
   after(() => build.remove());
-  beforeEach(async () => { worker = await AttackedWorker.start(build.root); });
+  beforeEach(async () => {
+    worker = await AttackedWorker.start(build.root);
+  });
   afterEach(() => worker.stop());
 
   it('is told that there is no file, and goes on working', async () => {
@@ -147,7 +151,7 @@ describe('a compromised worker', function () {
     ['bytes that are no envelope', [0xff, 0xff, 0xff], /not an envelope/],
     ['an empty envelope', [0x08, 0x01], /without a body/],
     ['a greeting when it is late', [0x82, 0x01, 0x04, 0x08, 0x01, 0x10, 0x01], /a hello in phase/],
-    ['the supervisor\'s own configuration', [0x12, 0x00], /a config in phase/],
+    ["the supervisor's own configuration", [0x12, 0x00], /a config in phase/],
     ['a grant', [0x22, 0x02, 0x08, 0x01], /a grant in phase/],
     ['an unknown field', [0x9a, 0x01, 0x00, 0xf8, 0x07, 0x01], /canonical/],
     ['two bodies', [0x92, 0x01, 0x00, 0x92, 0x01, 0x00], /canonical/],

@@ -22,7 +22,9 @@ function statusOf(pid: number, thread: string): Map<string, string> {
 
 /** Executable mappings that no file is behind. */
 function executableAnonymous(pid: number): string[] {
-  return readFileSync(`/proc/${pid}/maps`, 'latin1').split('\n').filter((line) => /^\S+ ..x/.test(line) && !/\s\/\S|\[vdso\]|\[vsyscall\]/.test(line));
+  return readFileSync(`/proc/${pid}/maps`, 'latin1')
+    .split('\n')
+    .filter((line) => /^\S+ ..x/.test(line) && !/\s\/\S|\[vdso\]|\[vsyscall\]/.test(line));
 }
 
 describe('a sealed worker, seen from outside', function () {
@@ -68,10 +70,16 @@ describe('a sealed worker, seen from outside', function () {
       const names = readdirSync(`/proc/${worker.pid}/fd`).map((fd) => readlinkSync(`/proc/${worker.pid}/fd/${fd}`));
       for (const name of names) expect(name).to.match(DESCRIPTORS);
       expect(names.filter((name) => name.startsWith('socket:'))).to.have.lengthOf(3);
-      const environment = readFileSync(`/proc/${worker.pid}/environ`, 'latin1').split('\0').filter((entry) => entry !== '').map((entry) => entry.split('=')[0]);
+      const environment = readFileSync(`/proc/${worker.pid}/environ`, 'latin1')
+        .split('\0')
+        .filter((entry) => entry !== '')
+        .map((entry) => entry.split('=')[0]);
       expect(environment).to.have.members(['PATH', 'LANG', 'MALLOC_ARENA_MAX', 'UV_THREADPOOL_SIZE']);
       expect(readFileSync(`/proc/${worker.pid}/mountinfo`, 'latin1').trim().split('\n')).to.have.lengthOf(1);
-      for (const [limit, value] of [['Max core file size', '0'], ['Max msgqueue size', '0']]) {
+      for (const [limit, value] of [
+        ['Max core file size', '0'],
+        ['Max msgqueue size', '0'],
+      ]) {
         expect(readFileSync(`/proc/${worker.pid}/limits`, 'latin1')).to.match(new RegExp(`${limit} +${value} +${value} `));
       }
     } finally {

@@ -16,7 +16,11 @@ for (const uid of [0, NOBODY]) {
     async function prepare(options: string[], command: string[], env: Record<string, string> = {}): Promise<void> {
       control = new Channel();
       jail = start(jailPath, ['command', '3', ...options, '--', ...command], [control.theirs], {
-        argv0: 'pasta.jail', uid, gid: uid, cwd: '/', env: { PATH: '/usr/bin:/bin', ...env },
+        argv0: 'pasta.jail',
+        uid,
+        gid: uid,
+        cwd: '/',
+        env: { PATH: '/usr/bin:/bin', ...env },
       });
       control.releaseTheirs();
       const first = await control.step();
@@ -50,7 +54,7 @@ for (const uid of [0, NOBODY]) {
       expect(readlinkSync(`/proc/${jail.process.pid}/ns/user`)).to.equal(readlinkSync('/proc/self/ns/user'));
     });
 
-    it('sees only itself in /proc, may ping, and keeps the caller\'s environment and directory', async () => {
+    it("sees only itself in /proc, may ping, and keeps the caller's environment and directory", async () => {
       const script = 'echo $$; id -u; ls -d /proc/[0-9]*; cat /proc/sys/net/ipv4/ping_group_range; echo "$MARK"; pwd; ls /proc/self/fd';
       const words = (await run([], ['sh', '-c', script], { MARK: 'blue' })).trim().split(/\s+/);
       expect(words.slice(0, 2)).to.deep.equal(['1', '0']);
@@ -90,7 +94,7 @@ for (const uid of [0, NOBODY]) {
       expect(await jail.ended).to.deep.equal({ code: 137, signal: null });
     });
 
-    it('reports a command that can\'t be executed, and then ends with 1', async () => {
+    it("reports a command that can't be executed, and then ends with 1", async () => {
       await prepare([], ['no-such-command']);
       control.send('x');
       expect(await control.step()).to.deep.equal([Step.EXEC, 2]);
@@ -122,8 +126,18 @@ for (const uid of [0, NOBODY]) {
       const facts = status(pid);
       expect(facts['SigBlk']).to.match(/^0+$/);
       expect(facts['SigIgn']).to.match(/^0+$/);
-      expect(execFileSync('ls', [`/proc/${pid}/fd`]).toString().trim().split('\n')).to.deep.equal(['0', '1', '2']);
-      expect(execFileSync('ls', [`/proc/${jail.process.pid}/fd`]).toString().trim().split('\n')).to.have.length(1);
+      expect(
+        execFileSync('ls', [`/proc/${pid}/fd`])
+          .toString()
+          .trim()
+          .split('\n'),
+      ).to.deep.equal(['0', '1', '2']);
+      expect(
+        execFileSync('ls', [`/proc/${jail.process.pid}/fd`])
+          .toString()
+          .trim()
+          .split('\n'),
+      ).to.have.length(1);
     });
 
     it('leaves nothing when the supervisor lets go before the release', async () => {
@@ -184,8 +198,17 @@ describe('native/jail, when something is forbidden', () => {
   });
 
   it('refuses arguments that make no sense, with one line', async () => {
-    for (const args of [[], ['worker'], ['butler', '3', '--', 'x', 'y'], ['worker', '3', '--', 'x', 'y'], ['worker', '99', '--', 'x', 'y'],
-      ['command', '2', '--no-pidns'], ['opener', '3,', '--', 'x'], ['command', '3', '--what', '--', 'true'], ['command', '3', '--session', '--']]) {
+    for (const args of [
+      [],
+      ['worker'],
+      ['butler', '3', '--', 'x', 'y'],
+      ['worker', '3', '--', 'x', 'y'],
+      ['worker', '99', '--', 'x', 'y'],
+      ['command', '2', '--no-pidns'],
+      ['opener', '3,', '--', 'x'],
+      ['command', '3', '--what', '--', 'true'],
+      ['command', '3', '--session', '--'],
+    ]) {
       const jail = start(jailPath, args, []);
       expect(await jail.output, args.join(' ')).to.match(/^jail: [^\n]+\n$/);
       expect(await jail.ended).to.deep.equal({ code: 1, signal: null });

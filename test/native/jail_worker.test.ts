@@ -13,7 +13,9 @@ for (const uid of [0, NOBODY]) {
     let jail: Started;
     let pid = 0;
 
-    before(() => { probe = compileProbe(); });
+    before(() => {
+      probe = compileProbe();
+    });
 
     /** The probe in the worker's place, up to the exec. */
     async function startWorker(program = probe): Promise<void> {
@@ -21,7 +23,10 @@ for (const uid of [0, NOBODY]) {
       channel = new Channel();
       const fds = [channel.theirs, 0, control.theirs, 0];
       jail = start(jailPath, ['worker', '5', '--', program, 'argument'], fds, {
-        argv0: 'pasta.jail', uid, gid: uid, env: HIDDEN,
+        argv0: 'pasta.jail',
+        uid,
+        gid: uid,
+        env: HIDDEN,
       });
       control.releaseTheirs();
       channel.releaseTheirs();

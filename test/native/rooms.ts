@@ -21,8 +21,14 @@ export const NOBODY = 65534;
 
 /** Steps of native/jail.h. */
 export const Step = {
-  PID: 1, PIVOTED: 2, READY: 3,
-  USER_NAMESPACE: 101, EXEC: 103, NAMESPACES: 104, PROC: 106, TERMINAL: 113,
+  PID: 1,
+  PIVOTED: 2,
+  READY: 3,
+  USER_NAMESPACE: 101,
+  EXEC: 103,
+  NAMESPACES: 104,
+  PROC: 106,
+  TERMINAL: 113,
 } as const;
 
 /** Our end of a SEQPACKET socket, whose datagrams can be awaited. */
@@ -56,7 +62,10 @@ export class Channel {
 
   /** The next datagram; null at end of file. */
   async next(): Promise<{ bytes: Buffer; fds: number[] } | null> {
-    while (this.#arrived.length === 0) await new Promise<void>((resolve) => { this.#waiting = resolve; });
+    while (this.#arrived.length === 0)
+      await new Promise<void>((resolve) => {
+        this.#waiting = resolve;
+      });
     const datagram = this.#arrived[0] as { bytes: Buffer; fds: number[] } | null;
     if (datagram !== null) this.#arrived.shift();
     return datagram;
@@ -111,8 +120,12 @@ export function start(path: string, args: readonly string[], fds: readonly numbe
   });
   const output = new Promise<string>((resolve) => {
     let text = '';
-    child.stdout?.on('data', (chunk) => { text += chunk; });
-    child.stderr?.on('data', (chunk) => { text += chunk; });
+    child.stdout?.on('data', (chunk) => {
+      text += chunk;
+    });
+    child.stderr?.on('data', (chunk) => {
+      text += chunk;
+    });
     child.on('close', () => resolve(text));
   });
   return { process: child, ended, output };

@@ -49,7 +49,10 @@ describe('many flows', function () {
     return cpuSeconds(translator.pids()) - before;
   }
 
-  for (const [kind, name] of [['hold', 'TCP'], ['udp-hold', 'UDP']] as const) {
+  for (const [kind, name] of [
+    ['hold', 'TCP'],
+    ['udp-hold', 'UDP'],
+  ] as const) {
     for (const target of [TARGET4, TARGET6]) {
       it(`holds ${MANY} ${name} flows to ${target} that all echo, twice, and is idle in between`, async () => {
         const translator = await startTranslator('ravioli', topology);
@@ -65,7 +68,9 @@ describe('many flows', function () {
     it(`refuses ${name} flows beyond its descriptors, keeps the others, and does not spin`, async () => {
       const translator = await startTranslator('ravioli', topology, { descriptors: FEW_DESCRIPTORS });
       const { holder, held } = await hold(translator, kind, TARGET4, FEW_DESCRIPTORS + 100);
-      expect(held.open).to.be.above(FEW_DESCRIPTORS / 2).and.below(FEW_DESCRIPTORS);
+      expect(held.open)
+        .to.be.above(FEW_DESCRIPTORS / 2)
+        .and.below(FEW_DESCRIPTORS);
       expect(held.echoed, 'flows that were open before').to.equal(held.open);
       expect(held.error).to.not.equal('');
       expect(await idleCpu(translator), 'CPU at the limit').to.be.below(0.3);

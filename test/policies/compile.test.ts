@@ -54,15 +54,45 @@ describe('policies/compile', () => {
     writeFileSync(file, 'default kill  # why\nforeign kill  # why\nread: allow\n');
     const { status, stderr } = compile('--arch', 'x86_64', file, '--binary', '/dev/null');
     expect(status).to.equal(1);
-    expect(stderr).to.equal(`${file}: line 3: 'read: allow' is not \`CALL: ACTION [if CONDITION]  # REASON\`; every line needs its reason\n`);
+    expect(stderr).to.equal(
+      `${file}: line 3: 'read: allow' is not \`CALL: ACTION [if CONDITION]  # REASON\`; every line needs its reason\n`,
+    );
   });
 
   for (const architecture of ['x86_64', 'aarch64'] as const) {
     it(`leaves the worker fewer calls than passt has, none of which makes or finds anything (${architecture})`, () => {
-      const allowed = new Set(policyOf('worker', architecture).rules.filter((rule) => rule.action.kind === 'allow').map((rule) => rule.call));
+      const allowed = new Set(
+        policyOf('worker', architecture)
+          .rules.filter((rule) => rule.action.kind === 'allow')
+          .map((rule) => rule.call),
+      );
       expect(allowed.size).to.be.lessThan(FEWEST_OF_PEERS);
-      for (const call of ['socket', 'socketpair', 'connect', 'bind', 'listen', 'accept', 'accept4', 'open', 'openat', 'openat2', 'clone', 'clone3',
-        'fork', 'vfork', 'execve', 'execveat', 'kill', 'tgkill', 'ptrace', 'prctl', 'fcntl', 'dup', 'memfd_create', 'io_uring_enter']) {
+      for (const call of [
+        'socket',
+        'socketpair',
+        'connect',
+        'bind',
+        'listen',
+        'accept',
+        'accept4',
+        'open',
+        'openat',
+        'openat2',
+        'clone',
+        'clone3',
+        'fork',
+        'vfork',
+        'execve',
+        'execveat',
+        'kill',
+        'tgkill',
+        'ptrace',
+        'prctl',
+        'fcntl',
+        'dup',
+        'memfd_create',
+        'io_uring_enter',
+      ]) {
         expect(allowed.has(call), call).to.equal(false);
       }
     });

@@ -9,8 +9,22 @@ import { AUDIT_ARCHITECTURE } from '../../policies/generate.ts';
 import { OURS } from '../support/policies.ts';
 
 const HEADERS = [
-  'errno.h', 'sched.h', 'fcntl.h', 'poll.h', 'sys/mman.h', 'sys/personality.h', 'sys/socket.h', 'sys/epoll.h', 'sys/ioctl.h', 'netinet/in.h', 'netinet/tcp.h',
-  'netinet/udp.h', 'linux/futex.h', 'linux/sockios.h', 'linux/audit.h', 'sys/syscall.h',
+  'errno.h',
+  'sched.h',
+  'fcntl.h',
+  'poll.h',
+  'sys/mman.h',
+  'sys/personality.h',
+  'sys/socket.h',
+  'sys/epoll.h',
+  'sys/ioctl.h',
+  'netinet/in.h',
+  'netinet/tcp.h',
+  'netinet/udp.h',
+  'linux/futex.h',
+  'linux/sockios.h',
+  'linux/audit.h',
+  'sys/syscall.h',
 ];
 
 /** What the symbol means to no header; the rest must come from one. */
@@ -21,14 +35,16 @@ const YOUNGER: Readonly<Record<string, bigint>> = { SO_MEMINFO: 55n };
 /** The preprocessor's and compiler's values of C expressions, from the headers above. */
 function valuesOf(names: readonly string[], flags: readonly string[] = []): Map<string, bigint> {
   const source = [
-    '#define _GNU_SOURCE', ...HEADERS.map((header) => `#include <${header}>`),
+    '#define _GNU_SOURCE',
+    ...HEADERS.map((header) => `#include <${header}>`),
     ...names.map((name) => `unsigned long long value_${name} = (unsigned long long)(${name});`),
   ].join('\n');
   const assembly = execFileSync('cc', ['-S', '-O0', '-x', 'c', ...flags, '-o', '-', '-'], { input: source, encoding: 'utf8' });
   const found = new Map<string, bigint>();
   for (const block of assembly.split(/^value_/m).slice(1)) {
     const value = /^(\w+):\s+\.(?:quad|xword|zero|zerofill)\s+(-?\d+)/.exec(block);
-    if (value !== null) found.set(value[1] as string, /\.zero/.test(block.slice(0, 80)) ? 0n : BigInt.asUintN(64, BigInt(value[2] as string)));
+    if (value !== null)
+      found.set(value[1] as string, /\.zero/.test(block.slice(0, 80)) ? 0n : BigInt.asUintN(64, BigInt(value[2] as string)));
   }
   return found;
 }
@@ -58,7 +74,8 @@ describe('policies/<architecture>.json', () => {
     const here = [...defines.matchAll(/^#define SYS_(\w+) /gm)].map((match) => match[1] as string);
     const values = valuesOf(here.map((name) => `SYS_${name}`));
     expect(here.length).to.be.greaterThan(250);
-    for (const name of here) expect(numbers[name] === undefined ? undefined : BigInt(numbers[name]), name).to.equal(values.get(`SYS_${name}`));
+    for (const name of here)
+      expect(numbers[name] === undefined ? undefined : BigInt(numbers[name]), name).to.equal(values.get(`SYS_${name}`));
   });
 
   it('agree on every call of the shared range', () => {

@@ -42,7 +42,10 @@ describe('policies on the kernel', function () {
           for (const list of [values, ...around.flat()]) asked.push({ rule, values: list, action: verdict(rule, list) });
         }
       }
-      const answers = askKernel(programOf(room, OURS), asked.map(({ rule, values }) => line(rule.number, values)));
+      const answers = askKernel(
+        programOf(room, OURS),
+        asked.map(({ rule, values }) => line(rule.number, values)),
+      );
       expect(answers).to.have.lengthOf(asked.length);
       asked.forEach(({ rule, values, action }, index) => {
         expect(answers[index], `${rule.call}(${values.map((value) => `0x${value.toString(16)}`)})`).to.equal(answerTo(action, rule.call));
@@ -64,8 +67,13 @@ describe('policies on the kernel', function () {
   for (const room of ['worker', 'opener'] as const) {
     it(`${room}: every number from 0 to 470 that is not named ends the process`, () => {
       const named = new Set(policyOf(room, OURS).rules.map((rule) => rule.number));
-      const numbers = Array.from({ length: 471 }, (_, number) => number).filter((number) => !named.has(number) && !(number in PAST_FILTERS));
-      const answers = askKernel(programOf(room, OURS), numbers.map((number) => line(number, [0n, 0n, 0n, 0n, 0n, 0n])));
+      const numbers = Array.from({ length: 471 }, (_, number) => number).filter(
+        (number) => !named.has(number) && !(number in PAST_FILTERS),
+      );
+      const answers = askKernel(
+        programOf(room, OURS),
+        numbers.map((number) => line(number, [0n, 0n, 0n, 0n, 0n, 0n])),
+      );
       numbers.forEach((number, index) => expect(answers[index], `call ${number}`).to.equal(SIGSYS_ANSWER));
     });
   }

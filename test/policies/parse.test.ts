@@ -10,9 +10,17 @@ function parse(body: string, architecture: Architecture = 'x86_64') {
 
 describe('policies/parse', () => {
   it('reads a decision, its condition and its reason', () => {
-    const [plain, conditional, soft] = parse('read: allow  # frames\nmmap: allow if prot & PROT_EXEC == 0  # heap\nopenat: errno ENOENT  # no file\n').rules;
+    const [plain, conditional, soft] = parse(
+      'read: allow  # frames\nmmap: allow if prot & PROT_EXEC == 0  # heap\nopenat: errno ENOENT  # no file\n',
+    ).rules;
     expect(plain).to.include({ line: 3, call: 'read', number: 0, reason: 'frames', condition: undefined });
-    expect(conditional?.condition).to.deep.equal({ kind: 'compare', argument: { index: 2, width: 64 }, mask: 4n, relation: '==', value: 0n });
+    expect(conditional?.condition).to.deep.equal({
+      kind: 'compare',
+      argument: { index: 2, width: 64 },
+      mask: 4n,
+      relation: '==',
+      value: 0n,
+    });
     expect(soft?.action).to.deep.equal({ kind: 'errno', errno: 2 });
   });
 
@@ -22,7 +30,7 @@ describe('policies/parse', () => {
   });
 
   const wrong: readonly (readonly [string, string])[] = [
-    ['read: allow', 'line 3: \'read: allow\' is not `CALL: ACTION [if CONDITION]  # REASON`; every line needs its reason'],
+    ['read: allow', "line 3: 'read: allow' is not `CALL: ACTION [if CONDITION]  # REASON`; every line needs its reason"],
     ['read: allow  #   ', 'every line needs its reason'],
     ['read: permit  # why', "line 3: 'permit' is no action"],
     ['read: errno EOOPS  # why', "'EOOPS' is no known errno"],

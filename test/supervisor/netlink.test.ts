@@ -2,10 +2,27 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { formatAddress } from '../../shared/addresses.ts';
 import {
-  buildDatagram, buildPayload, MessageType, NetlinkDialogue, NetlinkError, parseAttributes, parseMessages, textAttribute, uint32Attribute,
+  buildDatagram,
+  buildPayload,
+  MessageType,
+  NetlinkDialogue,
+  NetlinkError,
+  parseAttributes,
+  parseMessages,
+  textAttribute,
+  uint32Attribute,
 } from '../../supervisor/host/netlink.ts';
 import {
-  addressDumpHeader, changeLink, copyRoute, defaultRoute, linkRequest, parseInterfaceAddress, parseLink, parseRoute, putAddress, RouteAttribute,
+  addressDumpHeader,
+  changeLink,
+  copyRoute,
+  defaultRoute,
+  linkRequest,
+  parseInterfaceAddress,
+  parseLink,
+  parseRoute,
+  putAddress,
+  RouteAttribute,
 } from '../../supervisor/host/rtnetlink.ts';
 import { acknowledgement, answer, bytesOf, FakeKernel, joined, linkPayload, routePayload } from '../support/fake_rtnetlink.ts';
 
@@ -47,7 +64,9 @@ describe('supervisor/host/netlink: codec', () => {
     const [multipath, connected, multicast] = parseMessages(captured).map(parseRoute);
     expect(multipath).to.include({ family: 2, destinationLength: 0, destination: null, table: 254, type: 1 });
     expect(multipath?.hops.map(({ index, weight, gateway }) => [index, weight, formatAddress(gateway as Uint8Array)])).to.eql([
-      [3, 5, '192.0.2.1'], [2, 3, '198.51.100.1']]);
+      [3, 5, '192.0.2.1'],
+      [2, 3, '198.51.100.1'],
+    ]);
     expect(connected?.hops).to.eql([{ index: 3, weight: 1, gateway: null }]);
     expect(formatAddress(connected?.destination as Uint8Array)).to.equal('192.0.2.0');
     expect(multicast).to.include({ family: 10, table: 255, type: 5, destinationLength: 8 });
@@ -56,38 +75,59 @@ describe('supervisor/host/netlink: codec', () => {
   it('reads back messages and attributes that it wrote', () => {
     const attribute = fc.record({ type: fc.integer({ min: 0, max: 0x3fff }), data: fc.uint8Array({ maxLength: 40 }) });
     const body = fc.record({ header: fc.uint8Array({ minLength: 12, maxLength: 12 }), attributes: fc.array(attribute, { maxLength: 6 }) });
-    fc.assert(fc.property(fc.array(body, { minLength: 1, maxLength: 5 }), (bodies) => {
-      const requests = bodies.map(({ header, attributes }, order) => ({ type: order + 16, flags: 0, payload: buildPayload(header, attributes) }));
-      const messages = parseMessages(buildDatagram(requests, 1, 7));
-      expect(messages.map(({ type, sequence }) => [type, sequence])).to.eql(requests.map(({ type }, order) => [type, 7 + order]));
-      for (const [order, { payload }] of messages.entries()) {
-        expect(parseAttributes(payload, 12).map(({ type, data }) => [type, [...data]])).to.eql(
-          bodies[order]?.attributes.map(({ type, data }) => [type, [...data]]));
-      }
-    }));
+    fc.assert(
+      fc.property(fc.array(body, { minLength: 1, maxLength: 5 }), (bodies) => {
+        const requests = bodies.map(({ header, attributes }, order) => ({
+          type: order + 16,
+          flags: 0,
+          payload: buildPayload(header, attributes),
+        }));
+        const messages = parseMessages(buildDatagram(requests, 1, 7));
+        expect(messages.map(({ type, sequence }) => [type, sequence])).to.eql(requests.map(({ type }, order) => [type, 7 + order]));
+        for (const [order, { payload }] of messages.entries()) {
+          expect(parseAttributes(payload, 12).map(({ type, data }) => [type, [...data]])).to.eql(
+            bodies[order]?.attributes.map(({ type, data }) => [type, [...data]]),
+          );
+        }
+      }),
+    );
   });
 
   it('ends, with a NetlinkError or a result, on any bytes', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
-      for (const parse of [() => parseMessages(bytes), () => parseAttributes(bytes, 0), () => parseLink(message(16, bytes)),
-        () => parseInterfaceAddress(message(20, bytes)), () => parseRoute(message(24, bytes))]) {
-        try {
-          parse();
-        } catch (error) {
-          expect(error).to.be.instanceOf(NetlinkError);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
+        for (const parse of [
+          () => parseMessages(bytes),
+          () => parseAttributes(bytes, 0),
+          () => parseLink(message(16, bytes)),
+          () => parseInterfaceAddress(message(20, bytes)),
+          () => parseRoute(message(24, bytes)),
+        ]) {
+          try {
+            parse();
+          } catch (error) {
+            expect(error).to.be.instanceOf(NetlinkError);
+          }
         }
-      }
-    }), { numRuns: 1000 });
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   for (const [what, bytes] of [
-    ['a message of length 0', '00000000 1400 0200 01000000 00000000'], ['a message shorter than its header', '0f000000 1400 0200 01000000 00000000'],
-    ['a message longer than the datagram', '14000000 1400 0200 01000000 00000000'], ['half a header', '10000000 1400'],
+    ['a message of length 0', '00000000 1400 0200 01000000 00000000'],
+    ['a message shorter than its header', '0f000000 1400 0200 01000000 00000000'],
+    ['a message longer than the datagram', '14000000 1400 0200 01000000 00000000'],
+    ['half a header', '10000000 1400'],
   ] as const) {
     it(`refuses ${what}`, () => expect(() => parseMessages(hex(bytes))).to.throw(NetlinkError));
   }
 
-  for (const [what, bytes] of [['length 0', '00000100 00000000'], ['length 3', '03000100'], ['9 in 8 bytes', '09000100 00000000']] as const) {
+  for (const [what, bytes] of [
+    ['length 0', '00000100 00000000'],
+    ['length 3', '03000100'],
+    ['9 in 8 bytes', '09000100 00000000'],
+  ] as const) {
     it(`refuses an attribute of ${what}`, () => expect(() => parseAttributes(hex(bytes), 0)).to.throw(NetlinkError));
   }
 });
@@ -96,7 +136,13 @@ describe('supervisor/host/rtnetlink: routes', () => {
   const attributesOf = (payload: Uint8Array) => new Map(parseAttributes(payload, 12).map(({ type, data }) => [type, data]));
 
   it('copies a route to another interface, without preferred source and next-hop object', () => {
-    const original = routePayload({ to: '10.0.0.0', length: 8, hops: [{ index: 2, gateway: '192.0.2.1' }], prefsrc: '192.0.2.2', flags: 0x10 });
+    const original = routePayload({
+      to: '10.0.0.0',
+      length: 8,
+      hops: [{ index: 2, gateway: '192.0.2.1' }],
+      prefsrc: '192.0.2.2',
+      flags: 0x10,
+    });
     const withObject = buildPayload(original.subarray(0, 12), [...parseAttributes(original, 12), uint32Attribute(RouteAttribute.NH_ID, 9)]);
     const copy = parseRoute(message(24, copyRoute(parseRoute(message(24, withObject)) as never, 7).payload));
     expect(copy).to.include({ destinationLength: 8, table: 254, flags: 0 });
@@ -105,10 +151,15 @@ describe('supervisor/host/rtnetlink: routes', () => {
   });
 
   it('redirects every hop of a multipath route', () => {
-    const hops = [{ index: 2, gateway: '192.0.2.1', weight: 5 }, { index: 2, gateway: '192.0.2.3', weight: 256 }];
+    const hops = [
+      { index: 2, gateway: '192.0.2.1', weight: 5 },
+      { index: 2, gateway: '192.0.2.3', weight: 256 },
+    ];
     const copy = parseRoute(message(24, copyRoute(parseRoute(message(24, routePayload({ hops }))) as never, 9).payload));
     expect(copy?.hops.map(({ index, weight, gateway }) => [index, weight, formatAddress(gateway as Uint8Array)])).to.eql([
-      [9, 5, '192.0.2.1'], [9, 256, '192.0.2.3']]);
+      [9, 5, '192.0.2.1'],
+      [9, 256, '192.0.2.3'],
+    ]);
   });
 
   it('ends on a next hop of length 0', () => {
@@ -156,13 +207,21 @@ describe('supervisor/host/netlink: dialogue', () => {
 
   it("throws the kernel's refusal of a question, a dump and a socket", () => {
     const dialogue = new NetlinkDialogue(new FakeKernel(), 5);
-    expect(() => dialogue.get(linkRequest('nope'))).to.throw(NetlinkError).with.property('errno', 19);
+    expect(() => dialogue.get(linkRequest('nope')))
+      .to.throw(NetlinkError)
+      .with.property('errno', 19);
     const refusing = { send: () => 1, receive: () => acknowledgement(1, 95), waitReadable: () => 1 };
-    expect(() => new NetlinkDialogue(refusing, 5).dump(22, addressDumpHeader(0))).to.throw(NetlinkError).with.property('errno', 95);
+    expect(() => new NetlinkDialogue(refusing, 5).dump(22, addressDumpHeader(0)))
+      .to.throw(NetlinkError)
+      .with.property('errno', 95);
     const broken = { send: () => -9, receive: () => null, waitReadable: () => 0 };
-    expect(() => new NetlinkDialogue(broken, 5).dump(22, addressDumpHeader(0))).to.throw(NetlinkError).with.property('errno', 9);
+    expect(() => new NetlinkDialogue(broken, 5).dump(22, addressDumpHeader(0)))
+      .to.throw(NetlinkError)
+      .with.property('errno', 9);
     const silent = { send: () => 1, receive: () => null, waitReadable: () => 0 };
-    expect(() => new NetlinkDialogue(silent, 5).execute([changeLink(1, {})])).to.throw(NetlinkError).with.property('errno', 110);
+    expect(() => new NetlinkDialogue(silent, 5).execute([changeLink(1, {})]))
+      .to.throw(NetlinkError)
+      .with.property('errno', 110);
   });
 
   it('asks again when the table changed during a dump', () => {
@@ -173,7 +232,12 @@ describe('supervisor/host/netlink: dialogue', () => {
         const sequence = parseMessages(bytes)[0]?.sequence ?? 0;
         dumps++;
         const flags = dumps === 1 ? 0x12 : 2;
-        queue = [joined([answer(16, sequence, linkPayload({ index: dumps, name: 'x' }), flags), answer(MessageType.DONE, sequence, new Uint8Array(4), flags)])];
+        queue = [
+          joined([
+            answer(16, sequence, linkPayload({ index: dumps, name: 'x' }), flags),
+            answer(MessageType.DONE, sequence, new Uint8Array(4), flags),
+          ]),
+        ];
         return bytes.length;
       },
       receive: () => queue.shift() ?? null,

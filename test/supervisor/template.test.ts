@@ -5,12 +5,20 @@ import { type FamilyTemplate, probeTemplate, type Template, type TemplateOptions
 import { UsageError } from '../../supervisor/usage-error.ts';
 import { bytesOf, FakeKernel, type FakeTables } from '../support/fake_rtnetlink.ts';
 
-const LINKS = [{ index: 1, name: 'lo' }, { index: 2, name: 'eth0', mtu: 1400 }, { index: 3, name: 'wlan0' }];
+const LINKS = [
+  { index: 1, name: 'lo' },
+  { index: 2, name: 'eth0', mtu: 1400 },
+  { index: 3, name: 'wlan0' },
+];
 const ADDRESSES = [
-  { index: 1, address: '127.0.0.1', length: 8, scope: 254 }, { index: 1, address: '::1', length: 128, scope: 254 },
-  { index: 2, address: '192.0.2.2', length: 24 }, { index: 3, address: '198.51.100.2', length: 24 },
-  { index: 2, address: '2001:db8::2', length: 64 }, { index: 2, address: 'fe80::2', length: 64, scope: 253 },
-  { index: 3, address: '2001:db8:3::2', length: 64 }, { index: 3, address: 'fe80::3', length: 64, scope: 253 },
+  { index: 1, address: '127.0.0.1', length: 8, scope: 254 },
+  { index: 1, address: '::1', length: 128, scope: 254 },
+  { index: 2, address: '192.0.2.2', length: 24 },
+  { index: 3, address: '198.51.100.2', length: 24 },
+  { index: 2, address: '2001:db8::2', length: 64 },
+  { index: 2, address: 'fe80::2', length: 64, scope: 253 },
+  { index: 3, address: '2001:db8:3::2', length: 64 },
+  { index: 3, address: 'fe80::3', length: 64, scope: 253 },
 ];
 const DEFAULT4 = { hops: [{ index: 2, gateway: '192.0.2.1' }] };
 const NET4 = { to: '192.0.2.0', length: 24, hops: [{ index: 2 }], prefsrc: '192.0.2.2' };
@@ -19,7 +27,14 @@ const NET6 = { to: '2001:db8::', length: 64, hops: [{ index: 2 }] };
 
 function probe(tables: Partial<FakeTables> = {}, options: Partial<TemplateOptions> = {}): Template {
   const kernel = new FakeKernel({ links: LINKS, addresses: ADDRESSES, routes: [DEFAULT4, NET4, DEFAULT6, NET6], ...tables });
-  return probeTemplate(new NetlinkDialogue(kernel, 5), { ipv4: true, ipv6: true, templateInterface: null, address4: null, address6: null, ...options });
+  return probeTemplate(new NetlinkDialogue(kernel, 5), {
+    ipv4: true,
+    ipv6: true,
+    templateInterface: null,
+    address4: null,
+    address6: null,
+    ...options,
+  });
 }
 
 /** `eth0 192.0.2.2/24 via 192.0.2.1 ll fe80::2`. */
@@ -61,7 +76,13 @@ describe('supervisor/host/template: which interface', () => {
   });
 
   it('is not found in other tables, in routes that lead nowhere and in cached routes', () => {
-    const routes = [{ ...DEFAULT4, table: 1000 }, { ...DEFAULT4, table: 255 }, { hops: [], type: 7 }, { ...DEFAULT4, type: 7 }, { ...DEFAULT4, flags: 0x200 }];
+    const routes = [
+      { ...DEFAULT4, table: 1000 },
+      { ...DEFAULT4, table: 255 },
+      { hops: [], type: 7 },
+      { ...DEFAULT4, type: 7 },
+      { ...DEFAULT4, flags: 0x200 },
+    ];
     expect(shown(probe({ routes }).ipv4)).to.equal('local');
   });
 
@@ -81,21 +102,43 @@ describe('supervisor/host/template: multipath', () => {
   const hops = (...weights: number[]) => weights.map((weight, at) => ({ index: 2, gateway: `192.0.2.${at + 1}`, weight }));
 
   it('takes the interface of the first hop', () => {
-    const routes = [{ hops: [{ index: 3, gateway: '198.51.100.1' }, { index: 2, gateway: '192.0.2.1', weight: 9 }] }];
+    const routes = [
+      {
+        hops: [
+          { index: 3, gateway: '198.51.100.1' },
+          { index: 2, gateway: '192.0.2.1', weight: 9 },
+        ],
+      },
+    ];
     expect(shown(probe({ routes }).ipv4)).to.equal('wlan0 198.51.100.2/24 via 198.51.100.1 ll -');
   });
 
-  for (const [weights, expected] of [[[1, 5, 3], '192.0.2.2'], [[5, 1], '192.0.2.1'], [[4, 4, 4], '192.0.2.3']] as const) {
+  for (const [weights, expected] of [
+    [[1, 5, 3], '192.0.2.2'],
+    [[5, 1], '192.0.2.1'],
+    [[4, 4, 4], '192.0.2.3'],
+  ] as const) {
     it(`weights ${weights.join(' ')}: gateway ${expected}`, () => {
       expect(formatAddress(probe({ routes: [{ hops: hops(...weights) }] }).ipv4?.gateway as Uint8Array)).to.equal(expected);
     });
   }
 
   it('copies a route only if all its hops leave by the template', () => {
-    const both = { to: '10.0.0.0', length: 8, hops: [{ index: 2, gateway: '192.0.2.1' }, { index: 3, gateway: '198.51.100.1' }] };
+    const both = {
+      to: '10.0.0.0',
+      length: 8,
+      hops: [
+        { index: 2, gateway: '192.0.2.1' },
+        { index: 3, gateway: '198.51.100.1' },
+      ],
+    };
     const mine = { to: '10.1.0.0', length: 16, hops: hops(1, 1) };
     const routes = probe({ routes: [DEFAULT4, NET4, both, mine, { to: '10.2.0.0', length: 16, hops: [{ index: 3 }] }] }).ipv4?.routes ?? [];
-    expect(routes.map((route) => (route.destination === null ? 'default' : formatAddress(route.destination)))).to.eql(['default', '192.0.2.0', '10.1.0.0']);
+    expect(routes.map((route) => (route.destination === null ? 'default' : formatAddress(route.destination)))).to.eql([
+      'default',
+      '192.0.2.0',
+      '10.1.0.0',
+    ]);
   });
 });
 
@@ -105,30 +148,50 @@ describe('supervisor/host/template: which addresses', () => {
   const linkLocal = { index: 2, address: 'fe80::2', length: 64, scope: 253 };
 
   it('IPv4: the longest prefix, the first of equals', () => {
-    expect(shown(four({ index: 2, address: '10.0.0.1', length: 8 }, { index: 2, address: '10.0.0.2', length: 28 }, { index: 2, address: '10.0.0.3', length: 28 })))
-      .to.contain('10.0.0.2/28');
+    expect(
+      shown(
+        four(
+          { index: 2, address: '10.0.0.1', length: 8 },
+          { index: 2, address: '10.0.0.2', length: 28 },
+          { index: 2, address: '10.0.0.3', length: 28 },
+        ),
+      ),
+    ).to.contain('10.0.0.2/28');
   });
 
   it('IPv4: not a deprecated one, nor one of another interface', () => {
-    expect(shown(four({ index: 2, address: '10.0.0.1', length: 32, flags: 0x20 }, { index: 2, address: '10.0.0.2', length: 8 }))).to.contain('10.0.0.2/8');
+    expect(
+      shown(four({ index: 2, address: '10.0.0.1', length: 32, flags: 0x20 }, { index: 2, address: '10.0.0.2', length: 8 })),
+    ).to.contain('10.0.0.2/8');
     expect(shown(four({ index: 3, address: '10.0.0.2', length: 8 }))).to.equal('local');
   });
 
   it('IPv6: global scope and a link-local one, or local mode', () => {
-    expect(shown(six(linkLocal, { index: 2, address: '2001:db8::5', length: 64 }))).to.contain('2001:db8::5/64').and.to.contain('ll fe80::2');
+    expect(shown(six(linkLocal, { index: 2, address: '2001:db8::5', length: 64 })))
+      .to.contain('2001:db8::5/64')
+      .and.to.contain('ll fe80::2');
     expect(shown(six(linkLocal))).to.equal('local');
     expect(shown(six({ index: 2, address: '2001:db8::5', length: 64 }))).to.equal('local');
     expect(shown(six(linkLocal, { index: 2, address: '2001:db8::5', length: 64, flags: 0x08 }))).to.equal('local');
   });
 
   it('an assigned address stands in for a missing one', () => {
-    expect(shown(probe({ addresses: [linkLocal] }, { address4: bytesOf('10.0.0.9'), address6: bytesOf('2001:db8::9') }).ipv4)).to.contain('eth0 -/-');
-    expect(shown(probe({ addresses: [linkLocal] }, { address6: bytesOf('2001:db8::9') }).ipv6)).to.contain('eth0 -/- via fe80::1 ll fe80::2');
+    expect(shown(probe({ addresses: [linkLocal] }, { address4: bytesOf('10.0.0.9'), address6: bytesOf('2001:db8::9') }).ipv4)).to.contain(
+      'eth0 -/-',
+    );
+    expect(shown(probe({ addresses: [linkLocal] }, { address6: bytesOf('2001:db8::9') }).ipv6)).to.contain(
+      'eth0 -/- via fe80::1 ll fe80::2',
+    );
   });
 
   it('copies all but those of link scope and deprecated ones', () => {
-    const addresses = [linkLocal, { index: 2, address: '2001:db8::5', length: 64 }, { index: 2, address: '2001:db8::6', length: 128 },
-      { index: 2, address: '2001:db8::7', length: 64, flags: 0x20 }, { index: 3, address: '2001:db8::8', length: 64 }];
+    const addresses = [
+      linkLocal,
+      { index: 2, address: '2001:db8::5', length: 64 },
+      { index: 2, address: '2001:db8::6', length: 128 },
+      { index: 2, address: '2001:db8::7', length: 64, flags: 0x20 },
+      { index: 3, address: '2001:db8::8', length: 64 },
+    ];
     expect(six(...addresses)?.addresses.map(({ address }) => formatAddress(address))).to.eql(['2001:db8::5', '2001:db8::6']);
   });
 });

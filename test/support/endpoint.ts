@@ -116,7 +116,8 @@ export async function startEndpoint(options: RunOptions): Promise<Endpoint> {
       resume: () => tell({ do: 'resume', id }),
       event: (kind, milliseconds) => of(id, kind, milliseconds),
       async received(bytes, milliseconds = 60_000) {
-        const wanted: Wanted = (event) => event.id === id && event.event === 'data' && ((event.bytes ?? 0) >= bytes || event.good === false);
+        const wanted: Wanted = (event) =>
+          event.id === id && event.event === 'data' && ((event.bytes ?? 0) >= bytes || event.good === false);
         const event = await next(wanted, `${bytes} bytes at socket ${id}`, milliseconds);
         if (event.good !== true || event.bytes !== bytes) throw new Error(`wanted ${bytes} bytes as sent, got ${JSON.stringify(event)}`);
       },

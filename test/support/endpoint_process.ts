@@ -101,7 +101,9 @@ function openDatagrams(command: Command): void {
   socket.on('message', (data, from) =>
     tell({ id: command.id, event: 'message', size: data.length, good: same(data, 0), from: from.address, port: from.port }),
   );
-  socket.bind({ address: command.address, port: command.port }, () => tell({ id: command.id, event: 'bound', port: socket.address().port }));
+  socket.bind({ address: command.address, port: command.port }, () =>
+    tell({ id: command.id, event: 'bound', port: socket.address().port }),
+  );
 }
 
 function obey(command: Command): void {
@@ -139,5 +141,8 @@ function obey(command: Command): void {
   }
 }
 
-readline.createInterface({ input: process.stdin }).on('line', (line) => obey(JSON.parse(line))).on('close', () => process.exit(0));
+readline
+  .createInterface({ input: process.stdin })
+  .on('line', (line) => obey(JSON.parse(line)))
+  .on('close', () => process.exit(0));
 tell({ id: 0, event: 'ready' });

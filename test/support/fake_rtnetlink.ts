@@ -3,8 +3,17 @@
  */
 import { packetBytes, parseAddress, parseMac } from '../../shared/addresses.ts';
 import {
-  buildDatagram, buildPayload, MessageType, type NetlinkAttribute, type NetlinkCalls, type NetlinkMessage, parseMessages, RequestFlag, textAttribute,
-  uint32Attribute, viewOf,
+  buildDatagram,
+  buildPayload,
+  MessageType,
+  type NetlinkAttribute,
+  type NetlinkCalls,
+  type NetlinkMessage,
+  parseMessages,
+  RequestFlag,
+  textAttribute,
+  uint32Attribute,
+  viewOf,
 } from '../../supervisor/host/netlink.ts';
 
 export function bytesOf(text: string): Uint8Array {
@@ -13,18 +22,47 @@ export function bytesOf(text: string): Uint8Array {
   return address;
 }
 
-export interface FakeLink { index: number; name: string; mtu?: number; mac?: string }
-export interface FakeAddress { index: number; address: string; length: number; scope?: number; flags?: number }
-export interface FakeHop { index: number; gateway?: string; weight?: number }
-export interface FakeRoute { to?: string; length?: number; family?: 4 | 6; hops: FakeHop[]; table?: number; type?: number; flags?: number; prefsrc?: string }
+export interface FakeLink {
+  index: number;
+  name: string;
+  mtu?: number;
+  mac?: string;
+}
+export interface FakeAddress {
+  index: number;
+  address: string;
+  length: number;
+  scope?: number;
+  flags?: number;
+}
+export interface FakeHop {
+  index: number;
+  gateway?: string;
+  weight?: number;
+}
+export interface FakeRoute {
+  to?: string;
+  length?: number;
+  family?: 4 | 6;
+  hops: FakeHop[];
+  table?: number;
+  type?: number;
+  flags?: number;
+  prefsrc?: string;
+}
 
-export interface FakeTables { links: FakeLink[]; addresses: FakeAddress[]; routes: FakeRoute[] }
+export interface FakeTables {
+  links: FakeLink[];
+  addresses: FakeAddress[];
+  routes: FakeRoute[];
+}
 
 export function linkPayload(link: FakeLink): Uint8Array {
   const header = new Uint8Array(16);
   viewOf(header).setInt32(4, link.index, true);
   return buildPayload(header, [
-    textAttribute(3, link.name), uint32Attribute(4, link.mtu ?? 1500),
+    textAttribute(3, link.name),
+    uint32Attribute(4, link.mtu ?? 1500),
     { type: 1, data: parseMac(link.mac ?? '02:00:00:00:00:09') as Uint8Array },
   ]);
 }

@@ -23,9 +23,8 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url)).replace(/\/$/, ''
 export const native = createRequire(import.meta.url)(`${ROOT}/native/out/supervisor.node`) as Native;
 
 /** The product runs as a user without any right; so do these, where the test itself may choose. */
-const AS_NOBODY = process.getuid?.() === 0
-  ? ['/usr/bin/setpriv', '--reuid', String(UNPRIVILEGED), '--regid', String(UNPRIVILEGED), '--clear-groups']
-  : [];
+const AS_NOBODY =
+  process.getuid?.() === 0 ? ['/usr/bin/setpriv', '--reuid', String(UNPRIVILEGED), '--regid', String(UNPRIVILEGED), '--clear-groups'] : [];
 
 /** What must not reach a worker. */
 const HIDDEN = ['SECRET=1', 'NODE_OPTIONS=--inspect'];
@@ -51,9 +50,30 @@ export class ExploitedBuild {
     };
     const object = join(this.root, 'stream.o');
     compile('-fPIC', '-Inode_modules/node-api-headers/include', '-Dread=exploited_read', '-c', '-o', object, 'native/worker/stream.c');
-    const rest = execFileSync('sh', ['-c', 'ls native/worker/*.c'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n').filter((file) => !file.endsWith('/stream.c'));
-    compile('-fPIC', '-shared', '-Inode_modules/node-api-headers/include', '-o', join(this.root, 'native/out/worker.node'), ...rest, object, 'test/isolation/exploit.c');
-    compile('-Inative', '-Inative/out', '-o', join(this.root, 'one_layer'), 'test/isolation/one_layer.c', 'native/empty_root.c', 'native/landlock.c', 'native/privileges.c');
+    const rest = execFileSync('sh', ['-c', 'ls native/worker/*.c'], { cwd: ROOT, encoding: 'utf8' })
+      .trim()
+      .split('\n')
+      .filter((file) => !file.endsWith('/stream.c'));
+    compile(
+      '-fPIC',
+      '-shared',
+      '-Inode_modules/node-api-headers/include',
+      '-o',
+      join(this.root, 'native/out/worker.node'),
+      ...rest,
+      object,
+      'test/isolation/exploit.c',
+    );
+    compile(
+      '-Inative',
+      '-Inative/out',
+      '-o',
+      join(this.root, 'one_layer'),
+      'test/isolation/one_layer.c',
+      'native/empty_root.c',
+      'native/landlock.c',
+      'native/privileges.c',
+    );
   }
 
   remove(): void {
@@ -112,7 +132,9 @@ export class AttackedWorker {
     const launched = await launch(root, behind, isolation, theirs);
     await dialogue.expect('hello');
     const columns = native.memfd('columns', MAX_FLOWS * FLOW_ROW_BYTES);
-    dialogue.channel.send({ config: { ipv4: true, tcp: true, maxFlows: 64, maxDescriptors: 64, mtu: 1500, secret: new Uint8Array(16) } }, [columns]);
+    dialogue.channel.send({ config: { ipv4: true, tcp: true, maxFlows: 64, maxDescriptors: 64, mtu: 1500, secret: new Uint8Array(16) } }, [
+      columns,
+    ]);
     native.close(columns);
     if (behind === 'everything' || behind === 'pivot') {
       launched.control.proceed();
@@ -181,7 +203,10 @@ export class Dialogue {
 
   /** The next message, which must have this body. */
   async expect(body: Body): Promise<Envelope> {
-    while (this.#arrived.length === 0 && !this.#closed) await new Promise<void>((resolve) => { this.#wake = resolve; });
+    while (this.#arrived.length === 0 && !this.#closed)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     const envelope = this.#arrived.shift();
     if (envelope?.body !== body) throw new Error(`the worker said ${envelope?.body ?? 'nothing and ended'} instead of ${body}`);
     return envelope;

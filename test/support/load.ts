@@ -43,7 +43,8 @@ export function loadCommand(kind: string, ...args: (string | number)[]): string[
 /** The result a generator printed last; throws with its complaint when it failed or was killed. */
 export function loadResult(finished: Finished): Record<string, number> {
   const line = finished.stdout.trim().split('\n').at(-1);
-  if (finished.code !== 0 || !line) throw new Error(finished.timedOut ? 'load: time limit' : `load: exit ${finished.code}: ${finished.stderr.trim()}`);
+  if (finished.code !== 0 || !line)
+    throw new Error(finished.timedOut ? 'load: time limit' : `load: exit ${finished.code}: ${finished.stderr.trim()}`);
   return JSON.parse(line);
 }
 
@@ -51,6 +52,11 @@ export function loadResult(finished: Finished): Record<string, number> {
  * Generates load in a namespace against a `serve`, and gives the generator's result.
  * @param limit milliseconds until it is killed
  */
-export async function load(namespace: string | number, limit: number, kind: string, ...args: (string | number)[]): Promise<Record<string, number>> {
+export async function load(
+  namespace: string | number,
+  limit: number,
+  kind: string,
+  ...args: (string | number)[]
+): Promise<Record<string, number>> {
   return loadResult(await run(loadCommand(kind, ...args), { namespace, user: 0, timeout: limit }));
 }

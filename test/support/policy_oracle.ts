@@ -12,7 +12,9 @@ export const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 export function decide(policy: Policy, architecture: Architecture, call: Call): Action {
   if (call.architecture !== AUDIT_ARCHITECTURE[architecture]) return policy.foreign;
   if (architecture === 'x86_64' && call.number >= 0x40000000) return policy.foreign;
-  const rule = policy.rules.find((one) => one.number === call.number && (one.condition === undefined || holds(one.condition, call.arguments)));
+  const rule = policy.rules.find(
+    (one) => one.number === call.number && (one.condition === undefined || holds(one.condition, call.arguments)),
+  );
   return rule?.action ?? policy.fallback;
 }
 
@@ -24,12 +26,18 @@ export function holds(condition: Condition, values: readonly bigint[]): boolean 
   }
   const seen = (values[condition.argument.index] as bigint) & condition.mask;
   switch (condition.relation) {
-    case '==': return seen === condition.value;
-    case '!=': return seen !== condition.value;
-    case '<': return seen < condition.value;
-    case '<=': return seen <= condition.value;
-    case '>': return seen > condition.value;
-    case '>=': return seen >= condition.value;
+    case '==':
+      return seen === condition.value;
+    case '!=':
+      return seen !== condition.value;
+    case '<':
+      return seen < condition.value;
+    case '<=':
+      return seen <= condition.value;
+    case '>':
+      return seen > condition.value;
+    case '>=':
+      return seen >= condition.value;
   }
 }
 
@@ -42,7 +50,10 @@ export function witnesses(rule: Rule, policy: Policy): bigint[][] {
   const earlier = policy.rules.filter((one) => one.number === rule.number && one.line < rule.line);
   return alternatives.map((comparisons) => {
     const lists = [ALL_ONES, 0n].map((rest) => fulfil(comparisons, rest));
-    return lists.find((values) => !earlier.some((one) => one.condition !== undefined && holds(one.condition, values))) ?? fulfil(comparisons, ALL_ONES);
+    return (
+      lists.find((values) => !earlier.some((one) => one.condition !== undefined && holds(one.condition, values))) ??
+      fulfil(comparisons, ALL_ONES)
+    );
   });
 }
 

@@ -42,7 +42,12 @@ export interface WebServer extends Running {
 }
 
 /** nginx on some addresses: GET from its folder, PUT below /up. */
-export async function startNginx(topology: Topology, namespace: string | number, addresses: readonly string[], port: number): Promise<WebServer> {
+export async function startNginx(
+  topology: Topology,
+  namespace: string | number,
+  addresses: readonly string[],
+  port: number,
+): Promise<WebServer> {
   const base = foldered(topology, `nginx-${port}`);
   const folder = foldered(topology, `nginx-${port}/www`);
   mkdirSync(`${folder}/up`, { recursive: true });

@@ -75,10 +75,21 @@ function handle(tool: Tool, running: Running, guest: number, others: Running[] =
 }
 
 async function startSlirp(topology: Topology, given: TranslatorOptions): Promise<Translator> {
-  const holder = start(['unshare', '-rn', 'sh', '-c', 'echo guest-ready; exec sleep infinity'], { namespace: topology.host, timeout: 3_600_000 });
+  const holder = start(['unshare', '-rn', 'sh', '-c', 'echo guest-ready; exec sleep infinity'], {
+    namespace: topology.host,
+    timeout: 3_600_000,
+  });
   await holder.waitFor(/guest-ready/);
   const slirp = start(
-    [programPath('slirp4netns'), '--configure', '--enable-ipv6', `--mtu=${given.mtu ?? 65_520}`, '--ready-fd=3', String(holder.pid), 'tap0'],
+    [
+      programPath('slirp4netns'),
+      '--configure',
+      '--enable-ipv6',
+      `--mtu=${given.mtu ?? 65_520}`,
+      '--ready-fd=3',
+      String(holder.pid),
+      'tap0',
+    ],
     { namespace: topology.host, timeout: 3_600_000, extra: ['pipe'], ...limits(given) },
   );
   await new Promise<void>((resolve, reject) => {
@@ -120,7 +131,12 @@ export async function startTranslator(tool: Tool, topology: Topology, given: Tra
 }
 
 /** Runs `pasta OPTIONS -- COMMAND` of the product to its end, as users do; the result is the command's. */
-export function runProduct(topology: Topology, options: readonly string[], command: readonly string[], given: RunOptions = {}): Promise<Finished> {
+export function runProduct(
+  topology: Topology,
+  options: readonly string[],
+  command: readonly string[],
+  given: RunOptions = {},
+): Promise<Finished> {
   return run([programPath('ravioli'), '--config-net', ...options, '--', ...command], {
     namespace: topology.host,
     user: UNPRIVILEGED,

@@ -32,7 +32,17 @@ export function logs(wanted: number): boolean {
 }
 
 /** Records a message with up to six values; unused ones are 0. */
-export function log(severity: number, message: number, values: number, a: number, b: number, c: number, d: number, e: number, f: number): void {
+export function log(
+  severity: number,
+  message: number,
+  values: number,
+  a: number,
+  b: number,
+  c: number,
+  d: number,
+  e: number,
+  f: number,
+): void {
   if (severity > level || waiting === RECORDS) return;
   const at = ((first + waiting) % RECORDS) * RECORD;
   journal[at] = severity;

@@ -45,7 +45,14 @@ function keep(): boolean {
  * Asks for a socket to `target` (flow/forward.ts). `verb` of `Verb`; ports in host order; `hopLimit` 0 = the kernel's.
  * Returns false when too many requests wait already.
  */
-export function requestSocket(verb: number, flow: number, family: number, sourcePort: number, destinationPort: number, hopLimit: number): boolean {
+export function requestSocket(
+  verb: number,
+  flow: number,
+  family: number,
+  sourcePort: number,
+  destinationPort: number,
+  hopLimit: number,
+): boolean {
   const at = OPENER_OUT;
   bytes.fill(0, at, at + OPENER_REQUEST);
   view.setInt32(at + OpenerRequest.ID, flow | (rows[flow * ROW + GENERATION]! << GENERATION_SHIFT), true);
@@ -106,4 +113,3 @@ export function receiveAnswer(afterOthers: boolean): number {
   if (answerSocket >= 0) kernel.close(answerSocket);
   return STALE_ANSWER;
 }
-

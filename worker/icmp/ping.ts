@@ -24,7 +24,17 @@ import { LINK_HEADER } from '../link/tap.ts';
 import { transmit } from '../link/transmit.ts';
 import { frame } from '../wire/frame.ts';
 import {
-  ECHO_REPLY4, ECHO_REPLY6, ECHO_REQUEST4, ECHO_REQUEST6, fillChecksum4, fillChecksum6, ICMP_HEADER, identifier, sequence, type, writeEcho,
+  ECHO_REPLY4,
+  ECHO_REPLY6,
+  ECHO_REQUEST4,
+  ECHO_REQUEST6,
+  fillChecksum4,
+  fillChecksum6,
+  ICMP_HEADER,
+  identifier,
+  sequence,
+  type,
+  writeEcho,
 } from '../wire/icmp.ts';
 import { IPV6_HEADER } from '../wire/ipv6.ts';
 import { writeVnetPlain } from '../wire/vnet.ts';

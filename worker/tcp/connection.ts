@@ -25,7 +25,26 @@ import { frame } from '../wire/frame.ts';
 import { PROTOCOL_TCP } from '../wire/ipv4.ts';
 import { readSynOptions, sequence, synMss, synWindowScale, window as windowField } from '../wire/tcp.ts';
 import {
-  ACKED, CONNECTING, ESTABLISHED, HOST_SHUT, IRS, ISS, MSS, OFFERED, RCV_EDGE, RCV_NXT, RCV_SHIFT, RTO, SND_MAX, SND_NXT, SND_SHIFT, SND_UNA, SND_WL1, SND_WND, SPOKE_LAST, SYN_RECEIVED,
+  ACKED,
+  CONNECTING,
+  ESTABLISHED,
+  HOST_SHUT,
+  IRS,
+  ISS,
+  MSS,
+  OFFERED,
+  RCV_EDGE,
+  RCV_NXT,
+  RCV_SHIFT,
+  RTO,
+  SND_MAX,
+  SND_NXT,
+  SND_SHIFT,
+  SND_UNA,
+  SND_WL1,
+  SND_WND,
+  SPOKE_LAST,
+  SYN_RECEIVED,
 } from './row.ts';
 import { ourMss, sendReset, sendSynAck } from './segment.ts';
 import { dropStash } from './stash.ts';

@@ -8,8 +8,24 @@ import { kernel } from '../link/kernel.ts';
 import { abandon, abort, connected, connectFailed } from './connection.ts';
 import { deliverStash } from './receive.ts';
 import {
-  ACK_AT, ACK_DELAYED, CONNECTING, ESTABLISHED, HOST_ENDING, HOST_READABLE, ISS, RETRANSMIT, RETRANSMIT_AT, RETRIES, SND_MAX, SND_NXT, SND_UNA,
-  SND_WND, STASH_FIRST, SYN_RECEIVED, WINDOW_SMALL, RCV_EDGE,
+  ACK_AT,
+  ACK_DELAYED,
+  CONNECTING,
+  ESTABLISHED,
+  HOST_ENDING,
+  HOST_READABLE,
+  ISS,
+  RETRANSMIT,
+  RETRANSMIT_AT,
+  RETRIES,
+  SND_MAX,
+  SND_NXT,
+  SND_UNA,
+  SND_WND,
+  STASH_FIRST,
+  SYN_RECEIVED,
+  WINDOW_SMALL,
+  RCV_EDGE,
 } from './row.ts';
 import { sendSegment, sendSynAck } from './segment.ts';
 import { backOff, IDLE_LIMIT, armRetransmission, scheduleNext } from './timeout.ts';

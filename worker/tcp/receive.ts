@@ -12,8 +12,33 @@ import { ACK, acknowledgement, FIN, flags as flagBits, RST, sequence, SYN, windo
 import { abandon, abort, end, established, shutHost } from './connection.ts';
 import { acknowledgeLater, acknowledgeNow } from './acknowledge.ts';
 import {
-  ACK_DELAYED, ACK_NOW, CONNECTING, DUPLICATES, ESTABLISHED, FIN_ACKED, FIN_SENT, GUEST_FIN, HOST_READABLE, HOST_SHUT, ISS, MSS, PEEK_ASTRAY, RCV_EDGE,
-  RCV_NXT, RECOVER, RETRANSMIT, RETRIES, SND_MAX, SND_NXT, SND_SHIFT, SND_UNA, SND_WL1, SND_WL2, SND_WND, SPOKE_LAST, STASH_FIRST,
+  ACK_DELAYED,
+  ACK_NOW,
+  CONNECTING,
+  DUPLICATES,
+  ESTABLISHED,
+  FIN_ACKED,
+  FIN_SENT,
+  GUEST_FIN,
+  HOST_READABLE,
+  HOST_SHUT,
+  ISS,
+  MSS,
+  PEEK_ASTRAY,
+  RCV_EDGE,
+  RCV_NXT,
+  RECOVER,
+  RETRANSMIT,
+  RETRIES,
+  SND_MAX,
+  SND_NXT,
+  SND_SHIFT,
+  SND_UNA,
+  SND_WL1,
+  SND_WL2,
+  SND_WND,
+  SPOKE_LAST,
+  STASH_FIRST,
 } from './row.ts';
 import { sendReset, sendSegment, sendSynAck } from './segment.ts';
 import { after, before, distance } from './sequence.ts';

@@ -10,7 +10,21 @@ import { etherType } from '../wire/ethernet.ts';
 import { frame } from '../wire/frame.ts';
 import { IPV4_HEADER, PROTOCOL_TCP, writeIpv4 } from '../wire/ipv4.ts';
 import { IPV6_HEADER, writeIpv6 } from '../wire/ipv6.ts';
-import { ACK, acknowledgement, destinationPort, FIN, flags, RST, sequence, setChecksum, sourcePort, SYN, TCP_CHECKSUM, TCP_HEADER, writeTcp } from '../wire/tcp.ts';
+import {
+  ACK,
+  acknowledgement,
+  destinationPort,
+  FIN,
+  flags,
+  RST,
+  sequence,
+  setChecksum,
+  sourcePort,
+  SYN,
+  TCP_CHECKSUM,
+  TCP_HEADER,
+  writeTcp,
+} from '../wire/tcp.ts';
 import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_NONE, writeVnet } from '../wire/vnet.ts';
 
 const HOP_LIMIT = 255;

@@ -15,7 +15,19 @@ import { kernel } from '../link/kernel.ts';
 import { FIN, PSH } from '../wire/tcp.ts';
 import { abort } from './connection.ts';
 import {
-  ESTABLISHED, FIN_SENT, HOST_ENDING, HOST_FIN, HOST_READABLE, MSS, PEEK_ASTRAY, RETRANSMIT, SND_MAX, SND_NXT, SND_UNA, SND_WND, SPOKE_LAST,
+  ESTABLISHED,
+  FIN_SENT,
+  HOST_ENDING,
+  HOST_FIN,
+  HOST_READABLE,
+  MSS,
+  PEEK_ASTRAY,
+  RETRANSMIT,
+  SND_MAX,
+  SND_NXT,
+  SND_UNA,
+  SND_WND,
+  SPOKE_LAST,
 } from './row.ts';
 import { framePayload, sendSegment } from './segment.ts';
 import { after } from './sequence.ts';
