@@ -49,6 +49,7 @@ export class Run {
   #situation: Situation = INITIAL;
   #rooms: Rooms | null = null;
   #terminal: Terminal | null = null;
+  #deadline: NodeJS.Timeout | undefined;
 
   constructor(program: Program) {
     this.#program = program;
@@ -95,7 +96,8 @@ export class Run {
         this.#native.kill((this.#rooms as Rooms).command?.pid ?? 0, SIGNAL_NUMBERS[effect.signal]);
         break;
       case 'deadline':
-        setTimeout(() => this.#emit({ type: 'overdue' }), effect.milliseconds);
+        clearTimeout(this.#deadline);
+        this.#deadline = setTimeout(() => this.#emit({ type: 'overdue' }), effect.milliseconds);
         break;
       case 'kill':
         this.#killAll();

@@ -1,0 +1,77 @@
+/** What people see, and what a compromised worker can't make them see. */
+import { expect } from 'chai';
+import { fileURLToPath } from 'node:url';
+import { LogLevel, MessageId } from '../../shared/messages.ts';
+import { Log, workerText } from '../../supervisor/log.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+function open(level: LogLevel): { log: Log; written: string[] } {
+  const written: string[] = [];
+  return { log: new Log('pasta', level, ROOT, (text) => written.push(text)), written };
+}
+
+function sayAll(log: Log): void {
+  log.error('one');
+  log.warning('two');
+  log.info('three');
+  log.debug('four');
+}
+
+describe('supervisor/log', () => {
+  it('names the program in errors and warnings, and not in the banner', () => {
+    const { log, written } = open(LogLevel.INFO);
+    sayAll(log);
+    expect(written).to.deep.equal(['pasta: one\n', 'pasta: two\n', 'three\n']);
+  });
+
+  it('shows errors and warnings only when quiet', () => {
+    const { log, written } = open(LogLevel.WARNING);
+    sayAll(log);
+    expect(written).to.deep.equal(['pasta: one\n', 'pasta: two\n']);
+  });
+
+  it('shows everything with the seconds since start when debugging', () => {
+    const { log, written } = open(LogLevel.DEBUG);
+    sayAll(log);
+    expect(written).to.have.length(4);
+    expect(written[0]).to.match(/^ *\d+\.\d{4}: pasta: one\n$/);
+    expect(written[3]).to.match(/^ *\d+\.\d{4}: four\n$/);
+  });
+
+  it('writes a carriage return too while the terminal is raw', () => {
+    const { log, written } = open(LogLevel.INFO);
+    log.newline = '\r\n';
+    log.info('x');
+    expect(written).to.deep.equal(['x\r\n']);
+  });
+
+  it('keeps every line one line, whatever is in it', () => {
+    const { log, written } = open(LogLevel.INFO);
+    log.error('a\nb\u001b[2Jc');
+    expect(written).to.deep.equal(['pasta: a\\x0ab\\x1b[2Jc\n']);
+  });
+
+  it('has a text for every message of the worker', () => {
+    for (const [name, id] of Object.entries(MessageId)) {
+      expect(workerText(id, [1, 2, 3, 4, 5, 6]), name).not.to.match(/^message /);
+    }
+  });
+
+  it('limits how many lines the worker can cause in a second, and tells how many were left out', () => {
+    const { log, written } = open(LogLevel.INFO);
+    for (let count = 0; count < 1000; count++) {
+      log.fromWorker(LogLevel.WARNING, MessageId.FLOW_LIMIT, [count, 5], 5_000);
+    }
+    expect(written).to.have.length(10);
+    log.fromWorker(LogLevel.WARNING, MessageId.TAP_GONE, [], 6_000);
+    expect(written.slice(10)).to.deep.equal(['pasta: 990 lines of the worker were suppressed\n', "pasta: the guest's interface is gone\n"]);
+  });
+
+  it('shows the worker’s lines by their level', () => {
+    const { log, written } = open(LogLevel.INFO);
+    log.fromWorker(LogLevel.DEBUG, MessageId.FLOW_BEGAN, [6, 1, 2, 3]);
+    log.fromWorker(LogLevel.INFO, MessageId.GUEST_MAC, [0x9a, 0x55, 0, 1, 2, 0xff]);
+    expect(written).to.deep.equal(["the guest's MAC is 9a:55:00:01:02:ff\n"]);
+  });
+});
