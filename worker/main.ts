@@ -28,7 +28,7 @@ import { openTap } from './link/tap.ts';
 import { setIdentity } from './local/identity.ts';
 import { OPENER, openLoop, runLoop, watchTap } from './loop.ts';
 import { abandon } from './tcp/connection.ts';
-import { setSegmentMtu } from './tcp/segment.ts';
+import { setSegmentMtu } from './tcp/mss.ts';
 import { openStash } from './tcp/stash.ts';
 import { setPeekOffset } from './tcp/transmit.ts';
 import { bindMemory, bytes } from './wire/memory.ts';

@@ -24,6 +24,7 @@ import { kernel } from '../link/kernel.ts';
 import { frame } from '../wire/frame.ts';
 import { PROTOCOL_TCP } from '../wire/ipv4.ts';
 import { readSynOptions, sequence, synMss, synWindowScale, window as windowField } from '../wire/tcp.ts';
+import { linkMss } from './mss.ts';
 import {
   ACKED,
   CONNECTING,
@@ -46,7 +47,7 @@ import {
   SPOKE_LAST,
   SYN_RECEIVED,
 } from './row.ts';
-import { ourMss, sendReset, sendSynAck } from './segment.ts';
+import { sendReset, sendSynAck } from './segment.ts';
 import { dropStash } from './stash.ts';
 import { armRetransmission, INITIAL_RTO, scheduleNext } from './timeout.ts';
 import { INITIAL_WINDOW, OFFERED_SHIFT } from './window.ts';
@@ -77,7 +78,7 @@ export function open(ports: number): boolean {
   const ipv4 = frame.family === 4;
   readSynOptions(frame.l4);
   const offered = synMss < 0 ? (ipv4 ? DEFAULT_MSS4 : DEFAULT_MSS6) : synMss;
-  rows[row + MSS] = Math.max(Math.min(offered, ourMss(ipv4)), MIN_MSS);
+  rows[row + MSS] = Math.max(Math.min(offered, linkMss(ipv4)), MIN_MSS);
   rows[row + SND_SHIFT] = Math.max(synWindowScale, 0);
   rows[row + RCV_SHIFT] = synWindowScale < 0 ? -1 : OFFERED_SHIFT;
   rows[row + SND_WND] = windowField(frame.l4);

@@ -11,7 +11,7 @@ import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { LINK_HEADER } from '../link/tap.ts';
 import { transmit } from '../link/transmit.ts';
-import { IPV4_HEADER, PROTOCOL_TCP } from '../wire/ipv4.ts';
+import { PROTOCOL_TCP } from '../wire/ipv4.ts';
 import { IPV6_HEADER } from '../wire/ipv6.ts';
 import { ACK, RST, setChecksum, SYN, TCP_CHECKSUM, TCP_HEADER, writeTcp, writeTcpSynOptions } from '../wire/tcp.ts';
 import {
@@ -21,20 +21,12 @@ import {
   VIRTIO_NET_HDR_GSO_TCPV6,
   writeVnet,
 } from '../wire/vnet.ts';
+import { ourMss } from './mss.ts';
 import { ACK_DELAYED, ACK_NOW, ACKED, MSS, RCV_EDGE, RCV_NXT, RCV_SHIFT } from './row.ts';
 import { presentWindow } from './window.ts';
 
 const MSS_OPTION = 4;
 const SCALE_OPTION = 4;
-
-/** The MSS that our MTU allows the guest to send us (RFC 9293 §3.7.1). */
-let mtu = 1500;
-export function setSegmentMtu(bytes: number): void {
-  mtu = bytes;
-}
-export function ourMss(ipv4: boolean): number {
-  return mtu - TCP_HEADER - (ipv4 ? IPV4_HEADER : IPV6_HEADER);
-}
 
 /** Largest payload of one frame: as many whole segments as an IP packet of 64 KiB holds. */
 export function framePayload(row: number): number {

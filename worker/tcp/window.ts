@@ -7,12 +7,14 @@
  */
 import { Counter } from '../../shared/counters.ts';
 import { counters } from '../link/counters.ts';
+import { isIpv4 } from '../flow/packet.ts';
 import { FD, FLAGS, ROW, rows } from '../flow/row.ts';
 import { watchFlowAgain } from '../flow/watch.ts';
 import { SOCKET_FACTS } from '../link/arena.ts';
 import { kernel } from '../link/kernel.ts';
 import { view } from '../wire/memory.ts';
-import { MSS, OFFERED, RCV_EDGE, RCV_NXT, RCV_SHIFT, STASH_FIRST, WINDOW_SMALL } from './row.ts';
+import { ourMss } from './mss.ts';
+import { OFFERED, RCV_EDGE, RCV_NXT, RCV_SHIFT, STASH_FIRST, WINDOW_SMALL } from './row.ts';
 
 const SOL_SOCKET = 1;
 const SO_MEMINFO = 55;
@@ -56,7 +58,7 @@ export function announceWindow(flow: number): number {
     room = (buffer - view.getInt32(SOCKET_FACTS + WMEM_QUEUED, true)) >> 1;
   }
   // Silly window avoidance (RFC 9293 §3.8.6.2.2): less than a segment, and less than a fraction of the buffer, is nothing.
-  if (room < rows[row + MSS]! && room < buffer >> 3) room = 0;
+  if (room < ourMss(isIpv4(row)) && room < buffer >> 3) room = 0;
   if (rows[row + STASH_FIRST] !== 0) room = 0;
   const small = room < buffer >> 3;
   const flags = rows[row + FLAGS]!;
