@@ -3,7 +3,7 @@
  * resolves, and ends with `stop()`, or with the test runner.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { check, type Running, run, start, UNPRIVILEGED } from './processes.ts';
 import type { Topology } from './topology.ts';
@@ -63,6 +63,25 @@ server { ${listen} root ${folder}; location /up { dav_methods PUT; create_full_p
   const server = start(['nginx', '-p', base, '-c', `${base}/nginx.conf`], { namespace, user: 0, timeout: HOUR });
   await accepting(server, namespace, addresses[0] as string, port);
   return { ...server, folder };
+}
+
+/** Checksum of a file. */
+export async function sumOf(file: string): Promise<string> {
+  return (await check(['md5sum', file], { user: 0 })).split(' ')[0] as string;
+}
+
+/** Checksum of what curl gets from a URL. */
+export async function download(namespace: string | number, url: string): Promise<string> {
+  const command = `set -o pipefail; curl -sS --fail --max-time 100 '${url}' | md5sum`;
+  return (await check(['bash', '-c', command], { namespace, timeout: 110_000 })).split(' ')[0] as string;
+}
+
+/** Checksum of what a server has got from curl, which sends it a file; `url` is the server's root. */
+export async function upload(namespace: string | number, url: string, file: string, server: WebServer): Promise<string> {
+  await check(['curl', '-sS', '--fail', '--max-time', '100', '-T', file, `${url}/up/copy`], { namespace, timeout: 110_000 });
+  const sum = await sumOf(`${server.folder}/up/copy`);
+  rmSync(`${server.folder}/up/copy`);
+  return sum;
 }
 
 export interface Ssh extends Running {

@@ -71,9 +71,7 @@ function removeNamespace(name: string): void {
     if (pid === '' || Number(pid) === process.pid) continue;
     try {
       process.kill(Number(pid), 'SIGKILL');
-    } catch {
-      continue; // it ended by itself in between
-    }
+    } catch {}
   }
   ip('netns', 'del', name);
 }
