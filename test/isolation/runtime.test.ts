@@ -1,0 +1,57 @@
+/**
+ * The runtime under the sealed filter: what V8 and libc do on rare paths must be in the policy, or a worker dies one day for nothing.
+ */
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { encodeProgram } from '../../policies/compile.ts';
+import { workerCommand } from '../../supervisor/runtime.ts';
+import { ExploitedBuild } from '../support/jailed_worker.ts';
+import { OURS, programOf } from '../support/policies.ts';
+
+const BUSY = fileURLToPath(new URL('./busy_worker.cjs', import.meta.url));
+const ADDON = fileURLToPath(new URL('../../native/out/worker.node', import.meta.url));
+
+/** busy_worker.cjs ends by reallyExit(5). */
+const ORDERLY = 5;
+const SECONDS = Number(process.env.SOAK_SECONDS ?? 2);
+
+describe('the runtime under the sealed filter', function () {
+  this.timeout((SECONDS + 20) * 1000);
+  let build: ExploitedBuild;
+  let filter: string;
+  before(() => {
+    build = new ExploitedBuild();
+    filter = join(build.root, 'filter');
+    writeFileSync(filter, encodeProgram(programOf('worker', OURS)));
+  });
+  after(() => build.remove());
+
+  /** Runs busy_worker.cjs behind the prelude, as a worker with these flags besides. */
+  function run(isolation: 'default' | 'strict', flags: readonly string[], end = 'leave') {
+    const runtime = workerCommand({ root: '/', runtime: process.execPath }, isolation).slice(0, -1);
+    const words = ['prelude', '--', '/usr/bin/env', '-i', 'UV_THREADPOOL_SIZE=1', 'MALLOC_ARENA_MAX=1', ...runtime, ...flags];
+    const { status, signal, stderr } = spawnSync(join(build.root, 'one_layer'), [...words, BUSY, ADDON, filter, String(SECONDS * 1000), end], { encoding: 'utf8' });
+    return { status, signal, stderr };
+  }
+
+  const cases: readonly (readonly [string, 'default' | 'strict', readonly string[]])[] = [
+    ['as the product starts it', 'default', []],
+    ['without a compiler', 'strict', []],
+    ['with garbage collections all the time', 'default', ['--gc-interval=500', '--stress-compaction']],
+    ['with compilation at once', 'default', ['--always-sparkplug']],
+  ];
+  for (const [what, isolation, flags] of cases) {
+    it(`works and ends in order ${what}`, () => {
+      expect(run(isolation, flags)).to.deep.equal({ status: ORDERLY, signal: null, stderr: '' });
+    });
+  }
+
+  it('says why it ends when nobody caught an exception', () => {
+    const { status, signal, stderr } = run('default', [], 'throw');
+    expect({ status, signal }).to.deep.equal({ status: 1, signal: null });
+    expect(stderr).to.include('nobody caught this');
+  });
+});
