@@ -177,6 +177,12 @@ export function isGroupMac(mac: Readonly<Uint8Array>): boolean {
   return ((mac[0] as number) & 1) !== 0;
 }
 
+/** The link-local address that a MAC address gives (RFC 4291 §2.5.6 and appendix A). */
+export function linkLocalFromMac(mac: Readonly<Uint8Array>): Uint8Array {
+  const [a, b, c, d, e, f] = mac as unknown as [number, number, number, number, number, number];
+  return Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f);
+}
+
 function parseDecimal(text: string, most: number): number {
   if (text.length === 0 || text.length > 3 || (text.length > 1 && text[0] === '0')) return -1;
   let value = 0;

@@ -15,12 +15,15 @@ import {
 } from './netlink.ts';
 
 export const AddressFamily = { UNSPECIFIED: 0, INET: 2, INET6: 10 } as const;
-export const LinkFlag = { UP: 0x1, LOOPBACK: 0x8, NOARP: 0x80 } as const;
+export const LinkFlag = { UP: 0x1 } as const;
+/** How the kernel makes link-local addresses: from the MAC address (RFC 4291 appendix A), or not at all. */
+export const AddressGeneration = { EUI64: 0, NONE: 1 } as const;
 export const AddressFlag = { NODAD: 0x02, DADFAILED: 0x08, DEPRECATED: 0x20, TENTATIVE: 0x40, NOPREFIXROUTE: 0x200 } as const;
 export const Scope = { UNIVERSE: 0, LINK: 253 } as const;
 export const MAIN_TABLE = 254;
 
-const LinkAttribute = { ADDRESS: 1, IFNAME: 3, MTU: 4 } as const;
+const LinkAttribute = { ADDRESS: 1, IFNAME: 3, MTU: 4, AF_SPEC: 26 } as const;
+const INET6_ADDR_GEN_MODE = 8;
 const AddressAttribute = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
 export const RouteAttribute = { DST: 1, OIF: 4, GATEWAY: 5, PREFSRC: 7, MULTIPATH: 9, TABLE: 15, NH_ID: 30 } as const;
 /** Type of a route that carries packets on. */
@@ -96,6 +99,14 @@ export function changeLink(index: number, change: { flags?: number; change?: num
     flags: 0,
     payload: buildPayload(linkHeader(index, change.flags ?? 0, change.change ?? 0), attributes),
   };
+}
+
+/** RTM_SETLINK: `mode` of AddressGeneration, from the next time the link goes up. */
+export function generateAddresses(index: number, mode: number): NetlinkRequest {
+  const inet6 = buildPayload(new Uint8Array(0), [{ type: INET6_ADDR_GEN_MODE, data: Uint8Array.of(mode) }]);
+  const families = buildPayload(new Uint8Array(0), [{ type: AddressFamily.INET6, data: inet6 }]);
+  const payload = buildPayload(linkHeader(index, 0, 0), [{ type: LinkAttribute.AF_SPEC, data: families }]);
+  return { type: MessageType.SETLINK, flags: 0, payload };
 }
 
 /** RTM_NEWADDR; `flags` of the message: CREATE | EXCL for a new one, REPLACE to change one. */

@@ -197,6 +197,8 @@ describe('shared/addresses: netmask and MAC', () => {
     ]) {
       expect(parseMac(text), text).to.equal(null);
     }
+    // RFC 4291 appendix A: the universal/local bit is inverted.
+    expect(formatAddress(addresses.linkLocalFromMac(parseMac('9a:55:9a:55:9a:55') as Uint8Array))).to.equal('fe80::9855:9aff:fe55:9a55');
     expect(addresses.isGroupMac(parseMac('01:00:5e:00:00:01') as Uint8Array)).to.equal(true);
     expect(addresses.isGroupMac(parseMac('9a:55:9a:55:9a:55') as Uint8Array)).to.equal(false);
   });
