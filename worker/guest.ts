@@ -9,7 +9,7 @@ import { echoFromGuest } from './icmp/ping.ts';
 import { GUEST_MAC, TRANSMIT } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { LINK_HEADER } from './link/tap.ts';
-import { transmit } from './link/transmit.ts';
+import { transmit } from './flow/transmit.ts';
 import { answerArp } from './local/arp.ts';
 import { answerEcho } from './local/echo.ts';
 import { answerNdp } from './local/ndp.ts';
@@ -126,7 +126,7 @@ export function frameFromGuest(at: number, length: number): void {
     return;
   }
   if (logs(LogLevel.TRACE))
-    log(LogLevel.TRACE, MessageId.FRAME_IN, 2, length, frame.protocol === 0 ? frame.etherType : frame.protocol, 0, 0, 0, 0);
+    log(LogLevel.TRACE, MessageId.FRAME_IN, 2, length - LINK_HEADER, frame.protocol === 0 ? frame.etherType : frame.protocol, 0, 0, 0, 0);
   learnMac();
   if (frame.etherType === ETHERTYPE_ARP) {
     if (wantsIpv4) transmitAnswer(answerArp(frame.l2, ANSWER + LINK_HEADER), Counter.arp_answered);

@@ -21,7 +21,7 @@ import { ERROR_RECORD, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { LINK_HEADER } from '../link/tap.ts';
-import { transmit } from '../link/transmit.ts';
+import { transmit } from '../flow/transmit.ts';
 import { frame } from '../wire/frame.ts';
 import {
   ECHO_REPLY4,

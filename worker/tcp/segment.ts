@@ -10,7 +10,7 @@ import { FLAGS, PORTS, ROW, rows } from '../flow/row.ts';
 import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { LINK_HEADER } from '../link/tap.ts';
-import { transmit } from '../link/transmit.ts';
+import { transmit } from '../flow/transmit.ts';
 import { PROTOCOL_TCP } from '../wire/ipv4.ts';
 import { IPV6_HEADER } from '../wire/ipv6.ts';
 import { ACK, RST, setChecksum, SYN, TCP_CHECKSUM, TCP_HEADER, writeTcp, writeTcpSynOptions } from '../wire/tcp.ts';

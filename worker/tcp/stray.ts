@@ -4,7 +4,7 @@ import { ETHERNET_HEADER, writeEthernet } from '../wire/ethernet.ts';
 import { GUEST_MAC, OUR_MAC, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { LINK_HEADER } from '../link/tap.ts';
-import { transmit } from '../link/transmit.ts';
+import { transmit } from '../flow/transmit.ts';
 import { pseudoSum4, pseudoSum6 } from '../wire/checksum.ts';
 import { etherType } from '../wire/ethernet.ts';
 import { frame } from '../wire/frame.ts';

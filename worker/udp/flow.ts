@@ -24,7 +24,7 @@ import { ERROR_RECORD, SEGMENT_SIZE, SPLIT, TRANSMIT_PAYLOAD } from '../link/are
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { LINK_HEADER, takesUdpSegments } from '../link/tap.ts';
-import { transmit } from '../link/transmit.ts';
+import { transmit } from '../flow/transmit.ts';
 import { frame } from '../wire/frame.ts';
 import { PROTOCOL_UDP } from '../wire/ipv4.ts';
 import { view } from '../wire/memory.ts';
