@@ -22,6 +22,15 @@ if [ -e policies/compile.ts ]; then "$NODE" policies/compile.ts; fi
 
 if [ -e native/Makefile ]; then make -s -C native; fi
 
+# node-pty's own install script would have node-gyp fetch the headers of one Node.js version; those of Node-API are in the tree.
+pty=node_modules/node-pty
+if newer $pty/src/unix/pty.cc $pty/build/Release/pty.node; then
+  mkdir -p $pty/build/Release
+  "${CXX:-c++}" -std=gnu++17 -O2 -fPIC -fvisibility=hidden -fstack-protector-strong -D_FORTIFY_SOURCE=2 -DNAPI_CPP_EXCEPTIONS -shared \
+    -Wl,-z,relro,-z,now,-z,noexecstack -Inode_modules/node-api-headers/include -Inode_modules/node-addon-api \
+    -o $pty/build/Release/pty.node $pty/src/unix/pty.cc -lutil
+fi
+
 # protobufjs is bundled; what is big and rarely needed stays outside and is loaded when it is.
 bundle() {
   node_modules/.bin/esbuild "$1" --bundle --platform=node --target=node24 --format=cjs --outfile="$2" \
