@@ -3,6 +3,7 @@
  * The same errno has many causes here (EPERM alone has five), so the settings that decide are read before the line is written.
  */
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { getSystemErrorMessage } from 'node:util';
 import { printable } from './usage-error.ts';
 
@@ -167,8 +168,13 @@ function addCause(what: string, errno: number, cure: string): string {
   return `cannot add ${what} in the namespace; ${cure}`;
 }
 
+/** The C library's text where libuv has it; the name or number of those that it doesn't know, ENOEXEC among them. */
 function errorText(errno: number): string {
-  return errno > 0 ? getSystemErrorMessage(-errno) : 'malformed answer';
+  if (errno === 0) return 'malformed answer';
+  const text = getSystemErrorMessage(-errno);
+  if (!text.startsWith('Unknown')) return text;
+  const known = Object.entries(constants.errno).find(([, value]) => value === errno);
+  return known?.[0] ?? `error ${errno}`;
 }
 
 function readSetting(name: string): string | null {

@@ -79,7 +79,7 @@ export interface Plan {
   readonly nameService: NameService;
   /** Lines for people: choices made by the template. */
   readonly notes: readonly string[];
-  /** Lines for people: what will not work as asked. */
+  /** Lines for people: what will not work as asked; those of the options themselves are in `Options`. */
   readonly warnings: readonly string[];
 }
 
@@ -114,7 +114,7 @@ export function makePlan(options: Options, template: Template, facts: HostFacts)
     hostname: hostnameFor(options, facts),
     nameService: planNameService(options, facts.resolvers, worker),
     notes: template.notes,
-    warnings: Object.freeze([...options.warnings, ...overlapWarnings(worker)]),
+    warnings: Object.freeze(overlapWarnings(worker)),
   });
 }
 

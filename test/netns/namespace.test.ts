@@ -8,7 +8,13 @@ const DRIVER = new URL('../support/namespace_driver.ts', import.meta.url).pathna
 interface Report {
   facts: { index: number; mac: string; mtu: number; linkLocal: string | null; warnings: string[] };
   banner: string[];
-  links: { ifname: string; flags: string[]; mtu: number; address: string; addr_info: { local: string; prefixlen: number; scope: string; tentative?: boolean; nodad?: boolean }[] }[];
+  links: {
+    ifname: string;
+    flags: string[];
+    mtu: number;
+    address: string;
+    addr_info: { local: string; prefixlen: number; scope: string; tentative?: boolean; nodad?: boolean }[];
+  }[];
   routes4: { dst: string; gateway?: string; flags: string[]; nexthops?: { gateway: string; dev: string }[] }[];
   routes6: { dst: string; gateway?: string }[];
 }
@@ -21,7 +27,11 @@ function sh(script: string, namespace = HOST): string {
 function drive(...options: string[]): { status: number; stderr: string; report: Report } {
   const user = ['setpriv', `--reuid=${UNPRIVILEGED}`, `--regid=${UNPRIVILEGED}`, '--clear-groups', '--inh-caps=-all'];
   try {
-    const stdout = execFileSync('ip', ['netns', 'exec', HOST, ...user, process.execPath, DRIVER, ...options], { encoding: 'utf8', stdio: 'pipe', timeout: 20_000 });
+    const stdout = execFileSync('ip', ['netns', 'exec', HOST, ...user, process.execPath, DRIVER, ...options], {
+      encoding: 'utf8',
+      stdio: 'pipe',
+      timeout: 20_000,
+    });
     return { status: 0, stderr: '', report: JSON.parse(stdout) as Report };
   } catch (error) {
     const failed = error as { status: number; stderr: string };
@@ -41,7 +51,9 @@ function tap(report: Report): Report['links'][number] {
 }
 
 function addresses(report: Report): string[] {
-  return tap(report).addr_info.filter(({ scope }) => scope === 'global').map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+  return tap(report)
+    .addr_info.filter(({ scope }) => scope === 'global')
+    .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
 }
 
 describe('supervisor/host/namespace, as an ordinary user from outside', function () {
@@ -64,7 +76,10 @@ describe('supervisor/host/namespace, as an ordinary user from outside', function
 
   it('without --config-net: loopback up, the tap down and unconfigured', () => {
     const report = configured();
-    expect(report.links.map(({ ifname, flags }) => [ifname, flags.includes('UP')])).to.eql([['lo', true], ['eth0', false]]);
+    expect(report.links.map(({ ifname, flags }) => [ifname, flags.includes('UP')])).to.eql([
+      ['lo', true],
+      ['eth0', false],
+    ]);
     expect(tap(report).addr_info).to.eql([]);
     expect(report.facts).to.include({ index: 2, mtu: 1500, linkLocal: null, mac: tap(report).address });
   });
@@ -75,10 +90,22 @@ describe('supervisor/host/namespace, as an ordinary user from outside', function
     expect(tap(report).flags).to.include('UP').and.not.include('NOARP');
     expect(addresses(report)).to.have.members(['192.0.2.2/24', '192.0.2.77/32', '2001:db8::2/64']);
     const inet6 = tap(report).addr_info.filter(({ local }) => local.includes(':'));
-    expect(inet6.map(({ tentative, nodad }) => [tentative ?? false, nodad ?? false])).to.eql([[false, true], [false, true]]);
+    expect(inet6.map(({ tentative, nodad }) => [tentative ?? false, nodad ?? false])).to.eql([
+      [false, true],
+      [false, true],
+    ]);
     expect(inet6.map(({ local }) => local)).to.include(report.facts.linkLocal);
-    expect(report.routes4.map(({ dst }) => dst)).to.have.members(['default', '192.0.2.0/24', '10.8.0.0/16', '10.7.0.0/16', '203.0.113.0/24']);
-    expect(report.routes4.find(({ dst }) => dst === '10.7.0.0/16')?.nexthops?.map(({ gateway }) => gateway)).to.eql(['192.0.2.5', '192.0.2.6']);
+    expect(report.routes4.map(({ dst }) => dst)).to.have.members([
+      'default',
+      '192.0.2.0/24',
+      '10.8.0.0/16',
+      '10.7.0.0/16',
+      '203.0.113.0/24',
+    ]);
+    expect(report.routes4.find(({ dst }) => dst === '10.7.0.0/16')?.nexthops?.map(({ gateway }) => gateway)).to.eql([
+      '192.0.2.5',
+      '192.0.2.6',
+    ]);
     expect(report.routes4.find(({ dst }) => dst === 'default')?.gateway).to.equal('192.0.2.1');
     expect(report.routes6.find(({ dst }) => dst === 'default')?.gateway).to.equal('2001:db8::1');
     expect(report.facts.warnings).to.eql([]);
@@ -92,7 +119,23 @@ describe('supervisor/host/namespace, as an ordinary user from outside', function
   });
 
   it('installs one address and a default route when they are named', () => {
-    const report = configured('--config-net', '-a', '10.1.1.5', '-n', '24', '-g', '10.1.1.1', '-a', '2001:db8:5::5/48', '-g', 'fe80::1', '-m', '1400', '-I', 'net7');
+    const report = configured(
+      '--config-net',
+      '-a',
+      '10.1.1.5',
+      '-n',
+      '24',
+      '-g',
+      '10.1.1.1',
+      '-a',
+      '2001:db8:5::5/48',
+      '-g',
+      'fe80::1',
+      '-m',
+      '1400',
+      '-I',
+      'net7',
+    );
     expect(tap(report)).to.include({ ifname: 'net7', mtu: 1400 });
     expect(addresses(report)).to.have.members(['10.1.1.5/24', '2001:db8:5::5/64']);
     expect(report.routes4.map(({ dst, gateway }) => `${dst} ${gateway ?? ''}`)).to.have.members(['default 10.1.1.1', '10.1.1.0/24 ']);

@@ -53,7 +53,9 @@ function main(): void {
   const probed = process.hrtime.bigint();
   const plan = makePlan(invocation.options, template, { hostname: 'host', resolvers: parseResolvers('') });
   const [ours, theirs] = native.socketPair();
-  const opener = spawn('unshare', ['--map-root-user', '--net', openerPath, 'pasta.opener', '3'], { stdio: ['ignore', 'inherit', 'inherit', theirs] });
+  const opener = spawn('unshare', ['--map-root-user', '--net', openerPath, 'pasta.opener', '3'], {
+    stdio: ['ignore', 'inherit', 'inherit', theirs],
+  });
   native.close(theirs);
   const tap = opened(ours, Verb.TAP, plan.namespace.interfaceName);
   const guest = new NetlinkDialogue(native, opened(ours, Verb.NETLINK, ''));
