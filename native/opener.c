@@ -257,6 +257,8 @@ static int open_ping(struct flow *flow, const struct opener_request *request, in
   if (fd < 0)
     return fd;
   set_option(fd, flow->is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, flow->is_v6 ? IPV6_RECVERR : IP_RECVERR, 1);
+  /* Ping sockets are born with it, would share an identifier, and one of them would get all replies. */
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0);
   if (bind_or_any_port(fd, flow))
     return give_up(fd);
   if (connect(fd, &flow->destination.any, flow->length))
