@@ -199,7 +199,8 @@ export class Run {
     for (const signal of Object.keys(EXIT_CODE_ASKED) as EndingSignal[]) {
       process.on(signal, () => this.#asked(signal));
     }
-    process.on('SIGUSR1', () => {
+    // Not SIGUSR1: the runtime blocks it for a debugger that is switched off, so it does nothing at all.
+    process.on('SIGUSR2', () => {
       if (this.#situation.state === 'running') {
         this.#rooms?.worker.requestStatus();
       }

@@ -1,5 +1,5 @@
 /**
- * The worker's counters as text, for SIGUSR1 and --debug.
+ * The worker's counters as text, for SIGUSR2.
  */
 import { COUNTERS } from '../shared/counters.ts';
 
