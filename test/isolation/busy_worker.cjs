@@ -39,7 +39,7 @@ function turn() {
     sum += error.stack.length;
   }
   sum += JSON.stringify(kept.slice(0, 100)).match(/"x(\d+)"/g).length;
-  sum = (sum + Number((123_456_789n ** 40n) % 1_000_003n)) | 0;
+  sum = (sum + Number(123_456_789n ** 40n % 1_000_003n)) | 0;
   new Array(100_000).fill(sum).sort();
 }
 

@@ -1,4 +1,6 @@
-/* Runs a program behind one layer of the worker's isolation and no other, for tests: one_layer none|prelude|landlock|pivot -- PROGRAM ARGS…
+/* Runs a program behind one layer of the worker's isolation and no other, for tests:
+ *
+ *   one_layer none|prelude|landlock|pivot -- PROGRAM ARGS…
  *
  * `pivot` behaves towards descriptor 4 as `jail worker` does: it reports the pid, waits for a byte, empties the root, and reports that. */
 #define _GNU_SOURCE

@@ -33,7 +33,11 @@ describe('the runtime under the sealed filter', function () {
   function run(isolation: 'default' | 'strict', flags: readonly string[], end = 'leave') {
     const runtime = workerCommand({ root: '/', runtime: process.execPath }, isolation).slice(0, -1);
     const words = ['prelude', '--', '/usr/bin/env', '-i', 'UV_THREADPOOL_SIZE=1', 'MALLOC_ARENA_MAX=1', ...runtime, ...flags];
-    const { status, signal, stderr } = spawnSync(join(build.root, 'one_layer'), [...words, BUSY, ADDON, filter, String(SECONDS * 1000), end], { encoding: 'utf8' });
+    const { status, signal, stderr } = spawnSync(
+      join(build.root, 'one_layer'),
+      [...words, BUSY, ADDON, filter, String(SECONDS * 1000), end],
+      { encoding: 'utf8' },
+    );
     return { status, signal, stderr };
   }
 

@@ -85,11 +85,9 @@ describe('policies/generate', () => {
         (operator, rawMask, rawValue, wide, seen) => {
           const width = wide ? ALL_ONES : 0xffff_ffffn;
           const value = rawValue & rawMask & width;
-          const text =
-            `default kill # why\nforeign kill # why\nmprotect: allow if ${wide ? 'prot' : 'advice'} & ${rawMask} ${operator} ${value} # why\n`.replace(
-              'mprotect',
-              wide ? 'mprotect' : 'madvise',
-            );
+          const [call, argument] = wide ? ['mprotect', 'prot'] : ['madvise', 'advice'];
+          const rule = `${call}: allow if ${argument} & ${rawMask} ${operator} ${value} # why`;
+          const text = `default kill # why\nforeign kill # why\n${rule}\n`;
           const policy = parsePolicy(text, 'x86_64', { mprotect: 10, madvise: 10 });
           const program = compilePolicy(policy, 'x86_64');
           for (const third of [...seen, value, value + 1n, value - 1n, value ^ (1n << 32n)]) {

@@ -21,8 +21,18 @@ function sources(folder: string, ending: string): string {
 
 /** Names of the options that the lines about `call` allow. */
 function optionsOf(room: string, call: string): string[] {
-  const lines = readFileSync(join(ROOT, `policies/${room}.policy`), 'utf8').split('\n').filter((line) => line.startsWith(`${call}: allow`));
-  return lines.flatMap((line) => line.replace(/#.*/, '').match(/optname.*/)?.[0].match(/[A-Z][A-Z0-9_]+/g) ?? []).sort();
+  const lines = readFileSync(join(ROOT, `policies/${room}.policy`), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith(`${call}: allow`));
+  return lines
+    .flatMap(
+      (line) =>
+        line
+          .replace(/#.*/, '')
+          .match(/optname.*/)?.[0]
+          .match(/[A-Z][A-Z0-9_]+/g) ?? [],
+    )
+    .sort();
 }
 
 function unique(names: Iterable<string | undefined>): string[] {
@@ -48,16 +58,22 @@ describe('policies and the code', () => {
 
   it('an opener may set exactly the socket options that it does', () => {
     const code = readFileSync(join(ROOT, 'native/opener.c'), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
-    const set = unique([...code.matchAll(/\b(?:SO|TCP|UDP|IP|IPV6)_[A-Z0-9_]+\b/g)].map((match) => match[0])).filter((name) => name in CONSTANTS);
+    const set = unique([...code.matchAll(/\b(?:SO|TCP|UDP|IP|IPV6)_[A-Z0-9_]+\b/g)].map((match) => match[0])).filter(
+      (name) => name in CONSTANTS,
+    );
     expect(optionsOf('opener', 'setsockopt')).to.deep.equal(set);
-    const unknown = unique([...code.matchAll(/set_option\([^;]*?,\s*(\w+),[^,;]*\)/g)].map((match) => match[1])).filter((name) => !/^[a-z]/.test(name) && !(name in CONSTANTS));
+    const unknown = unique([...code.matchAll(/set_option\([^;]*?,\s*(\w+),[^,;]*\)/g)].map((match) => match[1])).filter(
+      (name) => !/^[a-z]/.test(name) && !(name in CONSTANTS),
+    );
     expect(unknown).to.deep.equal([]);
   });
 
   it('the worker may make every system call that its addon is linked to', () => {
     const numbers = readNumbers(OURS);
     const imports = execFileSync('nm', ['-D', '--undefined-only', join(ROOT, 'native/out/worker.node')], { encoding: 'utf8' });
-    const calls = [...imports.matchAll(/ U (\w+?)(?:@|$)/gm)].map((match) => match[1] as string).filter((name) => numbers[name] !== undefined);
+    const calls = [...imports.matchAll(/ U (\w+?)(?:@|$)/gm)]
+      .map((match) => match[1] as string)
+      .filter((name) => numbers[name] !== undefined);
     expect(calls).to.include.members(['recvfrom', 'sendto', 'epoll_wait']);
     const allowed = new Set(policyOf('worker', OURS).rules.map((rule) => rule.call));
     const missing = calls.filter((name) => !allowed.has(name) && !BEFORE_SEALING.includes(name));
