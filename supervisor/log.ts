@@ -2,7 +2,7 @@
  * What people are told, on stderr: one line per fact.
  *
  * Errors and warnings are `pasta: TEXT`, the start-up banner is bare text. A run with --debug or --trace goes through bunyan instead, every
- * line with the seconds since start; bunyan is loaded only then. A line that a compromised worker causes can hold no text of its choice:
+ * line with the seconds since start; bunyan is loaded with the first such line. A line that a compromised worker causes can hold no text of its choice:
  * the worker names a message and integers, the text is made here, and lines up to level INFO are limited in number.
  */
 import { writeSync } from 'node:fs';
@@ -29,7 +29,8 @@ export class Log {
   readonly #name: string;
   readonly #level: LogLevel;
   readonly #write: (text: string) => void;
-  readonly #structured: Bunyan | null;
+  readonly #root: string;
+  #structured: Bunyan | null = null;
   /** A terminal in raw mode needs the carriage return too. */
   newline: '\n' | '\r\n' = '\n';
   #second = 0;
@@ -43,7 +44,7 @@ export class Log {
     this.#name = name;
     this.#level = level;
     this.#write = write;
-    this.#structured = level >= LogLevel.DEBUG ? this.#openStructured(root) : null;
+    this.#root = root;
   }
 
   get level(): LogLevel {
@@ -97,16 +98,17 @@ export class Log {
     if (level > this.#level) {
       return;
     }
-    if (this.#structured === null) {
+    if (this.#level < LogLevel.DEBUG) {
       this.#write(printable(text) + this.newline);
       return;
     }
     const put = { 50: 'error', 40: 'warn', 30: 'info', 20: 'debug', 10: 'trace' } as const;
+    this.#structured ??= this.#openStructured();
     this.#structured[put[BUNYAN_LEVEL[level]]](text);
   }
 
-  #openStructured(root: string): Bunyan {
-    const bunyan = createRequire(`${root}/package.json`)('bunyan') as typeof Bunyan;
+  #openStructured(): Bunyan {
+    const bunyan = createRequire(`${this.#root}/package.json`)('bunyan') as typeof Bunyan;
     const human = {
       write: (record: { msg: string }) => {
         this.#write(`${process.uptime().toFixed(4).padStart(8)}: ${printable(record.msg)}${this.newline}`);

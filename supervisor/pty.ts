@@ -106,14 +106,22 @@ export class Terminal {
     return [this.#slave, this.#slave, isatty(2) ? this.#slave : 2];
   }
 
-  /** The command has its terminal: gives up our copy, and starts the relay. */
-  start(): void {
+  /**
+   * The command has its terminal: gives up our copy, and starts the relay. `interrupted` is called when the user has typed the key that
+   * interrupts, and the command's terminal takes it for that.
+   */
+  start(interrupted: () => void): void {
     this.#native.waitReadable(this.#guard, GUARD_MS);
     closeSync(this.#slave);
     this.#slave = -1;
     this.#makeRaw();
     this.#native.sendWithDescriptors(this.#guard, NEXT, []);
     pump(this.#input, this.#master);
+    this.#input.on('data', (chunk: Buffer) => {
+      if (this.#isInterrupt(chunk)) {
+        interrupted();
+      }
+    });
     pump(this.#master, this.#output);
     this.#input.on('error', () => this.#input.destroy());
     this.#output.on('error', () => this.#output.destroy());
@@ -139,6 +147,15 @@ export class Terminal {
 
   #makeRaw(): void {
     this.#raw = this.#native.setTerminalRaw(0, this.#modes) === 0;
+  }
+
+  /** struct termios of the master is the slave's: c_lflag is the fourth word, c_cc follows the byte after it. */
+  #isInterrupt(chunk: Buffer): boolean {
+    const ISIG = 1;
+    const LOCAL_FLAGS = 12;
+    const VINTR = 17;
+    const modes = this.#master.destroyed ? 0 : this.#native.terminalModes(this.#masterFd);
+    return typeof modes !== 'number' && ((modes[LOCAL_FLAGS] as number) & ISIG) !== 0 && chunk.includes(modes[VINTR] as number);
   }
 
   /** Stopped from outside (kill -TSTP): the shell gets its terminal back as it was, and we take it again when we may go on. */

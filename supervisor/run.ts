@@ -21,7 +21,7 @@ import {
 } from './lifecycle.ts';
 import type { Log } from './log.ts';
 import type { Installation } from './runtime.ts';
-import { dispositionOf, isInForeground } from './signals.ts';
+import { dispositionOf, hasForeground } from './signals.ts';
 import { Child, Control, type Spawner } from './spawn.ts';
 import { Startup, type Rooms } from './startup.ts';
 import { statusLines } from './status.ts';
@@ -109,18 +109,18 @@ export class Run {
   }
 
   #release(): void {
-    const { banner, command } = this.#rooms as Rooms;
+    const { banner, command, features } = this.#rooms as Rooms;
+    this.#mark('ready');
     for (const line of banner) {
       this.#program.log.info(line);
     }
-    this.#terminal?.start();
+    this.#terminal?.start(() => this.#interrupted());
     if (this.#terminal !== null) {
       this.#program.log.newline = '\r\n';
     }
     command?.control.proceed();
-    this.#mark('ready');
     if (this.#program.log.level >= LogLevel.DEBUG) {
-      for (const line of this.#marks) {
+      for (const line of [...features, ...this.#marks]) {
         this.#program.log.debug(line);
       }
     }
@@ -219,12 +219,23 @@ export class Run {
     }
     const disposition = dispositionOf(command.pid, SIGNAL_NUMBERS[signal]);
     if (signal === 'SIGINT' && disposition !== 'default') {
-      if (!isInForeground()) {
+      if (!hasForeground('self')) {
         this.#native.kill(command.pid, SIGNAL_NUMBERS.SIGINT);
       }
       return;
     }
     this.#emit({ type: 'asked', signal, patient: disposition === 'handled' });
+  }
+
+  /**
+   * The user typed the interrupt key. The kernel spares the first process of a process namespace any signal that it doesn't handle
+   * (pid_namespaces(7)), so a command that is no shell would run on for ever.
+   */
+  #interrupted(): void {
+    const pid = this.#rooms?.command?.pid;
+    if (pid !== undefined && hasForeground(pid) && dispositionOf(pid, SIGNAL_NUMBERS.SIGINT) === 'default') {
+      this.#emit({ type: 'asked', signal: 'SIGINT', patient: false });
+    }
   }
 
   #showStatus(counters: readonly number[], flows: number): void {

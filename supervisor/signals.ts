@@ -18,10 +18,15 @@ export function dispositionOf(pid: number, number: number, read: (path: string) 
   return has('SigCgt') ? 'handled' : has('SigIgn') ? 'ignored' : 'default';
 }
 
-/** True when our process group has the terminal, so that its keys reach all of it. */
-export function isInForeground(read: (path: string) => string = readText): boolean {
+/** True when the process group of `pid` has its terminal, so that the terminal's keys reach it. False when the process has ended. */
+export function hasForeground(pid: number | 'self', read: (path: string) => string = readText): boolean {
   // proc_pid_stat(5): after the name in parentheses state, ppid, pgrp, session, tty_nr, tpgid.
-  const stat = read('/proc/self/stat');
+  let stat: string;
+  try {
+    stat = read(`/proc/${pid}/stat`);
+  } catch {
+    return false;
+  }
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[4] !== '0' && fields[2] === fields[5];
 }

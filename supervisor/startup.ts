@@ -58,6 +58,8 @@ export interface Rooms {
   readonly command: { readonly pid: number; readonly control: Control } | null;
   /** Lines about what was set up, for people. */
   readonly banner: readonly string[];
+  /** What the kernel was found to offer, for --debug. */
+  readonly features: readonly string[];
 }
 
 /** One start-up. */
@@ -65,10 +67,12 @@ export class Startup {
   readonly #around: Surroundings;
   readonly #native: Native;
   readonly #spawner: Spawner;
+  readonly #peekOffset: { readonly 4: boolean; readonly 6: boolean };
 
   constructor(around: Surroundings) {
     this.#around = around;
     this.#native = around.native;
+    this.#peekOffset = { 4: this.#native.probePeekOffset(4) === 1, 6: this.#native.probePeekOffset(6) === 1 };
     const nothing = openSync('/dev/null', 'r+');
     this.#spawner = new Spawner(around.native, around.installation, {
       nothing,
@@ -107,8 +111,12 @@ export class Startup {
     worker.grant(GrantKind.TAP, offloads, tap);
     worker.grant(GrantKind.OPENER_HOST, 0, host.worker as number);
     worker.start();
-    log.debug(`offloads of the tap: 0x${offloads.toString(16)}; descriptors: ${maxDescriptors}`);
-    return { worker, command: control === null ? null : { pid: guestPid, control }, banner: bannerLines(plan, facts.mac) };
+    const features = [
+      `offloads of the tap: 0x${offloads.toString(16)} (TUN_F_*); descriptors for flows: ${maxDescriptors}`,
+      `SO_PEEK_OFF for TCP: IPv4 ${this.#peekOffset[4]}, IPv6 ${this.#peekOffset[6]}`,
+    ];
+    const command = control === null ? null : { pid: guestPid, control };
+    return { worker, command, banner: bannerLines(plan, facts.mac), features: features };
   }
 
   #plan(): Plan {
@@ -176,8 +184,8 @@ export class Startup {
       secret: randomBytes(16),
       maxFlows: MAX_FLOWS,
       maxDescriptors,
-      peekOffset4: this.#native.probePeekOffset(4) === 1,
-      peekOffset6: this.#native.probePeekOffset(6) === 1,
+      peekOffset4: this.#peekOffset[4],
+      peekOffset6: this.#peekOffset[6],
     };
   }
 }

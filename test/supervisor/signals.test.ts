@@ -1,6 +1,6 @@
 /** Reading from /proc what a signal would do. */
 import { expect } from 'chai';
-import { dispositionOf, isInForeground } from '../../supervisor/signals.ts';
+import { dispositionOf, hasForeground } from '../../supervisor/signals.ts';
 
 const SIGINT = 2;
 const SIGTERM = 15;
@@ -21,8 +21,9 @@ describe('supervisor/signals', () => {
   });
 
   it('is in the foreground only as the terminal’s own process group', () => {
-    expect(isInForeground(stat(10, 34816, 10))).to.equal(true);
-    expect(isInForeground(stat(10, 34816, 11))).to.equal(false);
-    expect(isInForeground(stat(10, 0, -1))).to.equal(false);
+    expect(hasForeground('self', stat(10, 34816, 10))).to.equal(true);
+    expect(hasForeground('self', stat(10, 34816, 11))).to.equal(false);
+    expect(hasForeground('self', stat(10, 0, -1))).to.equal(false);
+    expect(hasForeground(1, () => { throw new Error('ENOENT'); })).to.equal(false);
   });
 });
