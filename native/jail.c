@@ -3,7 +3,7 @@
  *
  *   jail worker  CONTROL_FD -- PROGRAM ARGS…
  *   jail command CONTROL_FD [--no-pidns] [--hostname NAME] [--argv0 NAME] [--session] -- COMMAND ARGS…
- *   jail opener  FD,FD… -- PROGRAM ARGS…
+ *   jail opener  FD,FD… -- PROGRAM ARGS…      (ascending)
  *
  * Theory of operation.
  *
@@ -190,19 +190,17 @@ static _Noreturn void become_worker(char **argv) {
 /* The parent half: the only one that still may mount. */
 static int pivot_worker(pid_t pid, int pidfd) {
   const unsigned kept[] = {(unsigned)(control < pidfd ? control : pidfd), (unsigned)(control < pidfd ? pidfd : control)};
-  bool pivoted = false;
-  if (close_descriptors(0, kept, 2) == 0) {
-    report(STEP_PID, pid);
-    if (wait_for_byte()) {
-      pivoted = enter_empty_root() == 0;
-      report(pivoted ? STEP_PIVOTED : FAIL_PIVOT, pivoted ? 0 : errno);
+  close_descriptors(0, kept, 2);
+  report(STEP_PID, pid);
+  if (wait_for_byte()) {
+    if (enter_empty_root() == 0) {
+      report(STEP_PIVOTED, 0);
+      return 0;
     }
-  } else {
-    report(FAIL_DESCRIPTORS, errno);
+    report(FAIL_PIVOT, errno);
   }
-  if (!pivoted)
-    syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-  return pivoted ? 0 : 1;
+  syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+  return 1;
 }
 
 static int run_worker(char **argv) {
@@ -317,7 +315,6 @@ static int run_command(const struct command *command) {
 
   if (command->pid_namespace)
     namespaces |= CLONE_NEWPID;
-  fcntl(control, F_SETFD, FD_CLOEXEC);
   /* A terminal belongs to one session. Its hangup for ours, a SIGHUP, has to be ignored while it is not blocked yet. */
   signal(SIGHUP, SIG_IGN);
   if (command->session)
@@ -345,11 +342,6 @@ static int run_command(const struct command *command) {
   return wait_for_command(pid, &signals);
 }
 
-static int compare_descriptors(const void *a, const void *b) {
-  unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
-  return (x > y) - (x < y);
-}
-
 static int run_opener(const char *descriptors, char **argv) {
   unsigned kept[MAX_KEPT_DESCRIPTORS];
   size_t count = 0;
@@ -357,10 +349,9 @@ static int run_opener(const char *descriptors, char **argv) {
   do {
     if (count == MAX_KEPT_DESCRIPTORS)
       refuse_arguments("too many descriptors", descriptors);
-    kept[count] = parse_descriptor(count ? end + 1 : descriptors, 3, &end);
+    kept[count] = parse_descriptor(count ? end + 1 : descriptors, count ? kept[count - 1] + 1 : 3, &end);
     fcntl((int)kept[count++], F_SETFD, 0);
   } while (*end == ',');
-  qsort(kept, count, sizeof *kept, compare_descriptors);
   fill_standard_descriptors();
   limit_room(kept, count);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || die_with_parent())
@@ -395,19 +386,14 @@ int main(int argc, char **argv) {
   char *end;
   if (argc < 5)
     refuse_arguments("expected a role, descriptors, -- and a program", argc > 1 ? argv[1] : "(nothing)");
-  const char *slash = strrchr(argv[0], '/');
-  prctl(PR_SET_NAME, slash ? slash + 1 : argv[0], 0, 0, 0);
+  prctl(PR_SET_NAME, program_invocation_short_name, 0, 0, 0);
   if (strcmp(argv[1], "opener") == 0)
     return run_opener(argv[2], parse_options(NULL, argv + 3));
-  if (strcmp(argv[1], "worker") == 0) {
-    control = (int)parse_descriptor(argv[2], 4, &end);
-    fcntl(control, F_SETFD, FD_CLOEXEC);
-    return run_worker(parse_options(NULL, argv + 3));
-  }
-  if (strcmp(argv[1], "command") == 0) {
-    control = (int)parse_descriptor(argv[2], 3, &end);
-    command.argv = parse_options(&command, argv + 3);
-    return run_command(&command);
-  }
-  refuse_arguments("not a role", argv[1]);
+  bool is_worker = strcmp(argv[1], "worker") == 0;
+  if (!is_worker && strcmp(argv[1], "command"))
+    refuse_arguments("not a role", argv[1]);
+  control = (int)parse_descriptor(argv[2], is_worker ? 4 : 3, &end);
+  fcntl(control, F_SETFD, FD_CLOEXEC);
+  command.argv = parse_options(is_worker ? NULL : &command, argv + 3);
+  return is_worker ? run_worker(command.argv) : run_command(&command);
 }

@@ -50,7 +50,7 @@ for (const uid of [0, NOBODY]) {
       expect(readFileSync(`/proc/${pid}/uid_map`, 'latin1').trim().split(/\s+/)).to.deep.equal(['0', `${uid}`, '1']);
       expect(readFileSync(`/proc/${pid}/gid_map`, 'latin1').trim().split(/\s+/)).to.deep.equal(['0', `${uid}`, '1']);
       expect(readFileSync(`/proc/${pid}/setgroups`, 'latin1').trim()).to.equal('deny');
-      expect(status(jail.process.pid as number)['Name']).to.equal('pasta.jail');
+      expect(status(jail.process.pid as number).Name).to.equal('pasta.jail');
       expect(readlinkSync(`/proc/${jail.process.pid}/ns/user`)).to.equal(readlinkSync('/proc/self/ns/user'));
     });
 
@@ -108,7 +108,7 @@ for (const uid of [0, NOBODY]) {
       await prepare([], ['sleep', '100']);
       control.send('x');
       expect(await control.step()).to.equal(null);
-      expect(status(pid)['Name']).to.equal('sleep');
+      expect(status(pid).Name).to.equal('sleep');
     });
 
     it('passes SIGTERM on to a command that handles it', async () => {
@@ -124,8 +124,8 @@ for (const uid of [0, NOBODY]) {
       control.send('x');
       expect(await control.step()).to.equal(null);
       const facts = status(pid);
-      expect(facts['SigBlk']).to.match(/^0+$/);
-      expect(facts['SigIgn']).to.match(/^0+$/);
+      expect(facts.SigBlk).to.match(/^0+$/);
+      expect(facts.SigIgn).to.match(/^0+$/);
       expect(
         execFileSync('ls', [`/proc/${pid}/fd`])
           .toString()
@@ -167,7 +167,7 @@ describe('native/jail, when the supervisor is killed', () => {
       const [line] = await once(supervisor.process.stdout as NodeJS.ReadableStream, 'data');
       const pids = `${line}`.trim().split(' ').map(Number);
       expect(pids.length).to.be.greaterThan(0);
-      for (const pid of pids) expect(status(pid)['State']).to.match(/^[SR]/);
+      for (const pid of pids) expect(status(pid).State).to.match(/^[SR]/);
       supervisor.process.kill('SIGKILL');
       await Promise.all(pids.map(gone));
     });

@@ -40,7 +40,9 @@ class Terminal {
         this.#text = this.#text.slice((match.index as number) + match[0].length);
         return match;
       }
-      await new Promise<void>((resolve) => { this.#arrived = resolve; });
+      await new Promise<void>((resolve) => {
+        this.#arrived = resolve;
+      });
     }
   }
 
@@ -50,7 +52,7 @@ class Terminal {
 }
 
 for (const leader of [true, false]) {
-  describe(`native/jail command --session, ${leader ? 'as the leader of the terminal\'s session' : 'in a session without a terminal'}`, () => {
+  describe(`native/jail command --session, ${leader ? "as the leader of the terminal's session" : 'in a session without a terminal'}`, () => {
     let control: Channel;
     let terminal: Terminal;
     let jail: Started;
@@ -61,8 +63,12 @@ for (const leader of [true, false]) {
       const shell = ['command', '3', '--session', '--', 'bash', '--norc', '--noediting', '-i'];
       const [program, args] = leader ? ['setsid', ['-c', jailPath, ...shell]] : [jailPath, shell];
       jail = start(program as string, args as string[], [], {
-        stdio: [terminal.slave, terminal.slave, terminal.slave, control.theirs], detached: !leader,
-        uid: NOBODY, gid: NOBODY, cwd: '/', env: { PATH: '/usr/bin:/bin', PS1: 'ready> ' },
+        stdio: [terminal.slave, terminal.slave, terminal.slave, control.theirs],
+        detached: !leader,
+        uid: NOBODY,
+        gid: NOBODY,
+        cwd: '/',
+        env: { PATH: '/usr/bin:/bin', PS1: 'ready> ' },
       });
       control.releaseTheirs();
       native.close(terminal.slave);
@@ -85,7 +91,7 @@ for (const leader of [true, false]) {
       await terminal.expect(/\nwait\r/);
     }
 
-    it('has job control: ^C, ^Z, fg, and the shell\'s exit code', async () => {
+    it("has job control: ^C, ^Z, fg, and the shell's exit code", async () => {
       terminal.type('echo "tty=$(ps -o tty= -p $$)" "sid=$(ps -o sid= -p $$)"\n');
       const [, tty, sid] = await terminal.expect(/tty=(\S+) sid=\s*(\d+)\r/);
       expect(tty).to.match(/^pts\//);

@@ -66,8 +66,8 @@ for (const uid of [0, NOBODY]) {
       const facts = status(pid);
       for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) expect(facts[set], set).to.equal('0000000000000000');
       expect(facts).to.include({ NoNewPrivs: '1', Seccomp: '2', Name: 'probe', PPid: `${process.pid}` });
-      expect(facts['Uid']?.split('\t')[1]).to.equal(`${uid}`);
-      if (uid === 0) expect(facts['Groups']?.trim()).to.equal('');
+      expect(facts.Uid?.split('\t')[1]).to.equal(`${uid}`);
+      if (uid === 0) expect(facts.Groups?.trim()).to.equal('');
       for (const name of ['user', 'mnt', 'ipc', 'uts', 'pid', 'net']) {
         expect(readlinkSync(`/proc/${pid}/ns/${name}`), name).not.to.equal(readlinkSync(`/proc/self/ns/${name}`));
       }

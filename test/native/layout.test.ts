@@ -14,7 +14,8 @@ describe('native/opener.h and shared/opener.ts', () => {
       ...Object.keys(OpenerRequest).map((name) => `offsetof(struct opener_request, ${name.toLowerCase()})`),
       ...Object.keys(OpenerAnswer).map((name) => `offsetof(struct opener_answer, ${name.toLowerCase()})`),
       ...Object.keys(Verb).map((name) => `(size_t)VERB_${name}`),
-      'sizeof(struct opener_request)', 'sizeof(struct opener_answer)',
+      'sizeof(struct opener_request)',
+      'sizeof(struct opener_answer)',
     ];
     const program = `#include <stddef.h>\n#include <stdio.h>\n#include "opener.h"\nint main(void) { printf("${'%zu '.repeat(lines.length)}", ${lines.join(', ')}); }`;
     const path = join(folder, 'layout');
@@ -22,7 +23,11 @@ describe('native/opener.h and shared/opener.ts', () => {
     const numbers = execFileSync(path).toString().trim().split(' ').map(Number);
     rmSync(folder, { recursive: true });
     expect(numbers).to.deep.equal([
-      ...Object.values(OpenerRequest), ...Object.values(OpenerAnswer), ...Object.values(Verb), OPENER_REQUEST, OPENER_ANSWER,
+      ...Object.values(OpenerRequest),
+      ...Object.values(OpenerAnswer),
+      ...Object.values(Verb),
+      OPENER_REQUEST,
+      OPENER_ANSWER,
     ]);
   });
 });

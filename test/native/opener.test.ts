@@ -12,10 +12,14 @@ import { Namespace, Opener, type Question } from './opener_client.ts';
 import { descriptorCount, native, NOBODY, openerPath, start, status } from './rooms.ts';
 
 const options = createRequire(import.meta.url)(fileURLToPath(new URL('../../native/out/worker.node', import.meta.url))) as WorkerNative;
-const EPERM = -1, EINVAL = -22, EMFILE = -24, EADDRNOTAVAIL = -99;
+const EPERM = -1,
+  EINVAL = -22,
+  EMFILE = -24,
+  EADDRNOTAVAIL = -99;
 
 /** The namespace has 192.0.2.1 and 2001:db8::1 beside its loopback, see Namespace. */
-const HERE4 = '192.0.2.1', HERE6 = '2001:db8::1';
+const HERE4 = '192.0.2.1',
+  HERE6 = '2001:db8::1';
 const tcp4: Question = { verb: Verb.TCP_CONNECT, family: 4, destination: HERE4, destinationPort: 9 };
 const tcp6: Question = { ...tcp4, family: 6, destination: HERE6 };
 const udp4: Question = { ...tcp4, verb: Verb.UDP_CONNECT };
@@ -27,7 +31,9 @@ describe('native/opener', () => {
   let namespace: Namespace;
   let opener: Opener;
 
-  before(async () => { namespace = await Namespace.make(); });
+  before(async () => {
+    namespace = await Namespace.make();
+  });
   after(async () => namespace.end());
   afterEach(async () => opener.end());
 
@@ -38,9 +44,12 @@ describe('native/opener', () => {
     });
 
     const rows: [string, Question, number | 'port'][] = [
-      ['a TCP destination', tcp4, 0], ['a TCP destination of IPv6', tcp6, 0],
-      ['a UDP destination', udp4, 'port'], ['a UDP destination of IPv6', udp6, 'port'],
-      ['a ping destination', { ...ping4, sourcePort: 77 }, 77], ['a ping destination of IPv6', { ...ping6, sourcePort: 78 }, 78],
+      ['a TCP destination', tcp4, 0],
+      ['a TCP destination of IPv6', tcp6, 0],
+      ['a UDP destination', udp4, 'port'],
+      ['a UDP destination of IPv6', udp6, 'port'],
+      ['a ping destination', { ...ping4, sourcePort: 77 }, 77],
+      ['a ping destination of IPv6', { ...ping6, sourcePort: 78 }, 78],
       ['a UDP multicast group', { ...udp4, destination: '224.0.0.251' }, 'port'],
       ['TCP to 127.0.0.1', { ...tcp4, destination: '127.0.0.1' }, EPERM],
       ['TCP to 127.255.255.254', { ...tcp4, destination: '127.255.255.254' }, EPERM],
@@ -160,7 +169,7 @@ describe('native/opener', () => {
       expect(await opener.started.ended).to.deep.equal({ code: 1, signal: null });
     });
 
-    it('goes on without the worker, and ends when the supervisor\'s socket closes', async () => {
+    it("goes on without the worker, and ends when the supervisor's socket closes", async () => {
       opener.worker.close();
       const { result, fd } = await opener.ask('supervisor', tcp4);
       expect(result).to.equal(0);
@@ -190,7 +199,7 @@ describe('native/opener', () => {
         if (result <= 0 || native.close(fd) !== 0) throw new Error(`request ${i}: ${result}`);
       }
       const microseconds = Number(process.hrtime.bigint() - begin) / 1e7;
-      expect(microseconds, 'µs each, with the test\'s own part').to.be.below(1000);
+      expect(microseconds, "µs each, with the test's own part").to.be.below(1000);
       expect(descriptorCount()).to.be.at.most(before);
       await opener.ask('worker', { verb: 99 });
       expect(readdirSync(`/proc/${opener.pid}/fd`)).to.have.length(5);
@@ -224,11 +233,17 @@ describe('native/opener', () => {
     it('allows the loopback of each family by its own option', async () => {
       const loopback4 = { ...tcp4, destination: '127.0.0.1' };
       const loopback6 = { ...tcp6, destination: '::1' };
-      for (const [option, results] of [['--allow-loopback4', [0, EPERM]], ['--allow-loopback6', [EPERM, 0]]] as const) {
+      for (const [option, results] of [
+        ['--allow-loopback4', [0, EPERM]],
+        ['--allow-loopback6', [EPERM, 0]],
+      ] as const) {
         opener = Opener.inside(namespace, { options: [option] });
         expect(await opener.seal()).to.equal(0);
         const answers = [await opener.ask('worker', loopback4), await opener.ask('worker', loopback6)];
-        expect(answers.map(({ result }) => result), option).to.deep.equal(results);
+        expect(
+          answers.map(({ result }) => result),
+          option,
+        ).to.deep.equal(results);
         for (const { fd } of answers) if (fd >= 0) native.close(fd);
         await opener.end();
       }
@@ -241,12 +256,16 @@ describe('native/opener', () => {
   });
 
   describe('before it is sealed', () => {
-    beforeEach(() => { opener = Opener.inside(namespace); });
+    beforeEach(() => {
+      opener = Opener.inside(namespace);
+    });
 
     it('opens a tap with offloads and a netlink socket, in the namespace', async () => {
       const tap = await opener.ask('supervisor', { verb: Verb.TAP, name: 'tap0' });
       expect(tap.result & 0x7, 'CSUM, TSO4, TSO6').to.equal(7);
-      expect(execFileSync('nsenter', ['-t', `${namespace.pid}`, '-U', '-n', 'ip', '-o', 'link', 'show', 'tap0']).toString()).to.include('tap0');
+      expect(execFileSync('nsenter', ['-t', `${namespace.pid}`, '-U', '-n', 'ip', '-o', 'link', 'show', 'tap0']).toString()).to.include(
+        'tap0',
+      );
       const netlink = await opener.ask('supervisor', { verb: Verb.NETLINK });
       expect(netlink.result).to.equal(0);
       expect(await opener.seal()).to.equal(0);
@@ -264,7 +283,10 @@ describe('native/opener', () => {
       opener.worker.send(opener.encode(tcp4, 5));
       await opener.ask('supervisor', { verb: 99 });
       let answered = false;
-      const answer = opener.worker.next().then((datagram) => { answered = true; return datagram; });
+      const answer = opener.worker.next().then((datagram) => {
+        answered = true;
+        return datagram;
+      });
       await opener.ask('supervisor', { verb: 99 });
       expect(answered).to.equal(false);
       expect(await opener.seal()).to.equal(0);
@@ -275,7 +297,9 @@ describe('native/opener', () => {
 
     it('can not be traced by the root of the namespace', async () => {
       expect(await opener.ask('supervisor', { verb: 99 })).to.deep.equal({ result: EINVAL, fd: -1 });
-      expect(() => execFileSync('nsenter', ['-t', `${namespace.pid}`, '-U', '-n', 'readlink', `/proc/${opener.pid}/exe`], { stdio: 'pipe' })).to.throw();
+      expect(() =>
+        execFileSync('nsenter', ['-t', `${namespace.pid}`, '-U', '-n', 'readlink', `/proc/${opener.pid}/exe`], { stdio: 'pipe' }),
+      ).to.throw();
     });
   });
 
@@ -336,7 +360,15 @@ describe('native/opener', () => {
 
   it('refuses arguments that make no sense, with one line', async () => {
     opener = Opener.onHost(0);
-    for (const args of [[], ['name'], ['name', '77'], ['name', '--join', '3'], ['name', '--what', '3'], ['name', '3', '4', '5', '6'], ['name', '3x']]) {
+    for (const args of [
+      [],
+      ['name'],
+      ['name', '77'],
+      ['name', '--join', '3'],
+      ['name', '--what', '3'],
+      ['name', '3', '4', '5', '6'],
+      ['name', '3x'],
+    ]) {
       const started = start(openerPath, args, []);
       expect(await started.output, args.join(' ')).to.match(/^opener: [^\n]+\n$/);
       expect(await started.ended).to.deep.equal({ code: 1, signal: null });
@@ -347,4 +379,3 @@ describe('native/opener', () => {
     native.close(file);
   });
 });
-

@@ -28,9 +28,18 @@ export interface Question {
 function encodeAddress(text: string): Buffer {
   const bytes = Buffer.alloc(16);
   if (isIPv4(text)) return Buffer.concat([bytes.subarray(0, 10), Buffer.from([255, 255]), Buffer.from(text.split('.').map(Number))]);
-  const [head, tail] = text.split('::').map((half) => half.split(':').filter(Boolean).map((word) => Number.parseInt(word, 16)));
-  head?.forEach((word, index) => { bytes.writeUInt16BE(word, 2 * index); });
-  tail?.forEach((word, index) => { bytes.writeUInt16BE(word, 16 - 2 * (tail.length - index)); });
+  const [head, tail] = text.split('::').map((half) =>
+    half
+      .split(':')
+      .filter(Boolean)
+      .map((word) => Number.parseInt(word, 16)),
+  );
+  head?.forEach((word, index) => {
+    bytes.writeUInt16BE(word, 2 * index);
+  });
+  tail?.forEach((word, index) => {
+    bytes.writeUInt16BE(word, 16 - 2 * (tail.length - index));
+  });
   return bytes;
 }
 
@@ -53,8 +62,13 @@ export class Namespace {
     const step = await control.step();
     if (step?.[0] !== Step.PID || (await control.step())?.[0] !== Step.READY) throw new Error(`jail: ${step} ${await jail.output}`);
     const namespace = new Namespace(control, jail, step[1]);
-    for (const command of ['link set lo up', 'addr add 192.0.2.1/24 dev lo', 'addr add 2001:db8::1/64 dev lo nodad',
-      'route add 224.0.0.0/4 dev lo']) namespace.#ip(command);
+    for (const command of [
+      'link set lo up',
+      'addr add 192.0.2.1/24 dev lo',
+      'addr add 2001:db8::1/64 dev lo nodad',
+      'route add 224.0.0.0/4 dev lo',
+    ])
+      namespace.#ip(command);
     return namespace;
   }
 
@@ -68,10 +82,11 @@ export class Namespace {
 
   /** A server that answers with the address of who asks and the question. */
   serve(protocol: 'tcp' | 'udp'): { process: ChildProcess; port: Promise<number> } {
-    const script = protocol === 'tcp'
-      ? `require('net').createServer((s) => s.on('data', (d) => s.end(s.remoteAddress + ':' + s.remotePort + ' ' + d)))
+    const script =
+      protocol === 'tcp'
+        ? `require('net').createServer((s) => s.on('data', (d) => s.end(s.remoteAddress + ':' + s.remotePort + ' ' + d)))
            .listen(0, '192.0.2.1', function () { console.log(this.address().port); })`
-      : `const s = require('dgram').createSocket('udp4', (d, from) => s.send(from.address + ':' + from.port + ' ' + d, from.port, from.address));
+        : `const s = require('dgram').createSocket('udp4', (d, from) => s.send(from.address + ':' + from.port + ' ' + d, from.port, from.address));
          s.bind(0, '192.0.2.1', () => console.log(s.address().port))`;
     const child = spawn('nsenter', [...this.#enter(), process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     const port = new Promise<number>((resolve) => child.stdout.once('data', (line) => resolve(Number(`${line}`))));
@@ -98,7 +113,24 @@ export class Opener {
     const fds = [this.supervisor.theirs, workerSocket ?? this.worker.theirs, ...join];
     const kept = fds.map((_, index) => 3 + index);
     const joining = join.length === 0 ? [] : ['--join', '5', '6'];
-    this.started = start('prlimit', [`--nofile=${descriptors}:${descriptors}`, jailPath, 'opener', kept.join(','), '--', openerPath, 'pasta.opener', ...joining, ...options, '3', '4'], fds, { uid, gid: uid, stdio: ['ignore', 'inherit', 'inherit', ...fds] });
+    this.started = start(
+      'prlimit',
+      [
+        `--nofile=${descriptors}:${descriptors}`,
+        jailPath,
+        'opener',
+        kept.join(','),
+        '--',
+        openerPath,
+        'pasta.opener',
+        ...joining,
+        ...options,
+        '3',
+        '4',
+      ],
+      fds,
+      { uid, gid: uid, stdio: ['ignore', 'inherit', 'inherit', ...fds] },
+    );
     this.supervisor.releaseTheirs();
     this.worker.releaseTheirs();
     for (const fd of [...join, ...(workerSocket === undefined ? [] : [workerSocket])]) native.close(fd);

@@ -5,7 +5,13 @@ import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readlinkSy
 import { fileURLToPath } from 'node:url';
 import { descriptorCount, native, NOBODY } from './rooms.ts';
 
-const EAGAIN = -11, EBADF = -9, EINVAL = -22, EMSGSIZE = -90, ECHILD = -10, ESRCH = -3, EPIPE = -32;
+const EAGAIN = -11,
+  EBADF = -9,
+  EINVAL = -22,
+  EMSGSIZE = -90,
+  ECHILD = -10,
+  ESRCH = -3,
+  EPIPE = -32;
 const text = (datagram: unknown): string => Buffer.from((datagram as { bytes: Uint8Array }).bytes).toString();
 
 describe('native/supervisor, channel', () => {
@@ -70,13 +76,30 @@ describe('native/supervisor, channel', () => {
   it('refuses arguments of the wrong kind', () => {
     const loose = native as unknown as Record<string, (...list: unknown[]) => unknown>;
     const wrong: [string, unknown[]][] = [
-      ['sendWithDescriptors', [ours, 'text', []]], ['sendWithDescriptors', [ours, Buffer.alloc(1), [-1]]],
-      ['sendWithDescriptors', [ours, Buffer.alloc(1), ['1']]], ['sendWithDescriptors', [ours, Buffer.alloc(1)]],
-      ['sendWithDescriptors', [ours, Buffer.alloc(1), Array(254).fill(0)]], ['sendWithDescriptors', [ours, new Uint16Array(1), []]],
-      ['receiveWithDescriptors', [ours, 0]], ['receiveWithDescriptors', [ours, 2 ** 21]], ['receiveWithDescriptors', [ours]],
-      ['close', ['3']], ['close', []], ['memfd', ['name', -1]], ['memfd', [3, 3]], ['memfd', ['n'.repeat(300), 'x']],
-      ['kill', [0, 9]], ['kill', [-1, 9]], ['pidfd', [0]], ['reap', [-1]], ['probePeekOffset', [5]], ['harden', [7]],
-      ['send', [ours, 'text']], ['receive', [ours, -1]], ['waitReadable', [ours]], ['netlinkSocket', ['route']],
+      ['sendWithDescriptors', [ours, 'text', []]],
+      ['sendWithDescriptors', [ours, Buffer.alloc(1), [-1]]],
+      ['sendWithDescriptors', [ours, Buffer.alloc(1), ['1']]],
+      ['sendWithDescriptors', [ours, Buffer.alloc(1)]],
+      ['sendWithDescriptors', [ours, Buffer.alloc(1), Array(254).fill(0)]],
+      ['sendWithDescriptors', [ours, new Uint16Array(1), []]],
+      ['receiveWithDescriptors', [ours, 0]],
+      ['receiveWithDescriptors', [ours, 2 ** 21]],
+      ['receiveWithDescriptors', [ours]],
+      ['close', ['3']],
+      ['close', []],
+      ['memfd', ['name', -1]],
+      ['memfd', [3, 3]],
+      ['memfd', ['n'.repeat(300), 'x']],
+      ['kill', [0, 9]],
+      ['kill', [-1, 9]],
+      ['pidfd', [0]],
+      ['reap', [-1]],
+      ['probePeekOffset', [5]],
+      ['harden', [7]],
+      ['send', [ours, 'text']],
+      ['receive', [ours, -1]],
+      ['waitReadable', [ours]],
+      ['netlinkSocket', ['route']],
     ];
     for (const [name, list] of wrong) expect(loose[name]?.(...list), `${name}(${list})`).to.equal(EINVAL);
     expect(native.close(9999)).to.equal(EBADF);
@@ -95,7 +118,10 @@ describe('native/supervisor, watch', () => {
       if (datagram === null) watch.stop();
       wake();
     });
-    const woken = (): Promise<void> => new Promise((resolve) => { wake = resolve; });
+    const woken = (): Promise<void> =>
+      new Promise((resolve) => {
+        wake = resolve;
+      });
     native.sendWithDescriptors(theirs, Buffer.from('1'), []);
     await woken();
     native.sendWithDescriptors(theirs, Buffer.from('2'), []);
@@ -112,7 +138,9 @@ describe('native/supervisor, watch', () => {
   it('is not called after stop, also when an event is there already', async () => {
     const [ours, theirs] = native.socketPair();
     let calls = 0;
-    const watch = native.watch(ours, () => { calls += 1; });
+    const watch = native.watch(ours, () => {
+      calls += 1;
+    });
     native.sendWithDescriptors(theirs, Buffer.from('1'), []);
     watch.stop();
     watch.stop();
@@ -175,7 +203,10 @@ describe('native/supervisor, descriptors and processes', () => {
     const child = spawn('sleep', ['100']);
     const pidfd = native.pidfd(child.pid as number);
     const ended = new Promise<void>((resolve) => {
-      const watch = native.watch(pidfd, () => { watch.stop(); resolve(); });
+      const watch = native.watch(pidfd, () => {
+        watch.stop();
+        resolve();
+      });
     });
     expect(native.reap(child.pid as number)).to.equal(null);
     expect(native.kill(child.pid as number, 0)).to.equal(0);
@@ -195,10 +226,10 @@ describe('native/supervisor, descriptors and processes', () => {
       const result = native.harden('pasta');
       console.log(limit, require('fs').readFileSync('/proc/self/limits', 'latin1').match(/Max open files +(\\d+) +(\\d+)/).slice(1).join(' '),
         result, require('fs').readFileSync('/proc/self/comm', 'latin1').trim());
-      console.log(require('fs').statSync('/proc/self').uid);`;
+      console.log(require('fs').statSync('/proc/self/maps').uid);`;
     const out = fileURLToPath(new URL('../../native/out/supervisor.node', import.meta.url));
     const output = execFileSync('prlimit', ['--nofile=300:777', process.execPath, '-e', script, out], { uid: NOBODY }).toString();
-    // The kernel gives /proc/PID of a process that is not dumpable to root.
+    // The kernel gives the files in /proc/PID of a process that is not dumpable to root.
     expect(output).to.equal('777 777 777 0 pasta\n0\n');
     expect(native.harden('sixteen letters!')).to.equal(0);
     expect(readFileSync('/proc/self/comm', 'latin1')).to.equal('sixteen letters\n');
