@@ -6,8 +6,6 @@
  * IPv4 address: who must refuse such text looks for a colon in it.
  */
 
-export const UNSPECIFIED6: Readonly<Uint8Array> = new Uint8Array(16);
-
 /** 4 or 6: the family whose packets carry this address. */
 export function familyOf(address: Readonly<Uint8Array>): 4 | 6 {
   for (let at = 0; at < 10; at++) {

@@ -51,6 +51,9 @@ const ENOEXEC = 8;
 const EADDRINUSE = 98;
 const EUSERS = 87;
 
+const APPARMOR_FORBIDS =
+  "AppArmor forbids it; install the AppArmor profile, or run 'sysctl kernel.apparmor_restrict_unprivileged_userns=0' as root";
+
 /** One printable line without the program's name. `errno` is positive; `subject` is what the step worked on. */
 export function explain(step: Step, errno: number, subject = '', setting: ReadSetting = readSetting): string {
   return printable(`${cause(step, errno, subject, setting)} (${errorText(errno)})`);
@@ -111,7 +114,7 @@ function userNamespaceCause(step: 'create-user-namespace' | 'map-ids', errno: nu
       return `${what}: only root may; run 'sysctl kernel.unprivileged_userns_clone=1' as root`;
     }
     if (setting('kernel/apparmor_restrict_unprivileged_userns') === '1') {
-      return `${what}: AppArmor forbids it; install the AppArmor profile, or run 'sysctl kernel.apparmor_restrict_unprivileged_userns=0' as root`;
+      return `${what}: ${APPARMOR_FORBIDS}`;
     }
     return `${what}: it is forbidden here; in a container allow unshare and clone in its seccomp profile, in a chroot start outside of it`;
   }
@@ -129,7 +132,7 @@ function namespacesCause(errno: number, setting: ReadSetting): string {
     return `${what}: too many exist; raise the limits user.max_*_namespaces`;
   }
   if ((errno === EPERM || errno === EACCES) && setting('kernel/apparmor_restrict_unprivileged_userns') === '1') {
-    return `${what}: AppArmor forbids it; install the AppArmor profile, or run 'sysctl kernel.apparmor_restrict_unprivileged_userns=0' as root`;
+    return `${what}: ${APPARMOR_FORBIDS}`;
   }
   if (errno === EPERM || errno === EACCES)
     return `${what}: it is forbidden here; in a container allow unshare and mount in its seccomp profile`;

@@ -11,7 +11,6 @@ import type { Native } from '../../native/supervisor.d.ts';
 export const MessageType = {
   ERROR: 2,
   DONE: 3,
-  OVERRUN: 4,
   NEWLINK: 16,
   GETLINK: 18,
   SETLINK: 19,

@@ -18,7 +18,7 @@ export const AddressFamily = { UNSPECIFIED: 0, INET: 2, INET6: 10 } as const;
 export const LinkFlag = { UP: 0x1 } as const;
 /** How the kernel makes link-local addresses: from the MAC address (RFC 4291 appendix A), or not at all. */
 export const AddressGeneration = { EUI64: 0, NONE: 1 } as const;
-export const AddressFlag = { NODAD: 0x02, DADFAILED: 0x08, DEPRECATED: 0x20, TENTATIVE: 0x40, NOPREFIXROUTE: 0x200 } as const;
+export const AddressFlag = { NODAD: 0x02, DADFAILED: 0x08, DEPRECATED: 0x20, NOPREFIXROUTE: 0x200 } as const;
 export const Scope = { UNIVERSE: 0, LINK: 253 } as const;
 export const MAIN_TABLE = 254;
 

@@ -116,9 +116,8 @@ function chooseInterface(routes: readonly Route[], family: number, notes: string
   const interfaces = new Set(defaults.map((route) => firstHop(route).index));
   const first = defaults[0] ?? candidates.find((route) => route.destination === null || !isLinkLocal(route.destination));
   if (interfaces.size > 1) {
-    notes.push(
-      `several interfaces have an IPv${family === AddressFamily.INET ? 4 : 6} default route; the first is taken (--interface names another)`,
-    );
+    const version = family === AddressFamily.INET ? 4 : 6;
+    notes.push(`several interfaces have an IPv${version} default route; the first is taken (--interface names another)`);
   }
   return first === undefined ? 0 : firstHop(first).index;
 }

@@ -216,7 +216,15 @@ describe('supervisor/config/plan: names', () => {
   const names = (line: string, resolvConf: string, tables?: FakeTables) => {
     const { servers, search, host4, host6, forward4, forward6, unreachable } = plan(line, tables, resolvConf).nameService;
     const text = (address: Uint8Array | null) => (address === null ? '-' : formatAddress(address));
-    return `${servers.map(text).join(' ')} | ${search.join(' ')} | ${text(host4)} ${text(host6)} | ${text(forward4)} ${text(forward6)} | ${unreachable.map(text).join(' ')}`;
+    const pair = (a: Uint8Array | null, b: Uint8Array | null) => `${text(a)} ${text(b)}`;
+    const parts = [
+      servers.map(text).join(' '),
+      search.join(' '),
+      pair(host4, host6),
+      pair(forward4, forward6),
+      unreachable.map(text).join(' '),
+    ];
+    return parts.join(' | ');
   };
 
   for (const [what, line, resolvConf, expected] of [

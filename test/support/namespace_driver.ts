@@ -1,6 +1,6 @@
 /**
- * Makes a namespace with a tap as the product does (the opener in a child user namespace), configures it from outside, and prints as JSON what
- * ip(8) sees in it. Run as an ordinary user in the network namespace that plays the host:
+ * Makes a namespace with a tap as the product does (the opener in a child user namespace), configures it from outside, and prints as
+ * JSON what ip(8) sees in it. Run as an ordinary user in the network namespace that plays the host:
  *
  *   node namespace_driver.ts [OPTION]...      (options of pasta)
  */
