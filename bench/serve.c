@@ -54,9 +54,9 @@ static long long asked(int fd) {
 }
 
 static void sink(int fd) {
-  limit(fd, SO_RCVTIMEO, 100);
   struct counted counted = {0};
-  long long begin = now(), end = begin + asked(fd);
+  long long duration = asked(fd), begin = now(), end = begin + duration;
+  limit(fd, SO_RCVTIMEO, 100);
   ssize_t got = 1;
   while (now() < end && got != 0) {
     got = recv(fd, buffer, sizeof buffer, 0);
@@ -69,8 +69,8 @@ static void sink(int fd) {
 }
 
 static void source(int fd) {
+  long long duration = asked(fd), end = now() + duration;
   limit(fd, SO_SNDTIMEO, 100);
-  long long end = now() + asked(fd);
   while (now() < end)
     if (send(fd, buffer, sizeof buffer, MSG_NOSIGNAL) < 0 && errno != EAGAIN) exit(0);
 }

@@ -24,9 +24,10 @@ export interface Room {
   readonly confined: boolean | null;
 }
 
-const HIDDEN = 'hidden';
+/** Stands for what /proc does not show to this user. */
+export const HIDDEN = 'hidden';
 
-/** Runs `look`; 'hidden' where /proc shows nothing of a process to this user. */
+/** Runs `look`; HIDDEN when it fails. */
 function orHidden(look: () => string): string {
   try {
     return look();

@@ -11,7 +11,7 @@ import os from 'node:os';
 import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { cpuSeconds, nameOf, tree } from '../../test/support/processtable.ts';
-import { type Room, rooms } from './confinement.ts';
+import { HIDDEN, type Room, rooms } from './confinement.ts';
 import { amount, bitRate, columns } from './figures.ts';
 import { type HostEnd, startHostEnd } from './host.ts';
 import type { Answer, Gateways, Order, Rate, RoundTrips, Transfer } from './orders.ts';
@@ -189,6 +189,7 @@ function showConfinement(found: readonly Room[]): void {
     room.namespaces,
   ]);
   for (const line of columns([head, ...lines])) say(line);
+  if (lines.some((line) => line.includes(HIDDEN))) say('(hidden: this user may not look; root sees it)');
   say();
   say('pasta.worker parses what the guest sends, and can open nothing. The openers open its sockets, and see no traffic. Nor does pasta,');
   say("which starts and watches them; pasta.jail waits for the command's end.");

@@ -83,11 +83,15 @@ function eventQueue(running: Running): (wanted: Wanted, what: string, millisecon
     const index = kept.findIndex(wanted);
     if (index >= 0) return Promise.resolve(kept.splice(index, 1)[0] as Event);
     return new Promise((resolve, reject) => {
-      const waiter = { wanted, resolve: (event: Event) => (clearTimeout(timer), resolve(event)) };
+      const waiter = { wanted, resolve: settle };
       const timer = setTimeout(() => {
         waiting.delete(waiter);
         reject(new Error(`no ${what} within ${milliseconds} ms; kept: ${JSON.stringify(kept.slice(-5))} ${running.stderr().slice(-500)}`));
       }, milliseconds);
+      function settle(event: Event): void {
+        clearTimeout(timer);
+        resolve(event);
+      }
       waiting.add(waiter);
     });
   };

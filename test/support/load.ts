@@ -28,9 +28,14 @@ function program(name: 'load' | 'serve'): string {
 /** First of the three ports of a `serve`. */
 export const LOAD_PORT = 7000;
 
+/** Arguments that run the answering end; see serve.c. */
+export function serveCommand(address: string, port = LOAD_PORT): string[] {
+  return [program('serve'), address, String(port)];
+}
+
 /** Starts the answering end on one address; resolves when its ports are bound. `namespace` as in RunOptions. */
 export async function serve(namespace: string | number, address: string, port = LOAD_PORT): Promise<Running> {
-  const running = start([program('serve'), address, String(port)], { namespace, user: 0, timeout: 3_600_000 });
+  const running = start(serveCommand(address, port), { namespace, user: 0, timeout: 3_600_000 });
   await running.waitFor(/ready/);
   return running;
 }
