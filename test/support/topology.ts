@@ -40,29 +40,38 @@ function ip(...args: string[]): string {
   return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** The kernel gives other namespaces only the algorithms that the first one allows (`tcp_set_default_congestion_control`). */
+/**
+ * The kernel gives other namespaces only the algorithms that the first one allows (`tcp_set_default_congestion_control`), and only the
+ * first one has the list: elsewhere, and for a root of a user namespace, it stays as it is.
+ */
 function allowCubic(): void {
   const path = '/proc/sys/net/ipv4/tcp_allowed_congestion_control';
-  const allowed = readFileSync(path, 'utf8').trim();
-  if (!allowed.split(' ').includes('cubic')) writeFileSync(path, `${allowed} cubic`);
+  try {
+    const allowed = readFileSync(path, 'utf8').trim();
+    if (!allowed.split(' ').includes('cubic')) writeFileSync(path, `${allowed} cubic`);
+  } catch (error) {
+    if (!['ENOENT', 'EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 /**
- * Sets in a namespace what measurements need: cubic (paced algorithms measure their own timers), ping sockets for everybody, and ports
- * enough that a connect rate is not the search for a free one.
+ * Ports enough that a connect rate is not the search for a free one, ping sockets for everybody, and cubic, since paced algorithms
+ * measure their own timers. The end of the range of groups and the algorithm may be out of reach in a user namespace.
+ */
+const SETTINGS = `cd /proc/sys/net/ipv4
+echo 1024 65535 > ip_local_port_range
+echo 1 > tcp_tw_reuse
+echo 0 2147483647 > ping_group_range || echo 0 65535 > ping_group_range
+echo cubic > tcp_congestion_control || true`;
+
+/**
+ * Sets in a namespace what measurements need.
  * @param namespace a name of `ip netns`, or the pid of a process in it
  */
 export function setKernel(namespace: string | number): void {
-  const settings = {
-    'ipv4/tcp_congestion_control': 'cubic',
-    'ipv4/ping_group_range': '0 2147483647',
-    'ipv4/ip_local_port_range': '1024 65535',
-    'ipv4/tcp_tw_reuse': '1',
-  };
   allowCubic();
   const path = typeof namespace === 'number' ? `/proc/${namespace}/ns/net` : `/run/netns/${namespace}`;
-  const script = Object.entries(settings).map(([name, value]) => `echo '${value}' > /proc/sys/net/${name}`);
-  execFileSync('nsenter', [`--net=${path}`, 'sh', '-ec', script.join('\n')]);
+  execFileSync('nsenter', [`--net=${path}`, 'sh', '-ec', SETTINGS], { stdio: 'ignore' });
 }
 
 function removeNamespace(name: string): void {
@@ -71,7 +80,9 @@ function removeNamespace(name: string): void {
     if (pid === '' || Number(pid) === process.pid) continue;
     try {
       process.kill(Number(pid), 'SIGKILL');
-    } catch {}
+    } catch {
+      // It ended by itself in between.
+    }
   }
   ip('netns', 'del', name);
 }
