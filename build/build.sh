@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . build/runtime.sh
+PATH=${NODE%/*}:$PATH # the tools of node_modules/.bin run on the same runtime
 mkdir -p dist
 
 newer() { [ ! -e "$2" ] || [ -n "$(find "$1" -newer "$2" -print -quit)" ]; }

@@ -47,4 +47,6 @@ export interface Native {
   setTerminalRaw(fd: number, modes: Uint8Array): number;
   /** TIOCGWINSZ: columns << 16 | rows. */
   terminalSize(fd: number): number;
+  /** TUNSETPERSIST: the device outlives its last descriptor, until its namespace ends. */
+  keepTap(fd: number): number;
 }

@@ -110,7 +110,6 @@ export class Run {
 
   #release(): void {
     const { banner, command, features } = this.#rooms as Rooms;
-    this.#mark('ready');
     for (const line of banner) {
       this.#program.log.info(line);
     }
@@ -136,6 +135,7 @@ export class Run {
 
   #adopt(pid: number, onEnd: (ending: Ending) => void): Child {
     const child = new Child(this.#native, pid, (ending) => {
+      this.#mark(`process ${pid} has ended`);
       onEnd(ending);
       this.#children.delete(child);
       this.#leaveIfEmpty();
@@ -249,7 +249,13 @@ export class Run {
     this.#program.log.newline = '\n';
   }
 
+  /** The times of start-up are shown when it is over, so that showing them takes nothing of it; later ones at once. */
   #mark(step: string): void {
-    this.#marks.push(`${(process.uptime() * 1000).toFixed(1).padStart(7)} ms  ${step}`);
+    const line = `${(process.uptime() * 1000).toFixed(1).padStart(7)} ms  ${step}`;
+    if (this.#rooms === null) {
+      this.#marks.push(line);
+    } else {
+      this.#program.log.debug(line);
+    }
   }
 }

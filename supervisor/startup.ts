@@ -111,6 +111,7 @@ export class Startup {
     worker.grant(GrantKind.TAP, offloads, tap);
     worker.grant(GrantKind.OPENER_HOST, 0, host.worker as number);
     worker.start();
+    mark('ready');
     const features = [
       `offloads of the tap: 0x${offloads.toString(16)} (TUN_F_*); descriptors for flows: ${maxDescriptors}`,
       `SO_PEEK_OFF for TCP: IPv4 ${this.#peekOffset[4]}, IPv6 ${this.#peekOffset[6]}`,
@@ -163,6 +164,11 @@ export class Startup {
     if (offloads < 0 || tap === null) {
       const step = isTunAccessible() ? 'create-tap' : 'open-tun';
       throw new UsageError(explain(step, -offloads, plan.namespace.interfaceName));
+    }
+    if (this.#around.options.pid === null) {
+      // The namespace is the command's and ends with it. Removing the device before that would hold the worker's end, and ours, for the
+      // 20-40 ms of the kernel's grace periods; with the namespace it happens in the background.
+      this.#native.keepTap(tap);
     }
     const { result, descriptor: netlink } = opener.collect(Verb.NETLINK);
     if (result < 0 || netlink === null) {
