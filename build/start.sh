@@ -26,7 +26,7 @@ install_packages() {
 }
 
 if [ -w . ]; then
-  sh build/need.sh run
+  sh build/need.sh run < /dev/null >&2
   if packages_are_missing; then install_packages; fi
   sh build/build.sh < /dev/null >&2 || fail "the build failed; its lines above say why, 'npm run build' repeats it"
 elif [ ! -e dist/supervisor.cjs ] || [ ! -e native/out/jail ]; then
