@@ -158,7 +158,8 @@ function timersDue(): void {
   }
 }
 
-function turn(): void {
+/** One turn: what has happened until now, and what has come due. */
+export function turn(): void {
   const timeout = askingAgain() > 0 ? 0 : untilNextTimer(nowMs);
   const count = kernel.epollWait(epoll, EVENTS, MAX_EVENTS, timeout);
   readClock();

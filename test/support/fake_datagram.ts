@@ -1,0 +1,76 @@
+/** UDP and ping sockets of the fake kernel; the test plays who they are connected to. */
+import { EAGAIN, EPOLLERR, EPOLLIN, EPOLLOUT, FakeFile } from './fake_file.ts';
+
+/** What one receive call gives: one datagram, or several of `segment` bytes that UDP_GRO has joined. */
+interface Batch {
+  bytes: Uint8Array;
+  segment: number;
+}
+
+export class FakeDatagram extends FakeFile {
+  /** Datagrams the worker has sent. */
+  readonly sent: Uint8Array[] = [];
+  /** errno of the next sends. */
+  readonly sendErrors: number[] = [];
+  closed = false;
+  readonly #incoming: Batch[] = [];
+  readonly #errors: number[] = [];
+  /** sk_err: reported once, by whichever call comes first. */
+  #pending = 0;
+
+  poll(): number {
+    return EPOLLOUT | (this.#incoming.length > 0 ? EPOLLIN : 0) | (this.#errors.length > 0 || this.#pending !== 0 ? EPOLLERR : 0);
+  }
+
+  release(): void {
+    this.closed = true;
+  }
+
+  send(bytes: Uint8Array): number {
+    if (this.#pending !== 0) return -this.takeError();
+    const errno = this.sendErrors.shift();
+    if (errno !== undefined) return -errno;
+    this.sent.push(bytes.slice());
+    return bytes.length;
+  }
+
+  sendSegments(bytes: Uint8Array, segment: number): number {
+    if (this.#pending !== 0) return -this.takeError();
+    const errno = this.sendErrors.shift();
+    if (errno !== undefined) return -errno;
+    for (let at = 0; at < bytes.length; at += segment) this.sent.push(bytes.slice(at, at + segment));
+    return bytes.length;
+  }
+
+  /** The next batch, or −errno. */
+  receive(): Batch | number {
+    if (this.#pending !== 0) return -this.takeError();
+    return this.#incoming.shift() ?? -EAGAIN;
+  }
+
+  /** The oldest entry of the error queue: its errno; 0 when there is none. */
+  receiveError(): number {
+    const errno = this.#errors.shift() ?? 0;
+    if (errno !== 0) this.#pending = this.#errors[0] ?? 0;
+    return errno;
+  }
+
+  takeError(): number {
+    const errno = this.#pending;
+    this.#pending = 0;
+    return errno;
+  }
+
+  /** The far end answers; `segment` > 0: several datagrams that the kernel has joined. */
+  answer(bytes: Uint8Array, segment = 0): void {
+    this.#incoming.push({ bytes, segment });
+    this.wake(EPOLLIN);
+  }
+
+  /** An ICMP error comes for something that was sent. */
+  fail(errno: number): void {
+    this.#errors.push(errno);
+    this.#pending = errno;
+    this.wake(EPOLLERR);
+  }
+}

@@ -1,0 +1,33 @@
+/** An open file of the fake kernel: something that can be polled, and that wakes who waits for it. */
+
+export const EPOLLIN = 0x001;
+export const EPOLLOUT = 0x004;
+export const EPOLLERR = 0x008;
+export const EPOLLHUP = 0x010;
+export const EPOLLRDHUP = 0x2000;
+
+export const ENOENT = 2;
+export const EINTR = 4;
+export const EIO = 5;
+export const EBADF = 9;
+export const EAGAIN = 11;
+export const EINVAL = 22;
+export const EPIPE = 32;
+export const EMSGSIZE = 90;
+export const EOPNOTSUPP = 95;
+export const ENOBUFS = 105;
+export const ECONNRESET = 104;
+export const ENOTCONN = 107;
+export const ETIMEDOUT = 110;
+export const ECONNREFUSED = 111;
+
+export abstract class FakeFile {
+  /** Set by the epoll that watches the file. `mask` 0 wakes every waiter, as the kernel's wake_up_all does. */
+  wake: (mask: number) => void = () => {};
+
+  /** Present readiness. May note that somebody waits, as the kernel's poll methods do. */
+  abstract poll(): number;
+
+  /** The last descriptor was closed. */
+  abstract release(): void;
+}

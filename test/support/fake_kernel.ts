@@ -1,0 +1,324 @@
+/**
+ * A kernel for the worker, in TypeScript, whose every event is the test's own doing: nothing happens by itself, no time passes.
+ *
+ * Theory of operation. Files (fake_stream, fake_datagram, fake_opener, fake_tap, fake_channel) know what they are; this file knows
+ * descriptors, the clock and epoll. Epoll keeps a list of files that may be ready, filled when a file wakes and when a watch is added or
+ * modified while the file is ready; each wait polls what is on the list, reports what still is ready, and forgets it, unless
+ * it is watched level-triggered. So an edge that is not taken is gone, exactly as with the real one.
+ */
+import type { Native } from '../../native/worker.d.ts';
+import { CHANNEL_FD } from '../../shared/roles.ts';
+import { FakeChannel } from './fake_channel.ts';
+import { FakeDatagram } from './fake_datagram.ts';
+import {
+  EAGAIN, EBADF, EINVAL, EMSGSIZE, ENOENT, EPOLLERR, EPOLLHUP, type FakeFile,
+} from './fake_file.ts';
+import { FakeOpener } from './fake_opener.ts';
+import { FakeStream } from './fake_stream.ts';
+import { FakeTap } from './fake_tap.ts';
+
+const EPOLLET = 1 << 31;
+const SOL_SOCKET = 1;
+const SO_ERROR = 4;
+const SO_PEEK_OFF = 42;
+const SO_MEMINFO = 55;
+const MSG_PEEK = 2;
+const SHUT_WR = 1;
+const FIRST_FD = 100;
+
+interface Watch {
+  fd: number;
+  file: FakeFile;
+  events: number;
+  data: number;
+  generation: number;
+}
+
+export class FakeKernel implements Native {
+  /** Microseconds since the fake machine started; below 2⁵³. */
+  now = 0;
+  readonly tap = new FakeTap();
+  readonly opener = new FakeOpener();
+  readonly channel = new FakeChannel();
+  readonly tapFd: number;
+  readonly openerFd: number;
+  /** Calls that reached the kernel, by name. */
+  readonly calls = new Map<string, number>();
+  /** Timeout of the last epoll_wait, ms. */
+  lastTimeout = 0;
+
+  #bytes = new Uint8Array(0);
+  #view = new DataView(new ArrayBuffer(0));
+  readonly #files = new Map<number, FakeFile>();
+  readonly #watches = new Map<number, Watch>();
+  #ready: Watch[] = [];
+
+  constructor() {
+    this.#files.set(CHANNEL_FD, this.channel);
+    this.tapFd = this.install(this.tap);
+    this.openerFd = this.install(this.opener);
+  }
+
+  /** Gives a file the lowest free descriptor. */
+  install(file: FakeFile): number {
+    let fd = FIRST_FD;
+    while (this.#files.has(fd)) fd++;
+    this.#files.set(fd, file);
+    return fd;
+  }
+
+  /** The file behind a descriptor; undefined when that is not open. */
+  file(fd: number): FakeFile | undefined {
+    return this.#files.get(fd);
+  }
+
+  /** Open descriptors beside channel, tap and opener. */
+  openFlows(): number {
+    return this.#files.size - 3;
+  }
+
+  /** Whether an event of the descriptor waits to be taken. */
+  isReady(fd: number): boolean {
+    return this.#ready.some((watch) => watch.fd === fd && this.#pollOf(watch) !== 0);
+  }
+
+  /** Whether any event waits to be taken. */
+  anyReady(): boolean {
+    return this.#ready.some((watch) => this.#pollOf(watch) !== 0);
+  }
+
+  bindArena(arena: ArrayBuffer): number {
+    this.#bytes = new Uint8Array(arena);
+    this.#view = new DataView(arena);
+    return 0;
+  }
+
+  mapShared(): ArrayBuffer {
+    throw new Error('the columns are bound by the test');
+  }
+
+  seal(): number {
+    return 0;
+  }
+
+  clock(offset: number): number {
+    this.#view.setInt32(offset, Math.floor(this.now / 1000) | 0, true);
+    this.#view.setInt32(offset + 4, this.now | 0, true);
+    return 0;
+  }
+
+  epollCreate(): number {
+    return FIRST_FD - 1;
+  }
+
+  epollControl(_epoll: number, operation: number, fd: number, events: number, data: number, generation: number): number {
+    this.#count('epollControl');
+    const file = this.#files.get(fd);
+    if (file === undefined) return -EBADF;
+    if (operation === 2) {
+      this.#forget(fd);
+      return 0;
+    }
+    if (operation === 3 && !this.#watches.has(fd)) return -ENOENT;
+    const old = this.#watches.get(fd);
+    const watch = old ?? { fd, file, events, data, generation };
+    Object.assign(watch, { events, data, generation });
+    this.#watches.set(fd, watch);
+    file.wake = (mask) => this.#woken(watch, mask);
+    if (this.#pollOf(watch) !== 0) this.#woken(watch, 0);
+    return 0;
+  }
+
+  epollWait(_epoll: number, offset: number, maxEvents: number, timeoutMs: number): number {
+    this.#count('epollWait');
+    this.lastTimeout = timeoutMs;
+    const looked = this.#ready.splice(0, maxEvents);
+    let count = 0;
+    for (const watch of looked) {
+      const events = this.#pollOf(watch);
+      if (events === 0) continue;
+      this.#view.setInt32(offset + 12 * count, events, true);
+      this.#view.setInt32(offset + 12 * count + 4, watch.data, true);
+      this.#view.setInt32(offset + 12 * count + 8, watch.generation, true);
+      count++;
+      if ((watch.events & EPOLLET) === 0) this.#ready.push(watch);
+    }
+    return count;
+  }
+
+  read(): number {
+    return -EBADF;
+  }
+
+  write(fd: number, offset: number, length: number): number {
+    const file = this.#files.get(fd);
+    return file === this.tap ? this.tap.write(this.#range(offset, length)) : -EBADF;
+  }
+
+  readPackets(fd: number, offset: number, slot: number, lengths: number, count: number): number {
+    if (this.#files.get(fd) !== this.tap) return -EBADF;
+    for (let i = 0; i < count; i++) {
+      const frame = this.tap.read();
+      if (typeof frame === 'number') return i > 0 ? i : frame;
+      this.#range(offset + i * slot, slot).set(frame);
+      this.#view.setInt32(lengths + 4 * i, frame.length, true);
+    }
+    return count;
+  }
+
+  send(fd: number, offset: number, length: number, _flags: number): number {
+    this.#count('send');
+    const file = this.#files.get(fd);
+    const bytes = this.#range(offset, length);
+    if (file instanceof FakeStream || file instanceof FakeDatagram || file instanceof FakeOpener || file instanceof FakeChannel)
+      return file.send(bytes);
+    return -EBADF;
+  }
+
+  receive(fd: number, offset: number, length: number, flags: number): number {
+    this.#count('receive');
+    const file = this.#files.get(fd);
+    if (file instanceof FakeStream) {
+      if ((flags & MSG_PEEK) === 0) throw new Error('the worker peeks and discards, it never reads a stream');
+      return this.#store(file.peek(length), offset, length);
+    }
+    if (!(file instanceof FakeDatagram)) return -EBADF;
+    const batch = file.receive();
+    return typeof batch === 'number' ? batch : this.#store(batch.bytes, offset, length);
+  }
+
+  discard(fd: number, length: number): number {
+    const file = this.#files.get(fd);
+    return file instanceof FakeStream ? file.discard(length) : -EBADF;
+  }
+
+  peekBehind(fd: number, skip: number, offset: number, length: number): number {
+    const file = this.#files.get(fd);
+    if (skip < 0 || skip > 1 << 24) return -EINVAL;
+    return file instanceof FakeStream ? this.#store(file.peekBehind(skip, length), offset, length) : -EBADF;
+  }
+
+  receiveWithDescriptors(fd: number, offset: number, length: number, fds: number, maxFds: number): number {
+    if (this.#files.get(fd) !== this.opener) return -EAGAIN;
+    const answer = this.opener.take();
+    if (answer === undefined) return this.opener.gone ? 0 : -EAGAIN;
+    if (maxFds < 1 || answer.bytes.length > length) return -EMSGSIZE;
+    this.#view.setInt32(fds, answer.file === null ? 0 : 1, true);
+    if (answer.file !== null) this.#view.setInt32(fds + 4, this.install(answer.file), true);
+    return this.#store(answer.bytes, offset, length);
+  }
+
+  receiveSegments(fd: number, offset: number, length: number, segment: number): number {
+    const file = this.#files.get(fd);
+    if (!(file instanceof FakeDatagram)) return -EBADF;
+    const batch = file.receive();
+    if (typeof batch === 'number') return batch;
+    this.#view.setInt32(segment, batch.segment, true);
+    return this.#store(batch.bytes, offset, length);
+  }
+
+  sendSegments(fd: number, offset: number, length: number, segmentSize: number): number {
+    const file = this.#files.get(fd);
+    return file instanceof FakeDatagram ? file.sendSegments(this.#range(offset, length), segmentSize) : -EBADF;
+  }
+
+  receiveError(fd: number, offset: number, length: number, record: number): number {
+    const file = this.#files.get(fd);
+    if (!(file instanceof FakeDatagram)) return -EBADF;
+    const errno = file.receiveError();
+    if (errno === 0) return -EAGAIN;
+    this.#range(record, 36).fill(0);
+    this.#view.setInt32(record, errno, true);
+    this.#range(offset, length);
+    return 0;
+  }
+
+  getOption(fd: number, level: number, name: number): number {
+    const file = this.#files.get(fd);
+    if (level !== SOL_SOCKET || name !== SO_ERROR) return -EINVAL;
+    return file instanceof FakeStream || file instanceof FakeDatagram ? file.takeError() : -EBADF;
+  }
+
+  setOption(fd: number, level: number, name: number, value: number): number {
+    const file = this.#files.get(fd);
+    if (!(file instanceof FakeStream)) return -EBADF;
+    return level === SOL_SOCKET && name === SO_PEEK_OFF ? file.setPeekOffset(value) : -EINVAL;
+  }
+
+  getOptionBytes(fd: number, level: number, name: number, offset: number, length: number): number {
+    this.#count('getOptionBytes');
+    const file = this.#files.get(fd);
+    if (!(file instanceof FakeStream)) return -EBADF;
+    if (level !== SOL_SOCKET || name !== SO_MEMINFO || length !== 36) return -EINVAL;
+    this.#range(offset, length).fill(0);
+    this.#view.setInt32(offset + 12, file.sendBuffer, true);
+    this.#view.setInt32(offset + 20, file.accounted(), true);
+    return length;
+  }
+
+  setAbortive(fd: number): number {
+    const file = this.#files.get(fd);
+    if (!(file instanceof FakeStream)) return -EBADF;
+    file.setAbortive();
+    return 0;
+  }
+
+  unacknowledged(fd: number): number {
+    const file = this.#files.get(fd);
+    return file instanceof FakeStream ? file.outgoing.length : -EBADF;
+  }
+
+  shutdown(fd: number, how: number): number {
+    const file = this.#files.get(fd);
+    if (how !== SHUT_WR) return -EINVAL;
+    return file instanceof FakeStream ? file.shutdownWrite() : -EBADF;
+  }
+
+  close(fd: number): number {
+    const file = this.#files.get(fd);
+    if (file === undefined) throw new Error(`descriptor ${fd} was closed twice`);
+    this.#forget(fd);
+    this.#files.delete(fd);
+    file.release();
+    return 0;
+  }
+
+  checksum(): number {
+    throw new Error('the worker has no reason to ask for a checksum on a tap');
+  }
+
+  #woken(watch: Watch, mask: number): void {
+    if (mask !== 0 && (mask & (watch.events | EPOLLERR | EPOLLHUP)) === 0) return;
+    if (!this.#ready.includes(watch)) this.#ready.push(watch);
+  }
+
+  #pollOf(watch: Watch): number {
+    return watch.file.poll() & ((watch.events & ~EPOLLET) | EPOLLERR | EPOLLHUP);
+  }
+
+  #forget(fd: number): void {
+    const watch = this.#watches.get(fd);
+    if (watch === undefined) return;
+    this.#watches.delete(fd);
+    watch.file.wake = () => {};
+    this.#ready = this.#ready.filter((other) => other !== watch);
+  }
+
+  /** A checked range of the arena. */
+  #range(offset: number, length: number): Uint8Array {
+    if (offset < 0 || length < 0 || offset + length > this.#bytes.length) throw new Error(`range ${offset}+${length} leaves the arena`);
+    return this.#bytes.subarray(offset, offset + length);
+  }
+
+  #store(bytes: Uint8Array | number, offset: number, length: number): number {
+    if (typeof bytes === 'number') return bytes;
+    const stored = bytes.subarray(0, length);
+    this.#range(offset, length).set(stored);
+    return stored.length;
+  }
+
+  #count(name: string): void {
+    this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
+  }
+}
+

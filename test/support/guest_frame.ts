@@ -1,0 +1,232 @@
+/**
+ * Frames as a guest's kernel makes and takes them, written without the worker's own formats so that the two check each other.
+ * Each frame begins with the 10 bytes of virtio-net header.
+ */
+
+export const FIN = 1;
+export const SYN = 2;
+export const RST = 4;
+export const PSH = 8;
+export const ACK = 16;
+
+const VNET = 10;
+const ETHERNET = 14;
+
+/** The two ends of a packet: addresses of 4 or 16 bytes, in network order. */
+export interface Ends {
+  guest: Uint8Array;
+  far: Uint8Array;
+  guestMac: Uint8Array;
+  ourMac: Uint8Array;
+}
+
+export interface Segment {
+  sourcePort: number;
+  destinationPort: number;
+  /** int32. */
+  seq: number;
+  ack: number;
+  flags: number;
+  /** The header field, unscaled. */
+  window: number;
+  /** MSS and shift of a SYN, absent where not offered. */
+  mss?: number | undefined;
+  windowScale?: number | undefined;
+  payload: Uint8Array;
+  /** MSS of the segments that a superframe holds, 0 for an ordinary frame. */
+  gsoSize: number;
+}
+
+/** A frame of the worker, taken apart and found correct. */
+export interface Packet {
+  family: 4 | 6;
+  protocol: number;
+  source: Uint8Array;
+  destination: Uint8Array;
+  gsoType: number;
+  gsoSize: number;
+  /** TCP, UDP or ICMP header and what follows. */
+  l4: Uint8Array;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function fold(sum: number): number {
+  let total = sum;
+  while (total > 0xffff) total = (total & 0xffff) + Math.floor(total / 0x10000);
+  return total;
+}
+
+/** RFC 1071 sum, folded. */
+export function sum16(bytes: Uint8Array, seed = 0): number {
+  let total = seed;
+  for (let at = 0; at < bytes.length; at++) total += at % 2 === 0 ? (bytes[at] as number) << 8 : (bytes[at] as number);
+  return fold(total);
+}
+
+function pseudo(source: Uint8Array, destination: Uint8Array, protocol: number, length: number): number {
+  return fold(sum16(source) + sum16(destination) + protocol + (length >>> 16) + (length & 0xffff));
+}
+
+/** An Ethernet frame of `protocol` from the guest to the far end, with a virtio-net header that tells of segments if `gsoSize` > 0. */
+export function buildFrame(ends: Ends, protocol: number, l4: Uint8Array, gsoType = 0, gsoSize = 0, headers = 0): Uint8Array {
+  const ipv4 = ends.guest.length === 4;
+  const header = ipv4 ? 20 : 40;
+  const frame = new Uint8Array(VNET + ETHERNET + header + l4.length);
+  const view = viewOf(frame);
+  view.setUint8(0, gsoType === 0 ? 0 : 1);
+  view.setUint8(1, gsoType);
+  view.setUint16(2, gsoType === 0 ? 0 : ETHERNET + header + headers, true);
+  view.setUint16(4, gsoSize, true);
+  view.setUint16(6, gsoType === 0 ? 0 : ETHERNET + header, true);
+  frame.set(ends.ourMac, VNET);
+  frame.set(ends.guestMac, VNET + 6);
+  view.setUint16(VNET + 12, ipv4 ? 0x0800 : 0x86dd);
+  const l3 = VNET + ETHERNET;
+  if (ipv4) {
+    view.setUint16(l3, 0x4500);
+    view.setUint16(l3 + 2, 20 + l4.length);
+    view.setUint16(l3 + 6, 0x4000);
+    view.setUint16(l3 + 8, (64 << 8) | protocol);
+    frame.set(ends.guest, l3 + 12);
+    frame.set(ends.far, l3 + 16);
+    view.setUint16(l3 + 10, ~sum16(frame.subarray(l3, l3 + 20)));
+  } else {
+    view.setUint8(l3, 0x60);
+    view.setUint16(l3 + 4, l4.length);
+    view.setUint16(l3 + 6, (protocol << 8) | 64);
+    frame.set(ends.guest, l3 + 8);
+    frame.set(ends.far, l3 + 24);
+  }
+  frame.set(l4, l3 + header);
+  return frame;
+}
+
+/** A TCP segment of the guest. */
+export function buildSegment(ends: Ends, segment: Segment): Uint8Array {
+  const options: number[] = [];
+  if (segment.mss !== undefined) options.push(2, 4, segment.mss >>> 8, segment.mss & 255);
+  if (segment.windowScale !== undefined) options.push(1, 3, 3, segment.windowScale);
+  const header = 20 + options.length;
+  const l4 = new Uint8Array(header + segment.payload.length);
+  const view = viewOf(l4);
+  view.setUint16(0, segment.sourcePort);
+  view.setUint16(2, segment.destinationPort);
+  view.setInt32(4, segment.seq);
+  view.setInt32(8, segment.ack);
+  view.setUint8(12, header << 2);
+  view.setUint8(13, segment.flags);
+  view.setUint16(14, segment.window);
+  l4.set(options, 20);
+  l4.set(segment.payload, header);
+  const gsoType = segment.gsoSize === 0 ? 0 : ends.guest.length === 4 ? 1 : 4;
+  return buildFrame(ends, 6, l4, gsoType, segment.gsoSize, header);
+}
+
+/** A UDP datagram of the guest, or a superframe of datagrams of `gsoSize` bytes. */
+export function buildDatagram(ends: Ends, sourcePort: number, destinationPort: number, payload: Uint8Array, gsoSize = 0): Uint8Array {
+  const l4 = new Uint8Array(8 + payload.length);
+  const view = viewOf(l4);
+  view.setUint16(0, sourcePort);
+  view.setUint16(2, destinationPort);
+  view.setUint16(4, l4.length);
+  l4.set(payload, 8);
+  return buildFrame(ends, 17, l4, gsoSize === 0 ? 0 : 5, gsoSize, 8);
+}
+
+/** An ICMP or ICMPv6 echo message; the checksum is right. */
+export function echoMessage(ends: Ends, type: number, identifier: number, sequence: number, payload: Uint8Array): Uint8Array {
+  const l4 = new Uint8Array(8 + payload.length);
+  const view = viewOf(l4);
+  view.setUint8(0, type);
+  view.setUint16(4, identifier);
+  view.setUint16(6, sequence);
+  l4.set(payload, 8);
+  const seed = ends.guest.length === 4 ? 0 : pseudo(ends.guest, ends.far, 58, l4.length);
+  view.setUint16(2, ~sum16(l4, seed));
+  return l4;
+}
+
+/** The echo request as a frame. */
+export function buildEcho(ends: Ends, identifier: number, sequence: number, payload: Uint8Array): Uint8Array {
+  const ipv4 = ends.guest.length === 4;
+  return buildFrame(ends, ipv4 ? 1 : 58, echoMessage(ends, ipv4 ? 8 : 128, identifier, sequence, payload));
+}
+
+function insist(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`a frame of the worker is wrong: ${what}`);
+}
+
+/** Takes a frame of the worker apart; throws when a length, a checksum or an offload fact is wrong. */
+export function parseFrame(frame: Uint8Array, ends: Ends): Packet {
+  const view = viewOf(frame);
+  insist(frame.length >= VNET + ETHERNET + 20, `${frame.length} bytes`);
+  const same = (at: number, mac: Uint8Array): boolean => mac.every((byte, i) => frame[at + i] === byte);
+  insist(same(VNET, ends.guestMac) && same(VNET + 6, ends.ourMac), 'MAC addresses');
+  const type = view.getUint16(VNET + 12);
+  insist(type === 0x0800 || type === 0x86dd, `EtherType ${type}`);
+  const ipv4 = type === 0x0800;
+  const l3 = VNET + ETHERNET;
+  const header = ipv4 ? 20 : 40;
+  insist(view.getUint8(l3) === (ipv4 ? 0x45 : 0x60), 'version');
+  const length = ipv4 ? view.getUint16(l3 + 2) - header : view.getUint16(l3 + 4);
+  insist(l3 + header + length === frame.length, `IP length ${length} in a frame of ${frame.length}`);
+  if (ipv4) insist(sum16(frame.subarray(l3, l3 + header)) === 0xffff, 'IPv4 checksum');
+  const protocol = view.getUint8(ipv4 ? l3 + 9 : l3 + 6);
+  const source = frame.slice(ipv4 ? l3 + 12 : l3 + 8, ipv4 ? l3 + 16 : l3 + 24);
+  const destination = frame.slice(ipv4 ? l3 + 16 : l3 + 24, ipv4 ? l3 + 20 : l3 + 40);
+  const l4 = frame.slice(l3 + header);
+  const packet: Packet = { family: ipv4 ? 4 : 6, protocol, source, destination, gsoType: view.getUint8(1), gsoSize: view.getUint16(4, true), l4 };
+  checkOffload(view, packet, ETHERNET + header);
+  return packet;
+}
+
+function checkOffload(vnet: DataView, packet: Packet, start: number): void {
+  const l4 = viewOf(packet.l4);
+  const total = packet.l4.length;
+  if (packet.protocol === 1 || packet.protocol === 58) {
+    insist(vnet.getUint8(0) === 0 && packet.gsoType === 0, 'an ICMP frame needs no offload');
+    const seed = packet.family === 4 ? 0 : pseudo(packet.source, packet.destination, 58, total);
+    insist(sum16(packet.l4, seed) === 0xffff, 'ICMP checksum');
+    return;
+  }
+  const tcp = packet.protocol === 6;
+  const offset = tcp ? 16 : 6;
+  const headers = tcp ? (l4.getUint8(12) >> 4) * 4 : 8;
+  insist(vnet.getUint8(0) === 1, 'NEEDS_CSUM');
+  insist(vnet.getUint16(6, true) === start && vnet.getUint16(8, true) === offset, 'where the checksum begins and lies');
+  insist(vnet.getUint16(2, true) === start + headers, 'length of the headers');
+  insist(l4.getUint16(offset) === pseudo(packet.source, packet.destination, packet.protocol, total), 'pseudo-header sum');
+  if (packet.gsoType === 0) insist(packet.gsoSize === 0, 'a segment size without segments');
+  else {
+    insist(packet.gsoType === (tcp ? (packet.family === 4 ? 1 : 4) : 5), `GSO type ${packet.gsoType}`);
+    insist(packet.gsoSize > 0 && packet.gsoSize < total - headers, `segment size ${packet.gsoSize} of ${total - headers} bytes`);
+  }
+}
+
+/** The TCP segment of a packet. */
+export function readSegment(packet: Packet): Segment {
+  const view = viewOf(packet.l4);
+  const header = (view.getUint8(12) >> 4) * 4;
+  const segment: Segment = {
+    sourcePort: view.getUint16(0),
+    destinationPort: view.getUint16(2),
+    seq: view.getInt32(4),
+    ack: view.getInt32(8),
+    flags: view.getUint8(13),
+    window: view.getUint16(14),
+    payload: packet.l4.slice(header),
+    gsoSize: packet.gsoSize,
+  };
+  insist(view.getUint16(18) === 0 && (view.getUint8(12) & 15) === 0, 'urgent pointer and reserved bits');
+  for (let at = 20; at < header; ) {
+    const kind = view.getUint8(at);
+    if (kind === 0) break;
+    if (kind === 2) segment.mss = view.getUint16(at + 2);
+    if (kind === 3) segment.windowScale = view.getUint8(at + 2);
+    at += kind === 1 ? 1 : view.getUint8(at + 1);
+  }
+  return segment;
+}

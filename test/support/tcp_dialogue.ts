@@ -1,0 +1,114 @@
+/**
+ * One TCP connection through the worker, segment by segment: the test says what the guest sends and sees what the worker answers.
+ */
+import { KIND, ROW, rows } from '../../worker/flow/row.ts';
+import { FakeStream } from './fake_stream.ts';
+import { ACK, buildSegment, type Ends, readSegment, type Segment, SYN } from './guest_frame.ts';
+import { type BenchOptions, ENDS4, startFor, Workbench } from './workbench.ts';
+
+export const GUEST_PORT = 40_000;
+export const FAR_PORT = 443;
+
+export interface DialogueOptions extends BenchOptions {
+  ends?: Ends;
+  /** The guest's initial sequence number and the worker's. */
+  guestIss?: number;
+  workerIss?: number;
+  mss?: number;
+  windowScale?: number;
+  window?: number;
+}
+
+/** `length` bytes that tell their place: byte i is a function of `from + i`. */
+export function pattern(length: number, from = 0): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => ((from + i) * 31 + ((from + i) >>> 8) * 7) & 255);
+}
+
+export class Dialogue {
+  readonly bench: Workbench;
+  readonly ends: Ends;
+  readonly stream = new FakeStream();
+  readonly options: DialogueOptions;
+  /** What the guest sends next, and what it has seen of the worker. */
+  seq: number;
+  ack = 0;
+  window: number;
+
+  constructor(options: DialogueOptions = {}) {
+    this.options = options;
+    this.ends = options.ends ?? ENDS4;
+    const start = options.workerIss === undefined ? {} : startFor(options.workerIss, this.ends, GUEST_PORT, FAR_PORT);
+    this.bench = new Workbench({ ...start, ...options });
+    this.stream.hasPeekOffset = options.peekOffset ?? true;
+    this.seq = (options.guestIss ?? 1000) | 0;
+    this.window = options.window ?? 65_535;
+  }
+
+  /** A frame of the guest; what isn't given is what an honest guest would say now. */
+  frame(flags: number, given: Partial<Segment> = {}): Uint8Array {
+    return buildSegment(this.ends, {
+      sourcePort: GUEST_PORT,
+      destinationPort: FAR_PORT,
+      seq: this.seq,
+      ack: (flags & ACK) !== 0 ? this.ack : 0,
+      flags,
+      window: this.window,
+      payload: new Uint8Array(0),
+      gsoSize: 0,
+      ...given,
+    });
+  }
+
+  /** The guest sends a segment; the answers of the worker. */
+  send(flags: number, given: Partial<Segment> = {}): Segment[] {
+    this.bench.deliver(this.frame(flags, given));
+    return this.seen();
+  }
+
+  /** The guest sends the next bytes of its stream, and counts them as sent. */
+  sendData(payload: Uint8Array, flags = ACK): Segment[] {
+    const frame = this.frame(flags, { payload });
+    this.seq = (this.seq + payload.length) | 0;
+    this.bench.deliver(frame);
+    return this.seen();
+  }
+
+  /** What the worker has sent to the guest since last asked, all turns taken. */
+  seen(): Segment[] {
+    this.bench.settle();
+    return this.bench.packets(this.ends).map(readSegment);
+  }
+
+  /** The guest's SYN; the request it leads to waits at the opener. */
+  sendSyn(): Segment[] {
+    const { mss = 1460, windowScale = 7 } = this.options;
+    const answers = this.send(SYN, { mss: mss < 0 ? undefined : mss, windowScale: windowScale < 0 ? undefined : windowScale });
+    this.seq = (this.seq + 1) | 0;
+    return answers;
+  }
+
+  /** Opens the connection; returns the worker's SYN|ACK. */
+  establish(): Segment {
+    this.sendSyn();
+    this.bench.kernel.opener.answer(0, this.stream);
+    this.bench.settle();
+    this.stream.accept();
+    const [synAck] = this.seen();
+    if (synAck === undefined) throw new Error('no SYN|ACK came');
+    this.ack = (synAck.seq + 1) | 0;
+    this.send(ACK);
+    return synAck;
+  }
+
+  /** The row of the connection; −1 when it has ended. */
+  row(): number {
+    const [flow] = this.bench.takenRows();
+    return flow === undefined || rows[flow * ROW + KIND] !== 1 ? -1 : flow * ROW;
+  }
+
+  /** The guest acknowledges everything up to `ack`. */
+  acknowledge(ack: number): Segment[] {
+    this.ack = ack | 0;
+    return this.send(ACK);
+  }
+}

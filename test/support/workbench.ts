@@ -1,0 +1,207 @@
+/**
+ * The worker's loop on a test's bench: real worker, fake kernel, clock moved by hand.
+ *
+ * The worker's state lives in its modules, so there is one worker per process; each bench starts it anew.
+ */
+import { EPOLLIN, watchDescriptor } from '../../worker/flow/watch.ts';
+import { askingAgain, nextAgain } from '../../worker/flow/again.ts';
+import { setForwarding } from '../../worker/flow/forward.ts';
+import { flowHash, setHashKey } from '../../worker/flow/hash.ts';
+import { dropOldest, oldestRecord, setLogLevel } from '../../worker/flow/journal.ts';
+import { sendKept, setOpener } from '../../worker/flow/opener.ts';
+import { bindRows, KIND, ROW, rows } from '../../worker/flow/row.ts';
+import { flowCount, openTable, rowsInUse } from '../../worker/flow/table.ts';
+import { dropWaiting } from '../../worker/flow/waiting.ts';
+import { setProtocols } from '../../worker/guest.ts';
+import { ARENA_SIZE, GUEST_MAC, OUR_MAC, STASH_SLOTS } from '../../worker/link/arena.ts';
+import { counters } from '../../worker/link/counters.ts';
+import { bindKernel } from '../../worker/link/kernel.ts';
+import { openTap } from '../../worker/link/tap.ts';
+import { setIdentity } from '../../worker/local/identity.ts';
+import { OPENER, openLoop, turn, watchTap } from '../../worker/loop.ts';
+import { flushAcknowledgements } from '../../worker/tcp/acknowledge.ts';
+import { setSegmentMtu } from '../../worker/tcp/mss.ts';
+import { openStash, stash } from '../../worker/tcp/stash.ts';
+import { setPeekOffset } from '../../worker/tcp/transmit.ts';
+import { bindMemory, bytes } from '../../worker/wire/memory.ts';
+import { Counter, type CounterName } from '../../shared/counters.ts';
+import { addressFromBytes, parseAddress } from '../../shared/addresses.ts';
+import { LogLevel } from '../../shared/messages.ts';
+import { FakeKernel } from './fake_kernel.ts';
+import { type Ends, type Packet, parseFrame } from './guest_frame.ts';
+
+const MAC = { our: new Uint8Array([0x9a, 0x55, 0x9a, 0x55, 0x9a, 0x55]), guest: new Uint8Array([2, 0, 0, 0, 0, 7]) };
+
+function address(text: string): Uint8Array {
+  const parsed = parseAddress(text);
+  if (parsed === null) throw new Error(`${text} is no address`);
+  return parsed;
+}
+
+/** The guest and some host far away. */
+export const ENDS4: Ends = { guest: address('192.0.2.2').slice(12), far: address('198.51.100.7').slice(12), guestMac: MAC.guest, ourMac: MAC.our };
+export const ENDS6: Ends = { guest: address('2001:db8::2'), far: address('2001:db8:ffff::7'), guestMac: MAC.guest, ourMac: MAC.our };
+
+export const MAPPED_LOOPBACK4 = '192.0.2.1';
+
+export interface BenchOptions {
+  mtu?: number;
+  flows?: number;
+  descriptors?: number;
+  peekOffset?: boolean;
+  /** TUNSETOFFLOAD bits of the tap. */
+  offloads?: number;
+  logLevel?: number;
+  protocols?: Partial<Record<'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'icmp' | 'ndp', boolean>>;
+  /** Microseconds on the clock at the start. */
+  clock?: number;
+  /** The two words of the hash key. */
+  hashKey?: readonly [number, number];
+}
+
+const ALL_OFFLOADS = 0x67;
+const arena = new ArrayBuffer(ARENA_SIZE);
+/** Each bench starts an hour after the one before, so that nothing of an earlier one is recent. */
+let nextClock = 3_600_000_000;
+
+/** Empties what modules of the worker keep beside the tables. */
+function forgetEarlierBench(): void {
+  while (askingAgain() > 0) nextAgain();
+  flushAcknowledgements();
+  while (oldestRecord() >= 0) dropOldest();
+  for (let flow = 0; flow * ROW < rows.length; flow++) dropWaiting(flow);
+}
+
+export class Workbench {
+  readonly kernel = new FakeKernel();
+
+  constructor(options: BenchOptions = {}) {
+    this.kernel.now = options.clock ?? nextClock;
+    nextClock += 3_600_000_000;
+    bindKernel(this.kernel);
+    this.kernel.bindArena(arena);
+    bindMemory(arena);
+    const flows = options.flows ?? 32;
+    bindRows(new ArrayBuffer(flows * ROW * 4));
+    openTable(flows, options.descriptors ?? flows);
+    openStash();
+    counters.fill(0);
+    const [first, second] = options.hashKey ?? [0x01020304, 0x05060708];
+    setHashKey(first, second);
+    bytes.set(MAC.our, OUR_MAC);
+    bytes.set(MAC.guest, GUEST_MAC);
+    this.#configure(options);
+    openLoop(() => {});
+    openTap(this.kernel.tapFd, options.offloads ?? ALL_OFFLOADS);
+    watchTap(this.kernel.tapFd);
+    setOpener(this.kernel.openerFd, OPENER);
+    watchDescriptor(this.kernel.openerFd, EPOLLIN, OPENER);
+    sendKept();
+    this.kernel.opener.requests.length = 0;
+    forgetEarlierBench();
+  }
+
+  #configure(options: BenchOptions): void {
+    const none = new Uint8Array(0);
+    const facts = {
+      guestAddress4: addressFromBytes(ENDS4.guest),
+      guestAddress6: ENDS6.guest,
+      gateway4: address(MAPPED_LOOPBACK4),
+      gateway6: none,
+      ourLinkLocal: address('fe80::1'),
+      mapHostLoopback4: address(MAPPED_LOOPBACK4),
+      mapHostLoopback6: none,
+      mapGuestAddress4: none,
+      mapGuestAddress6: none,
+      templateInterface: 3,
+    };
+    setForwarding(facts);
+    setIdentity(OUR_MAC, facts);
+    setSegmentMtu(options.mtu ?? 1500);
+    const offset = options.peekOffset ?? true;
+    setPeekOffset(offset, offset);
+    setLogLevel(options.logLevel ?? LogLevel.INFO);
+    setProtocols({ ipv4: true, ipv6: true, tcp: true, udp: true, icmp: true, ndp: true, ...options.protocols });
+  }
+
+  /** The guest sends frames, and the worker's loop takes one turn. */
+  deliver(...frames: Uint8Array[]): void {
+    for (const frame of frames) this.kernel.tap.send(frame);
+    turn();
+  }
+
+  turn(): void {
+    turn();
+  }
+
+  /** Turns until there is nothing left to do at this moment. */
+  settle(): void {
+    for (let turns = 0; this.kernel.anyReady() || askingAgain() > 0; turns++) {
+      if (turns > 1000) throw new Error('the worker spins');
+      turn();
+    }
+  }
+
+  /** Milliseconds until the worker wants to be woken: −1 never. */
+  wait(): number {
+    this.settle();
+    turn();
+    return this.kernel.lastTimeout;
+  }
+
+  /** Time passes; the worker is woken whenever it asked for. */
+  advance(milliseconds: number): void {
+    const until = this.kernel.now + milliseconds * 1000;
+    for (let turns = 0; ; turns++) {
+      if (turns > 10_000) throw new Error('the worker asks for ever more turns');
+      const wait = this.wait();
+      const left = Math.ceil((until - this.kernel.now) / 1000);
+      if (wait < 0 || wait > left) break;
+      this.kernel.now += wait * 1000;
+      turn();
+    }
+    this.kernel.now = until;
+    turn();
+  }
+
+  /** What the worker has sent to the guest since last asked. */
+  packets(ends: Ends): Packet[] {
+    return this.kernel.tap.toGuest.splice(0).map((frame) => parseFrame(frame, ends));
+  }
+
+  counter(name: CounterName): number {
+    return counters[Counter[name]] as number;
+  }
+
+  flows(): number {
+    return flowCount;
+  }
+
+  /** Flows whose row is taken. */
+  takenRows(): number[] {
+    return Array.from({ length: rowsInUse() }, (_, flow) => flow).filter((flow) => rows[flow * ROW + KIND] !== 0);
+  }
+
+  /** Fails unless every descriptor, row and stash slot was given back. For the end of a test: it uses the stash up. */
+  expectNothingLeft(): void {
+    if (flowCount !== 0 || this.takenRows().length !== 0) throw new Error(`${flowCount} flows are left`);
+    if (this.kernel.openFlows() !== 0) throw new Error(`${this.kernel.openFlows()} sockets are left open`);
+    let free = 0;
+    while (stash(0, 0, 1)) free++;
+    if (free !== STASH_SLOTS) throw new Error(`${STASH_SLOTS - free} stash slots are lost`);
+    rows.fill(0);
+    openStash();
+  }
+}
+
+/** A hash key and a clock with which the flow of `ends` and `ports` gets the initial sequence number `iss`. */
+export function startFor(iss: number, ends: Ends, guestPort: number, farPort: number): { hashKey: [number, number]; clock: number } {
+  const words = new Int32Array(8);
+  const view = new DataView(Uint8Array.from([...addressFromBytes(ends.guest), ...addressFromBytes(ends.far)]).buffer);
+  for (let i = 0; i < 8; i++) words[i] = view.getInt32(4 * i);
+  for (let key = 1; ; key++) {
+    setHashKey(key, 0);
+    const steps = (iss - flowHash(words, 0, 4, (guestPort << 16) | farPort, 0x106)) >>> 0;
+    if (steps < 2 ** 30) return { hashKey: [key, 0], clock: steps * 4 };
+  }
+}
