@@ -134,7 +134,7 @@ function main(): never {
   kernel.bindArena(arena);
   bindMemory(arena);
   openLoop(channelEvent);
-  sendMessage({ id: 0, hello: { version: CHANNEL_VERSION, pid: process.pid } });
+  if (!sendMessage({ id: 0, hello: { version: CHANNEL_VERSION, pid: process.pid } })) leave(EXIT_CHANNEL);
   runLoop();
 }
 
