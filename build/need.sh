@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what building and running need and this machine lacks: `need.sh run`.
+# Installs what this machine lacks: `need.sh run` for building and running, `need.sh test` for the quick tests, `need.sh long` for the rest.
 # Silent when nothing is missing. As root it installs with apt-get and opens /dev/net/tun to all users, as distributions do; an ordinary
 # user gets one line with the command that root has to run. Nothing but this line and apt-get's errors is written, all of it to stderr.
 set -eu
@@ -21,6 +21,38 @@ need_to_run() {
   need /usr/include/linux/if_tun.h linux-libc-dev
   need python3 python3
   need ip iproute2
+}
+
+# Each set contains the one before. Peers of the benchmark that no package has are left to who compares with them.
+need_to_test() {
+  need_to_run
+  need git git
+  need unshare util-linux
+  need ps procps
+  need ping iputils-ping
+  need curl curl
+  need openssl openssl
+  need nginx nginx-light
+  need ssh openssh-client
+  need /usr/sbin/sshd openssh-server
+  need dig bind9-dnsutils
+  need dnsmasq dnsmasq-base
+  need iperf3 iperf3
+  need strace strace
+  need nm binutils
+  need perl perl-base
+  if [ "$(uname -m)" = x86_64 ]; then
+    need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+    need /usr/aarch64-linux-gnu/include/stdio.h libc6-dev-arm64-cross
+  fi
+}
+
+need_for_long() {
+  need_to_test
+  need "qemu-system-$(uname -m)" "$(case $(uname -m) in aarch64) echo qemu-system-arm ;; *) echo qemu-system-x86 ;; esac)"
+  need busybox busybox-static
+  need xz xz-utils
+  need slirp4netns slirp4netns
 }
 
 install() {
@@ -58,7 +90,9 @@ open_tun() {
 
 case ${1:-} in
   run) need_to_run ;;
-  *) echo "usage: need.sh run" >&2; exit 2 ;;
+  test) need_to_test ;;
+  long) need_for_long ;;
+  *) echo "usage: need.sh run|test|long" >&2; exit 2 ;;
 esac
 install
 open_tun

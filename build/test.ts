@@ -1,0 +1,138 @@
+/**
+ * Runs the tests: `node build/test.ts [--long] [FILE…]`, after a build.
+ *
+ * Theory of operation. Each file is run by mocha in a process of its own (run_file.ts), so one that crashes or leaves something behind
+ * concerns no other. Two run at a time, the lint among them; the files of `test/netns` and the long ones follow one by one, since they
+ * look at times and use both processors. The long part is what the quick one leaves out: `*.long.test.ts` and `test/vm`.
+ *
+ * Without root the tests of namespaces have none to make: they are left out, by name. build/test.sh avoids this where it can.
+ */
+import { spawn } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Result } from './run_file.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const CHILD = fileURLToPath(new URL('run_file.ts', import.meta.url));
+/** For a file; one that takes longer hangs. */
+const LIMIT_MS = { quick: 240_000, long: 1_500_000 };
+
+interface Totals {
+  passed: number;
+  failed: number;
+  /** Tests that the machine can't run, as mocha's `pending`. */
+  readonly pending: string[];
+}
+
+interface Outcome {
+  readonly results: readonly Result[];
+  readonly output: string;
+  /** Why the process itself failed, or undefined. */
+  readonly broken: string | undefined;
+}
+
+function isLong(file: string): boolean {
+  return file.endsWith('.long.test.ts') || file.startsWith('test/vm/');
+}
+
+function runsAlone(file: string): boolean {
+  return isLong(file) || file.startsWith('test/netns/');
+}
+
+function needsRoot(file: string): boolean {
+  return /\bmakeTopology\b/.test(readFileSync(`${ROOT}${file}`, 'utf8'));
+}
+
+/** Runs a command to its end; descriptor 3 takes one JSON value per line. */
+function runProcess(command: readonly string[], limit: number): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = spawn(command[0] as string, command.slice(1), { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe', 'pipe'], detached: true });
+    let output = '';
+    let lines = '';
+    let late = false;
+    const take = (text: string): void => {
+      output += text;
+    };
+    child.stdout?.setEncoding('utf8').on('data', take);
+    child.stderr?.setEncoding('utf8').on('data', take);
+    (child.stdio[3] as NodeJS.ReadableStream).setEncoding('utf8').on('data', (text: string) => {
+      lines += text;
+    });
+    const timer = setTimeout(() => {
+      late = true;
+      process.kill(-(child.pid as number), 'SIGKILL');
+    }, limit);
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      const results = lines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Result]));
+      const why = late
+        ? `no end after ${limit / 1000} s`
+        : signal !== null
+          ? `ended by ${signal}`
+          : code !== 0
+            ? `exit status ${code}`
+            : undefined;
+      resolve({ results, output, broken: why });
+    });
+  });
+}
+
+function report(name: string, { results, output, broken }: Outcome, milliseconds: number, totals: Totals): void {
+  const failures = results.filter((result) => result.state === 'failed');
+  const passed = results.filter((result) => result.state === 'passed').length;
+  const dead = broken !== undefined && failures.length === 0;
+  totals.passed += passed;
+  totals.failed += failures.length + (dead ? 1 : 0);
+  for (const result of results) if (result.state === 'pending') totals.pending.push(`${name}: ${result.title}`);
+  const bad = failures.length > 0 || dead;
+  console.log(
+    `${bad ? 'FAILED' : 'ok    '} ${(milliseconds / 1000).toFixed(1).padStart(6)} s ${String(passed).padStart(5)} passed  ${name}`,
+  );
+  for (const failure of failures) console.log(`\n  ${failure.title}\n    ${(failure.error ?? '').replaceAll('\n', '\n    ')}\n`);
+  if (dead) console.log(`\n  ${broken}\n    ${output.trim().split('\n').slice(-60).join('\n    ')}\n`);
+}
+
+async function runFile(file: string, totals: Totals): Promise<void> {
+  const began = Date.now();
+  const command = [process.execPath, '--disable-warning=ExperimentalWarning', CHILD, file];
+  report(file, await runProcess(command, isLong(file) ? LIMIT_MS.long : LIMIT_MS.quick), Date.now() - began, totals);
+}
+
+async function runLint(totals: Totals): Promise<void> {
+  const began = Date.now();
+  const outcome = await runProcess(['sh', 'build/lint.sh'], LIMIT_MS.quick);
+  const passed: Result = { state: 'passed', title: 'lint' };
+  report('npm run lint', { ...outcome, results: outcome.broken === undefined ? [passed] : [] }, Date.now() - began, totals);
+}
+
+/** Works the jobs off, `lanes` at a time. */
+async function runLanes(jobs: readonly (() => Promise<void>)[], lanes: number): Promise<void> {
+  const waiting = [...jobs];
+  const lane = async (): Promise<void> => {
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) await job();
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+async function main(): Promise<void> {
+  const words = process.argv.slice(2);
+  const long = words.includes('--long');
+  const named = words.filter((word) => word !== '--long');
+  const all = globSync('test/**/*.test.ts', { cwd: ROOT }).sort();
+  let files = named.length > 0 ? named : all.filter((file) => isLong(file) === long);
+  const totals: Totals = { passed: 0, failed: 0, pending: [] };
+  if (process.getuid?.() !== 0) {
+    const left = files.filter(needsRoot);
+    if (left.length > 0) console.log(`left out, since only root makes their namespaces: ${left.join(' ')}`);
+    files = files.filter((file) => !needsRoot(file));
+  }
+  const lint = named.length > 0 || long ? [] : [() => runLint(totals)];
+  const jobs = (chosen: readonly string[]) => chosen.map((file) => () => runFile(file, totals));
+  await runLanes([...lint, ...jobs(files.filter((file) => !runsAlone(file)))], 2);
+  await runLanes(jobs(files.filter(runsAlone)), 1);
+  if (totals.pending.length > 0) console.log(`\nnot possible on this machine:\n  ${totals.pending.join('\n  ')}`);
+  console.log(`\n${totals.passed} passed, ${totals.failed} failed`);
+  process.exitCode = totals.failed > 0 || totals.passed === 0 ? 1 : 0;
+}
+
+await main();
