@@ -1,7 +1,11 @@
 # Sourced by the commands of this folder, with `self` = the command's file behind all symbolic links. Becomes the runtime with the
-# supervisor; starts no other program, since every one would cost a millisecond.
+# supervisor; starts no other program for its own use, since every one would cost a millisecond.
 
-root=${self%/*}/..
+# Absolute, since the worker is started from the root directory.
+case $self in
+  /*) root=${self%/*}/.. ;;
+  *) root=$PWD/${self%/*}/.. ;;
+esac
 
 # The registry's packages for the runtime install only on their own architecture.
 runtime=node
@@ -18,6 +22,15 @@ for name in NODE_OPTIONS NODE_EXTRA_CA_CERTS NODE_PATH NODE_V8_COVERAGE NODE_DEB
   eval "if [ \"\${$name+set}\" ]; then export RAVIOLI_KEPT_$name=\"\$$name\"; unset $name; fi"
 done
 
-# No flag that changes V8's flag hash: supervisor/runtime.ts says what that would cost.
-exec "$runtime" --v8-pool-size=1 --disable-sigusr1 --disable-proto=delete --no-warnings --max-old-space-size=64 \
-  "$root/dist/supervisor.cjs" "${0##*/}" "$@"
+name=${0##*/}
+case $name in
+  *pasta*) mode=pasta ;;
+  *passt*) mode=passt ;;
+  *) mode=pasta ;;
+esac
+read -r flags <"$root/dist/worker.flags"
+
+# Both runtimes load at the same time: native/start.c. No flag for the supervisor's that changes V8's flag hash: supervisor/runtime.ts.
+exec "$root/native/out/start" "$root/native/out/jail" "$mode.jail" "$runtime" $flags "$root/dist/worker.cjs" "$mode" -- \
+  "$runtime" --v8-pool-size=1 --disable-sigusr1 --disable-proto=delete --no-warnings --max-old-space-size=64 \
+  "$root/dist/supervisor.cjs" "$name" "$@"

@@ -21,6 +21,9 @@ fi
 # Before native/, which includes two of the filters as headers.
 if [ -e policies/compile.ts ]; then "$NODE" policies/compile.ts; fi
 
+# The launcher reads them without a runtime.
+"$NODE" --input-type=module -e 'console.log((await import(process.cwd() + "/supervisor/runtime.ts")).WORKER_FLAGS.join(" "))' >dist/worker.flags
+
 if [ -e native/Makefile ]; then make -s -C native; fi
 
 # node-pty's own install script would have node-gyp fetch the headers of one Node.js version; those of Node-API are in the tree.

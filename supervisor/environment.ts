@@ -9,6 +9,9 @@ import { readFileSync } from 'node:fs';
 /** What the launcher puts before the names of variables that are not for us. */
 export const KEPT_PREFIX = 'RAVIOLI_KEPT_';
 
+/** The variable in which native/start.c names the worker that it has started. */
+export const EARLY_WORKER = 'RAVIOLI_WORKER';
+
 /** The byte string of a text. */
 export function bytesOf(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
@@ -27,7 +30,9 @@ export function readStarted(): Started {
 
 /** The command's environment as byte strings NAME=value. */
 export function environmentOfCommand({ environment }: Started): string[] {
-  return split(environment).map((entry) => (entry.startsWith(KEPT_PREFIX) ? entry.slice(KEPT_PREFIX.length) : entry));
+  return split(environment)
+    .filter((entry) => !entry.startsWith(`${EARLY_WORKER}=`))
+    .map((entry) => (entry.startsWith(KEPT_PREFIX) ? entry.slice(KEPT_PREFIX.length) : entry));
 }
 
 /** The last `count` words this process was started with, as byte strings. */

@@ -7,18 +7,21 @@ import type { Native } from '../native/supervisor.d.ts';
 import { LogLevel } from '../shared/messages.ts';
 import { processName } from '../shared/roles.ts';
 import { parseArguments } from './args.ts';
-import { readStarted } from './environment.ts';
+import { discardEarlyWorker, type EarlyWorker, parseEarlyWorker } from './early.ts';
+import { EARLY_WORKER, readStarted } from './environment.ts';
 import { Log } from './log.ts';
 import { Run } from './run.ts';
 import { UsageError } from './usage-error.ts';
 
 function main(program: string, words: readonly string[]): void {
   const root = dirname(dirname(process.argv[1] as string));
+  const early = parseEarlyWorker(process.env[EARLY_WORKER]);
   let log = new Log(program, LogLevel.INFO, root);
   try {
     const invocation = parseArguments(program, words);
     if (invocation.kind === 'text') {
       writeSync(1, invocation.stdout);
+      discard(root, early);
       return;
     }
     const { mode, options } = invocation;
@@ -26,13 +29,26 @@ function main(program: string, words: readonly string[]): void {
     const native = loadNative(root);
     const started = readStarted();
     native.harden(processName(mode, 'supervisor'));
-    void new Run({ native, installation: { root, runtime: process.execPath }, mode, options, log, started }).start();
+    const usable = options.isolation === 'default';
+    if (!usable) {
+      discard(root, early);
+    }
+    const installation = { root, runtime: process.execPath };
+    void new Run({ native, installation, mode, options, log, started, early: usable ? early : null }).start();
   } catch (error) {
     if (!(error instanceof UsageError)) {
       throw error;
     }
     log.error(error.message);
     process.exitCode = 1;
+    discard(root, early);
+  }
+}
+
+/** The launcher's guess was wrong. */
+function discard(root: string, early: EarlyWorker | null): void {
+  if (early !== null) {
+    discardEarlyWorker(loadNative(root), early);
   }
 }
 

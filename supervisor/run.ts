@@ -8,6 +8,7 @@
 import type { Native } from '../native/supervisor.d.ts';
 import { LogLevel } from '../shared/messages.ts';
 import type { Options } from './config/options.ts';
+import type { EarlyWorker } from './early.ts';
 import { bytesOf, environmentOfCommand, lastWords, type Started, variable } from './environment.ts';
 import {
   type Effect,
@@ -38,6 +39,7 @@ export interface Program {
   readonly options: Options;
   readonly log: Log;
   readonly started: Started;
+  readonly early: EarlyWorker | null;
 }
 
 /** One run. */

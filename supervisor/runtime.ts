@@ -17,8 +17,11 @@ export interface Installation {
 /** `strict` has no compiler at run time, hence no executable memory. */
 export type Isolation = 'default' | 'strict';
 
-/** One V8 thread besides the main one and the delayed-task scheduler's; no debugger; no code from text; young generation of 1 MiB. */
-const FLAGS = [
+/**
+ * One V8 thread besides the main one and the delayed-task scheduler's; no debugger; no code from text; young generation of 1 MiB.
+ * The build writes them to dist/worker.flags for the launcher, which starts the worker at once when nothing else is asked for.
+ */
+export const WORKER_FLAGS = [
   '--v8-pool-size=1',
   '--disable-sigusr1',
   '--single-threaded',
@@ -30,7 +33,7 @@ const FLAGS = [
 ] as const;
 
 /** argv of the worker's runtime; its first word is the program's path. */
-export function workerCommand(installation: Installation, isolation: Isolation): string[] {
+export function workerCommand(installation: Installation, mode: 'pasta' | 'passt', isolation: Isolation): string[] {
   const strict = isolation === 'strict' ? ['--jitless'] : [];
-  return [installation.runtime, ...FLAGS, ...strict, `${installation.root}/dist/worker.cjs`];
+  return [installation.runtime, ...WORKER_FLAGS, ...strict, `${installation.root}/dist/worker.cjs`, mode];
 }

@@ -195,7 +195,7 @@ export class Spawner {
    */
   worker(mode: 'pasta' | 'passt', isolation: Isolation, channel: number, control: number): number {
     const { nothing, complaints } = this.#standard;
-    const command = workerCommand(this.#installation, isolation);
+    const command = workerCommand(this.#installation, mode, isolation);
     const argv = [processName(mode, 'jail'), 'worker', '4', '--', ...command.map(bytesOf)];
     return this.#jail(argv, [], [nothing, nothing, complaints, channel, control], [channel, control]);
   }

@@ -16,6 +16,7 @@ import { GrantKind } from '../shared/roles.ts';
 import { bannerLines } from './config/banner.ts';
 import type { Options } from './config/options.ts';
 import { makePlan, type Plan } from './config/plan.ts';
+import type { EarlyWorker } from './early.ts';
 import { explain } from './explain.ts';
 import { configureNamespace, type NamespaceFacts } from './host/namespace.ts';
 import { NetlinkDialogue } from './host/netlink.ts';
@@ -39,6 +40,8 @@ export interface Surroundings {
   readonly mode: 'pasta' | 'passt';
   readonly options: Options;
   readonly log: Log;
+  /** The worker that the launcher has started; null when there is none. */
+  readonly early: EarlyWorker | null;
   /** Takes a child into the run's care; `onEnd` is called when it has ended. */
   adopt(pid: number, onEnd: (ending: Ending) => void): Child;
   /** Tells the lifecycle. */

@@ -6,9 +6,16 @@ import type { ravioli } from '../shared/channel.gen.js';
 import type { LogLevel } from '../shared/messages.ts';
 import type { GrantKind } from '../shared/roles.ts';
 import { type Body, type Envelope, WorkerChannel } from './channel.ts';
+import type { EarlyWorker } from './early.ts';
 import { Control, JailStep, type Spawner } from './spawn.ts';
 import type { Surroundings } from './startup.ts';
 import { whatIsUnsealed } from './verify.ts';
+
+function startJail({ native, mode, options }: Surroundings, spawner: Spawner): EarlyWorker {
+  const [channel, channelEnd] = native.socketPair();
+  const [control, controlEnd] = native.socketPair();
+  return { jail: spawner.worker(mode, options.isolation, channelEnd, controlEnd), channel, control };
+}
 
 /** One worker. */
 export class WorkerRoom {
@@ -19,13 +26,11 @@ export class WorkerRoom {
   readonly #awaited = new Map<Body, (envelope: Envelope) => void>();
   readonly #hello: Promise<Envelope>;
 
-  /** Starts the worker's jail; its runtime loads from now on. */
+  /** Starts the worker's jail, unless the launcher has; its runtime loads from now on. */
   constructor(around: Surroundings, spawner: Spawner) {
-    const { native, mode, options } = around;
+    const { native } = around;
     this.#around = around;
-    const [channel, channelEnd] = native.socketPair();
-    const [control, controlEnd] = native.socketPair();
-    const jail = spawner.worker(mode, options.isolation, channelEnd, controlEnd);
+    const { jail, channel, control } = around.early ?? startJail(around, spawner);
     this.#control = new Control(native, control, 'the worker');
     this.#channel = new WorkerChannel(native, channel, {
       message: (envelope) => this.#take(envelope),

@@ -99,6 +99,33 @@ describe('netns: command', function () {
     expect(result.stdout).not.to.contain('RAVIOLI');
   });
 
+  describe('a start that needs no worker, or another one', () => {
+    // A parent that is told of orphans: whatever a run leaves behind becomes its child, and is counted.
+    const COUNT = `import ctypes, os, subprocess, sys
+ctypes.CDLL(None).prctl(36, 1)
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+orphans = 0
+while True:
+    try: os.wait(); orphans += 1
+    except ChildProcessError: break
+print(done, orphans)`;
+    for (const [words, code] of [
+      [['--help'], 0],
+      [['--version'], 0],
+      [['-dh'], 0],
+      [['--no-such-option'], 1],
+      [['--config-net', '--', '/nonexistent'], 1],
+      [['--config-net', '--', 'true'], 0],
+      [['--isolation=strict', '--config-net', '--', 'true'], 0],
+      [['--iso', 'strict', '--config-net', '--', 'true'], 0],
+    ] as const) {
+      it(`leaves no orphan: ${words.join(' ')}`, async () => {
+        const result = await run(['python3', '-c', COUNT, PRODUCT, ...words]);
+        expect(result.stdout).to.equal(`${code} 0\n`);
+      });
+    }
+  });
+
   it('shows the rooms under their names', async () => {
     const running = await startProduct('echo ready; read line');
     expect(nameOf(running.pid)).to.equal('pasta');

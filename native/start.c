@@ -1,0 +1,90 @@
+/*
+ * start — begins loading the worker's runtime, then becomes the supervisor's.
+ *
+ *   start JAIL NAME RUNTIME ARGS… -- RUNTIME ARGS…
+ *
+ * Each runtime needs some 25 ms before its first line of ours runs. The worker's needs no decision of the supervisor for that, so both
+ * load at the same time: the words before "--" are the jail, its name for `ps` and what its role worker runs, those after it are what
+ * this process becomes. The supervisor finds the jail, its child, in the environment: RAVIOLI_WORKER=PID:CHANNEL:CONTROL, two descriptors. Whatever fails here is
+ * left to the supervisor, which then starts the worker itself and says why it can't.
+ *
+ * A word that asks for text, for another runtime of the worker or for its complaints makes it pointless; those are the supervisor's to understand, this is
+ * only a guess, and a wrong one costs the work of a process that is ended again.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAX_WORDS 64
+/* Above the numbers that the child's descriptors are put to, and above any standard one that was closed. */
+#define PARKING 16
+
+static const char *const pointless[] = {"--help", "-h", "--version", "--isolation", "--trace"};
+
+static bool is_pointless(char *const *words) {
+  for (; *words && strcmp(*words, "--"); words++)
+    for (size_t i = 0; i < sizeof pointless / sizeof *pointless; i++)
+      if (strncmp(*words, pointless[i], strlen(pointless[i])) == 0)
+        return true;
+  return false;
+}
+
+/* A pair as the supervisor's addon makes them; ours is inherited, theirs is not. */
+static bool make_pair(int pair[2]) {
+  int made[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, made))
+    return false;
+  pair[0] = fcntl(made[0], F_DUPFD, PARKING);
+  pair[1] = fcntl(made[1], F_DUPFD_CLOEXEC, PARKING);
+  close(made[0]);
+  close(made[1]);
+  return pair[0] >= 0 && pair[1] >= 0;
+}
+
+/* `words`: the jail's name, then what it runs. */
+static pid_t start_worker(const char *jail, char **words, int channel, int control) {
+  char *argv[MAX_WORDS + 5] = {words[0], "worker", "4", "--"};
+  char *const nothing[] = {NULL};
+  posix_spawn_file_actions_t actions;
+  pid_t pid = -1;
+  for (size_t i = 0; i < MAX_WORDS && words[i + 1]; i++)
+    argv[4 + i] = words[i + 1];
+  if (posix_spawn_file_actions_init(&actions))
+    return -1;
+  bool failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0) ||
+                posix_spawn_file_actions_adddup2(&actions, 0, 1) || posix_spawn_file_actions_adddup2(&actions, 0, 2) ||
+                posix_spawn_file_actions_adddup2(&actions, channel, 3) || posix_spawn_file_actions_adddup2(&actions, control, 4) ||
+                posix_spawn_file_actions_addclosefrom_np(&actions, 5) || posix_spawn(&pid, jail, &actions, NULL, argv, nothing);
+  posix_spawn_file_actions_destroy(&actions);
+  return failed ? -1 : pid;
+}
+
+int main(int argc, char **argv) {
+  int channel[2], control[2];
+  char found[64];
+  int end = 1;
+  while (end < argc && strcmp(argv[end], "--"))
+    end++;
+  if (end < 4 || end + 1 >= argc || end - 3 > MAX_WORDS) {
+    fprintf(stderr, "start: expected JAIL NAME RUNTIME ARGS -- RUNTIME ARGS; see the top of native/start.c\n");
+    return 1;
+  }
+  char **supervisor = argv + end + 1;
+  argv[end] = NULL;
+  unsetenv("RAVIOLI_WORKER");
+  if (!is_pointless(supervisor) && make_pair(channel) && make_pair(control)) {
+    pid_t pid = start_worker(argv[1], argv + 2, channel[1], control[1]);
+    snprintf(found, sizeof found, "%d:%d:%d", (int)pid, channel[0], control[0]);
+    if (pid > 0)
+      setenv("RAVIOLI_WORKER", found, 1);
+  }
+  execvp(supervisor[0], supervisor);
+  perror("start: the runtime can't be started; run 'npm ci'");
+  return 1;
+}
