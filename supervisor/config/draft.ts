@@ -196,14 +196,14 @@ export function finish(draft: Draft, words: readonly string[]): Options {
   }
   if (pid !== null && !draft.pidNamespace)
     throw new UsageError(`--no-pidns concerns a command that is started here; process ${pid} already runs`);
-  if (pid !== null && !draft.foreground) throw new UsageError('running in the background is not supported yet; add --foreground');
+  if (pid !== null && !draft.foreground) draft.warnings.push('running in the background is not supported yet; staying in the foreground');
   const spawns = pid === null;
   return Object.freeze({
     ...rest,
     prefixLength4,
     pid,
     command: spawns && words.length > 0 ? Object.freeze([...words]) : null,
-    foreground: draft.foreground || spawns,
+    foreground: true,
     logLevel: spawns && draft.logLevel === LogLevel.INFO ? LogLevel.WARNING : draft.logLevel,
     ndp: draft.ndp && draft.icmp,
     ra: draft.ra && !draft.configureNetwork,

@@ -155,6 +155,7 @@ describe('supervisor/args: warnings', () => {
     ['-m 67', /^--mtu 67 is too small for IPv4.*\n--mtu 67 is too small for IPv6/],
     ['-m 1279', /^--mtu 1279 is too small for IPv6, which needs 1280/],
     ['--config-net --no-copy-routes', /--no-copy-routes is deprecated/],
+    ['--config-net 12', /^running in the background is not supported yet; staying in the foreground$/],
     ['-S a -S b -S c -S d -S e -S f -S g', /^--search 'g' is left out/],
   ] as const) {
     it(line, () => expect(options(...line.split(' ')).warnings.join('\n')).to.match(pattern));
@@ -261,7 +262,6 @@ describe('supervisor/args: every wrong word has its own line', () => {
     [['-U', 'all'], "--udp-ns 'all': forwarding of ports is not supported yet; give 'none' or leave the option out"],
     [['--no-copy-routes'], '--no-copy-routes has no meaning without --config-net; add that or leave it out'],
     [['--no-copy-addrs'], '--no-copy-addrs has no meaning without --config-net; add that or leave it out'],
-    [['12'], 'running in the background is not supported yet; add --foreground'],
     [['-f', '--no-pidns', '12'], '--no-pidns concerns a command that is started here; process 12 already runs'],
     [['-f', '0'], "'0' is not a process ID; give one from 1 to 2147483647"],
     [['-f', '99999999999'], "'99999999999' is not a process ID; give one from 1 to 2147483647"],
