@@ -10,7 +10,7 @@ import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { serve } from '../test/support/load.ts';
 import { run } from '../test/support/processes.ts';
-import { HOST4, makeTopology, TARGET4, type Topology } from '../test/support/topology.ts';
+import { HOST4, makeImpairedTopology, makeTopology, TARGET4, type Topology } from '../test/support/topology.ts';
 import { programPath, startTranslator, type Tool, type Translator } from '../test/support/translator.ts';
 import { type Row, ROWS } from './rows.ts';
 import { judge, type Line, table, type Verdict } from './table.ts';
@@ -72,6 +72,25 @@ async function measureRow(
   return row.metrics.map((metric) => ({ row: row.name, metric, values: values[metric.name] as Line['values'] }));
 }
 
+/** Measures a row in the network it asks for; `usual` is the one that all others share. */
+async function measureInPlace(
+  row: Row,
+  tools: readonly Tool[],
+  usual: Topology,
+  pairs: number,
+  seconds: number,
+  short: boolean,
+): Promise<Line[]> {
+  if (!row.impairment) return measureRow(row, tools, usual, pairs, seconds, short);
+  const bad = await makeImpairedTopology(row.impairment);
+  try {
+    await serve(bad.far, TARGET4);
+    return await measureRow(row, tools, bad, pairs, seconds, short);
+  } finally {
+    bad.remove();
+  }
+}
+
 async function versionOf(tool: Tool): Promise<string> {
   const result = await run([programPath(tool), '--version'], { timeout: 10_000 });
   return (result.stdout.trim().split('\n')[0] ?? '').trim();
@@ -129,7 +148,7 @@ async function main(): Promise<number> {
   const seconds = Number(given.seconds ?? (given.short ? 1 : 3));
   const lines: Line[] = [];
   for (const row of rows) {
-    const measured = await measureRow(row, tools, topology, pairs, seconds, given.short);
+    const measured = await measureInPlace(row, tools, topology, pairs, seconds, given.short);
     lines.push(...measured);
     process.stderr.write(`${table(measured.map(judge), tools).split('\n').slice(1).join('\n')}\n`);
   }

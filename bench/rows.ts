@@ -1,7 +1,7 @@
 /**
  * What is measured: each row drives one kind of traffic through one tool, and yields some metrics with their goals.
  */
-import { load, loadCommand, LOAD_PORT } from '../test/support/load.ts';
+import { type Impairment, load, loadCommand, LOAD_PORT } from '../test/support/load.ts';
 import { cpuSeconds, kernelCounter, privateBytes } from '../test/support/processtable.ts';
 import { check, start } from '../test/support/processes.ts';
 import { programPath, type Tool, type Translator } from '../test/support/translator.ts';
@@ -39,6 +39,8 @@ export interface Row {
   readonly options?: readonly string[];
   /** Tools that cannot do this. */
   readonly without?: readonly Tool[];
+  /** A bad network in place of the veth pair. */
+  readonly impairment?: Impairment;
   /** The row starts its tool itself. */
   readonly standalone?: boolean;
   readonly metrics: readonly Metric[];
@@ -172,6 +174,17 @@ async function flows(subject: Subject): Promise<Record<string, number>> {
   };
 }
 
+/** Eight flows for some seconds: with fewer losses than that, luck decides. */
+function impaired(name: string, kind: 'out' | 'in', impairment: Impairment): Row {
+  return {
+    name,
+    mtu: 1500,
+    impairment,
+    metrics: [{ name: 'rate', unit: 'Gbit/s', better: 'more', bare: 0.9 }],
+    measure: (subject) => stream({ ...subject, seconds: Math.max(subject.seconds, 6) }, kind, guestOf(subject).guest, TARGET4, 8),
+  };
+}
+
 const SPLICED_PORTS = `${LOAD_PORT}-${LOAD_PORT + 2}`;
 
 export const ROWS: readonly Row[] = [
@@ -232,4 +245,8 @@ export const ROWS: readonly Row[] = [
     ],
     measure: flows,
   },
+  impaired('TCP out, 50 ms, 1 % lost', 'out', { delay: 25, loss: 10, reorder: 0 }),
+  impaired('TCP in, 50 ms, 1 % lost', 'in', { delay: 25, loss: 10, reorder: 0 }),
+  impaired('TCP out, 50 ms, 1 % out of order', 'out', { delay: 25, loss: 0, reorder: 10 }),
+  impaired('TCP in, 50 ms, 1 % out of order', 'in', { delay: 25, loss: 0, reorder: 10 }),
 ];

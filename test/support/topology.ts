@@ -10,7 +10,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { UNPRIVILEGED } from './processes.ts';
+import { type Impairment, impairCommand } from './load.ts';
+import { start, UNPRIVILEGED } from './processes.ts';
 
 export const HOST4 = '192.0.2.2';
 export const HOST6 = '2001:db8::2';
@@ -100,10 +101,8 @@ export function sweep(): void {
   }
 }
 
-function connect(host: string, far: string): void {
-  ip('netns', 'add', host);
-  ip('netns', 'add', far);
-  ip('-n', host, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', far);
+/** Gives both ends of the link, which is there, their addresses and routes. */
+function configure(host: string, far: string): void {
   for (const name of [host, far]) ip('-n', name, 'link', 'set', 'lo', 'up');
   ip('-n', host, 'addr', 'add', `${HOST4}/24`, 'dev', 'eth0');
   ip('-n', host, 'addr', 'add', `${HOST6}/64`, 'dev', 'eth0', 'nodad');
@@ -120,6 +119,28 @@ function connect(host: string, far: string): void {
 
 /** Makes the namespaces; the process must be root. They are removed at exit at the latest. */
 export function makeTopology(): Topology {
+  const topology = makeNamespaces();
+  ip('-n', topology.host, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', topology.far);
+  configure(topology.host, topology.far);
+  return topology;
+}
+
+/** The same with a bad network in place of the veth pair. */
+export async function makeImpairedTopology(bad: Impairment): Promise<Topology> {
+  const topology = makeNamespaces();
+  const network = start(impairCommand(topology.host, topology.far, 'eth0', bad), { user: 0, timeout: 3_600_000 });
+  await network.waitFor(/ready/);
+  configure(topology.host, topology.far);
+  return {
+    ...topology,
+    remove() {
+      network.child.kill('SIGKILL');
+      topology.remove();
+    },
+  };
+}
+
+function makeNamespaces(): Topology {
   if (process.getuid?.() !== 0) throw new Error('namespaces are made by root: run this as root (the product itself runs as nobody)');
   sweep();
   const prefix = `rv${process.pid}x${made++}`;
@@ -133,7 +154,8 @@ export function makeTopology(): Topology {
     rmSync(folder, { recursive: true, force: true });
   };
   process.once('exit', remove);
-  connect(host, far);
+  ip('netns', 'add', host);
+  ip('netns', 'add', far);
   for (const name of [host, far]) setKernel(name);
   return {
     host,
