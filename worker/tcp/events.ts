@@ -57,7 +57,7 @@ export function socketEvent(flow: number, events: number): void {
       return;
     }
   }
-  if ((events & EPOLLOUT) !== 0 && (rows[row + FLAGS]! & WINDOW_SMALL) !== 0 && !roomAgain(flow)) return;
+  if ((events & EPOLLOUT) !== 0 && ((rows[row + FLAGS]! & WINDOW_SMALL) !== 0 || rows[row + STASH_FIRST] !== 0) && !roomAgain(flow)) return;
   if ((events & (EPOLLRDHUP | EPOLLHUP)) !== 0) rows[row + FLAGS]! |= HOST_READABLE | HOST_ENDING;
   else if ((events & EPOLLIN) !== 0) rows[row + FLAGS]! |= HOST_READABLE;
   if ((rows[row + FLAGS]! & HOST_READABLE) !== 0) {
@@ -69,8 +69,14 @@ export function socketEvent(flow: number, events: number): void {
 /** The socket's send queue has room: the stash first, then a window update. False when the flow has ended. */
 function roomAgain(flow: number): boolean {
   const row = flow * ROW;
-  if (rows[row + STASH_FIRST] !== 0 && !deliverStash(flow)) return false;
+  if (rows[row + STASH_FIRST] !== 0) {
+    if (!deliverStash(flow)) return false;
+    // A send that was refused is itself a request for the next event.
+    if (rows[row + STASH_FIRST] !== 0) return true;
+  }
   const edge = rows[row + RCV_EDGE]!;
+  // The event is spent: if the guest's data of this turn has used the room up, the watch must be made anew.
+  rows[row + FLAGS]! &= ~WINDOW_SMALL;
   announceWindow(flow);
   if (rows[row + RCV_EDGE] !== edge && (rows[row + FLAGS]! & ESTABLISHED) !== 0) sendSegment(flow, rows[row + SND_NXT]!, 0, 0);
   return true;

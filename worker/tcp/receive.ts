@@ -48,6 +48,8 @@ import { push, pushOn, resendFirst } from './transmit.ts';
 
 const EAGAIN = 11;
 const DUPLICATE_THRESHOLD = 3;
+/** Nothing more will pass either way. */
+const THROUGH = GUEST_FIN | HOST_SHUT | FIN_ACKED;
 
 /** Passes `length` bytes at `at` on to the host socket, in order behind what is stashed. False when the flow has ended. */
 function deliver(flow: number, at: number, length: number): boolean {
@@ -82,6 +84,15 @@ export function deliverStash(flow: number): boolean {
     unstash(flow, taken);
   }
   if ((rows[row + FLAGS]! & (GUEST_FIN | HOST_SHUT)) === GUEST_FIN) shutHost(flow);
+  return !endWhenThrough(flow);
+}
+
+/** Ends a connection whose both FINs have gone through, ours acknowledged. True when it has ended. */
+function endWhenThrough(flow: number): boolean {
+  const row = flow * ROW;
+  if ((rows[row + FLAGS]! & THROUGH) !== THROUGH) return false;
+  if ((rows[row + FLAGS]! & (ACK_NOW | ACK_DELAYED)) !== 0) sendSegment(flow, rows[row + SND_NXT]!, 0, 0);
+  end(flow, 0);
   return true;
 }
 
@@ -249,10 +260,6 @@ export function segmentFromGuest(flow: number): void {
   if ((rows[row + FLAGS]! & ESTABLISHED) === 0 && !handshake(flow, seq, bits)) return;
   if (!checkControl(flow, seq, bits) || !takeAck(flow, seq, length, bits)) return;
   if ((length > 0 || (bits & FIN) !== 0 || before(seq, rows[row + RCV_NXT]!)) && !takeData(flow, seq, length, bits)) return;
-  if ((rows[row + FLAGS]! & (GUEST_FIN | HOST_SHUT | FIN_ACKED)) === (GUEST_FIN | HOST_SHUT | FIN_ACKED)) {
-    if ((rows[row + FLAGS]! & (ACK_NOW | ACK_DELAYED)) !== 0) sendSegment(flow, rows[row + SND_NXT]!, 0, 0);
-    end(flow, 0);
-    return;
-  }
+  if (endWhenThrough(flow)) return;
   if ((rows[row + FLAGS]! & HOST_READABLE) !== 0 && push(flow)) pushOn(flow);
 }
