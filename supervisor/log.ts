@@ -2,7 +2,8 @@
  * What people are told, on stderr: one line per fact.
  *
  * Errors and warnings are `pasta: TEXT`, the start-up banner is bare text. A run with --debug or --trace goes through bunyan instead, every
- * line with the seconds since start; bunyan is loaded with the first such line. A line that a compromised worker causes can hold no text of its choice:
+ * line with the seconds since start; bunyan is loaded with the first such line. A line that a compromised worker causes can hold no text
+ * of its choice:
  * the worker names a message and integers, the text is made here, and lines up to level INFO are limited in number.
  */
 import { writeSync } from 'node:fs';

@@ -210,8 +210,8 @@ export class Run {
   }
 
   /**
-   * A signal to end. A key of the terminal reaches the command as well, since it is in our process group; what came from elsewhere is
-   * passed on. Either way a command that handles or ignores SIGINT decides itself what it means.
+   * A signal to end. A key of the terminal reaches the command as well, since it is in our process group unless it has a terminal of its
+   * own; what came from elsewhere is passed on. Either way a command that handles or ignores SIGINT decides itself what it means.
    */
   #asked(signal: EndingSignal): void {
     const command = this.#rooms?.command ?? null;
@@ -221,7 +221,7 @@ export class Run {
     }
     const disposition = dispositionOf(command.pid, SIGNAL_NUMBERS[signal]);
     if (signal === 'SIGINT' && disposition !== 'default') {
-      if (!hasForeground('self')) {
+      if (this.#terminal !== null || !hasForeground('self')) {
         this.#native.kill(command.pid, SIGNAL_NUMBERS.SIGINT);
       }
       return;

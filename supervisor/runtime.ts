@@ -33,7 +33,7 @@ export const WORKER_FLAGS = [
 ] as const;
 
 /** argv of the worker's runtime; its first word is the program's path. */
-export function workerCommand(installation: Installation, mode: 'pasta' | 'passt', isolation: Isolation): string[] {
+export function workerCommand(installation: Installation, isolation: Isolation, mode: 'pasta' | 'passt' = 'pasta'): string[] {
   const strict = isolation === 'strict' ? ['--jitless'] : [];
   return [installation.runtime, ...WORKER_FLAGS, ...strict, `${installation.root}/dist/worker.cjs`, mode];
 }

@@ -195,7 +195,7 @@ export class Spawner {
    */
   worker(mode: 'pasta' | 'passt', isolation: Isolation, channel: number, control: number): number {
     const { nothing, complaints } = this.#standard;
-    const command = workerCommand(this.#installation, mode, isolation);
+    const command = workerCommand(this.#installation, isolation, mode);
     const argv = [processName(mode, 'jail'), 'worker', '4', '--', ...command.map(bytesOf)];
     return this.#jail(argv, [], [nothing, nothing, complaints, channel, control], [channel, control]);
   }
@@ -232,7 +232,8 @@ export class Spawner {
   }
 
   /**
-   * The command's jail. `words` and `environment` are byte strings (environment.ts). `control` is closed here; `standard` are the command's 0, 1 and 2, which stay the caller's.
+   * The command's jail. `words` and `environment` are byte strings (environment.ts). `control` is closed here; `standard` are the
+   * command's 0, 1 and 2, which stay the caller's.
    * @throws Error when the process can't be made.
    */
   command(

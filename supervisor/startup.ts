@@ -27,7 +27,7 @@ import type { Ending, LifecycleEvent } from './lifecycle.ts';
 import type { Log } from './log.ts';
 import { Opener } from './opener.ts';
 import type { Installation } from './runtime.ts';
-import { type Child, Control, JailStep, type JoinedNamespaces, Spawner } from './spawn.ts';
+import { type Child, type Control, JailStep, type JoinedNamespaces, Spawner } from './spawn.ts';
 import { UsageError } from './usage-error.ts';
 import { WorkerRoom } from './worker-room.ts';
 

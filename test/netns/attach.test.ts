@@ -20,15 +20,32 @@ describe('netns: attach', function () {
     const guest = await holder();
     const pasta = start([PRODUCT, '--foreground', '--config-net', String(guest.pid)]);
     await pasta.waitFor(NETWORK_READY);
-    const shown = await check(['nsenter', `--user=/proc/${guest.pid}/ns/user`, `--net=/proc/${guest.pid}/ns/net`, '--preserve-credentials', 'ip', '-brief', 'address'], { user: 0 });
-    expect(shown).to.match(/^lo .*127\.0\.0\.1/m).and.to.match(/^\S+ +UNKNOWN +\d+\.\d+\.\d+\.\d+\/\d+/m);
+    const shown = await check(
+      [
+        'nsenter',
+        `--user=/proc/${guest.pid}/ns/user`,
+        `--net=/proc/${guest.pid}/ns/net`,
+        '--preserve-credentials',
+        'ip',
+        '-brief',
+        'address',
+      ],
+      { user: 0 },
+    );
+    expect(shown)
+      .to.match(/^lo .*127\.0\.0\.1/m)
+      .and.to.match(/^\S+ +UNKNOWN +\d+\.\d+\.\d+\.\d+\/\d+/m);
     await guest.stop('SIGKILL');
     const result = await pasta.finished;
     expect(result.code).to.equal(0);
     expect(result.stderr).to.match(/has ended\n$/);
   });
 
-  for (const [signal, code] of [['SIGTERM', 0], ['SIGQUIT', 0], ['SIGINT', 130]] as const) {
+  for (const [signal, code] of [
+    ['SIGTERM', 0],
+    ['SIGQUIT', 0],
+    ['SIGINT', 130],
+  ] as const) {
     it(`${signal} ends it with ${code}, at once, and leaves the guest alone`, async () => {
       const guest = await holder();
       const pasta = start([PRODUCT, '--foreground', '--config-net', String(guest.pid)]);

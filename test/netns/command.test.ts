@@ -25,7 +25,11 @@ describe('netns: command', function () {
     });
   }
 
-  for (const [signal, code] of [['TERM', 143], ['KILL', 137], ['SEGV', 139]] as const) {
+  for (const [signal, code] of [
+    ['TERM', 143],
+    ['KILL', 137],
+    ['SEGV', 139],
+  ] as const) {
     it(`exits with ${code} when SIG${signal} ended the command`, async () => {
       const result = await run([PRODUCT, '--no-pidns', '--config-net', '--', 'sh', '-c', `kill -${signal} $$`]);
       expect(result).to.include({ code, stderr: '' });
@@ -33,7 +37,14 @@ describe('netns: command', function () {
   }
 
   it('is root there and nobody outside, in a process namespace of its own', async () => {
-    const result = await run([PRODUCT, '--config-net', '--', 'sh', '-c', 'id -u; echo $$; cat /proc/self/uid_map; ls -d /proc/[0-9]* | wc -l']);
+    const result = await run([
+      PRODUCT,
+      '--config-net',
+      '--',
+      'sh',
+      '-c',
+      'id -u; echo $$; cat /proc/self/uid_map; ls -d /proc/[0-9]* | wc -l',
+    ]);
     const [uid, pid, map, processes] = result.stdout.trim().split('\n');
     expect([uid, pid]).to.deep.equal(['0', '1']);
     expect(map?.trim().split(/\s+/)).to.deep.equal(['0', String(UNPRIVILEGED), '1']);
@@ -42,7 +53,9 @@ describe('netns: command', function () {
 
   it('has its network when the command begins', async () => {
     const result = await run([PRODUCT, '--config-net', '--', 'ip', '-brief', 'address', 'show', 'up']);
-    expect(result.stdout).to.match(/^lo /m).and.to.match(/^\S+ +UNKNOWN +\d+\.\d+\.\d+\.\d+\/\d+/m);
+    expect(result.stdout)
+      .to.match(/^lo /m)
+      .and.to.match(/^\S+ +UNKNOWN +\d+\.\d+\.\d+\.\d+\/\d+/m);
   });
 
   it('says what is wrong with a command that does not exist, and exits with 1', async () => {
@@ -56,10 +69,13 @@ describe('netns: command', function () {
     const running = start([PRODUCT, '--config-net', '--', 'cat']);
     const hash = createHash('sha256');
     let length = 0;
-    running.child.stdout?.removeAllListeners('data').setEncoding('latin1').on('data', (text: string) => {
-      hash.update(text, 'latin1');
-      length += text.length;
-    });
+    running.child.stdout
+      ?.removeAllListeners('data')
+      .setEncoding('latin1')
+      .on('data', (text: string) => {
+        hash.update(text, 'latin1');
+        length += text.length;
+      });
     running.child.stdin?.end(bytes);
     expect((await running.finished).code).to.equal(0);
     expect(length).to.equal(bytes.length);
@@ -89,7 +105,12 @@ describe('netns: command', function () {
   });
 
   it('is not changed by variables meant for the runtime, and hands them to the command', async () => {
-    const env = { NODE_OPTIONS: '--require=/nonexistent.js', NODE_EXTRA_CA_CERTS: '/nonexistent', LD_LIBRARY_PATH: '/nonexistent', PLAIN: 'x' };
+    const env = {
+      NODE_OPTIONS: '--require=/nonexistent.js',
+      NODE_EXTRA_CA_CERTS: '/nonexistent',
+      LD_LIBRARY_PATH: '/nonexistent',
+      PLAIN: 'x',
+    };
     const result = await run([PRODUCT, '--config-net', '--', 'env'], { env });
     expect(result).to.include({ code: 0, stderr: '' });
     const lines = result.stdout.split('\n');

@@ -118,7 +118,11 @@ describe('netns: pty', function () {
   it('passes every byte untouched to a program in raw mode, and back', async () => {
     open('--', 'sh', '-c', 'stty raw -echo; echo begun; head -c 256 | od -An -v -tx1 | tr -d " \\n"; echo end');
     await terminal.see(/begun\n/);
-    terminal.type(Array.from({ length: 128 }, (_, byte) => String.fromCharCode(byte)).join('').repeat(2));
+    terminal.type(
+      Array.from({ length: 128 }, (_, byte) => String.fromCharCode(byte))
+        .join('')
+        .repeat(2),
+    );
     const [, hex] = await terminal.see(/([0-9a-f]{512})end/);
     expect(hex).to.equal(Buffer.from(Array.from({ length: 256 }, (_, index) => index % 128)).toString('hex'));
   });
@@ -147,7 +151,9 @@ describe('netns: pty', function () {
     const before = readFileSync(LEGACY_TIOCSTI, 'latin1');
     writeFileSync(LEGACY_TIOCSTI, '1');
     after(() => writeFileSync(LEGACY_TIOCSTI, before));
-    terminal = new Terminal(['sh', '-c', `"$0" --config-net -- perl -e 'for my $fd (0..2) { open(my $h, "+<&=", $fd); for my $c (split //, "pushed\\n") { ioctl($h, 0x5412, $c) } }'; read -t 1 line <&0 || line=nothing; echo "got=$line"`, PRODUCT]);
+    const push = 'for my $fd (0..2) { open(my $h, "+<&=", $fd); for my $c (split //, "pushed\\n") { ioctl($h, 0x5412, $c) } }';
+    const script = '"$0" --config-net -- perl -e "$1"; read -t 1 line || line=nothing; echo "got=$line"';
+    terminal = new Terminal(['bash', '-c', script, PRODUCT, push]);
     await terminal.see(/got=(\S*)/);
     expect(terminal.shown).not.to.match(/got=pushed/);
   });
@@ -217,8 +223,18 @@ describe('netns: pty', function () {
   });
 
   it('is not made when stdout is no terminal: the command gets what the user gave', async () => {
-    terminal = new Terminal(['sh', '-c', '"$0" --config-net -- sh -c "test -t 0 && echo stdin-is-one; test -t 1 || echo stdout-is-none" | cat', PRODUCT]);
+    terminal = new Terminal([
+      'sh',
+      '-c',
+      '"$0" --config-net -- sh -c "test -t 0 && echo stdin-is-one; test -t 1 || echo stdout-is-none" | cat',
+      PRODUCT,
+    ]);
     await terminal.see(/stdin-is-one\r\nstdout-is-none/);
+  });
+
+  it('runs in the background of a shell without taking the terminal from it', async () => {
+    terminal = new Terminal(['sh', '-c', 'set -m; "$0" --config-net -- echo from-behind & wait $!; echo "status=$?"', PRODUCT]);
+    await terminal.see(/from-behind\r\nstatus=0/);
   });
 
   it('leaves a redirected stderr where it leads', async () => {

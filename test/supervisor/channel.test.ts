@@ -105,7 +105,11 @@ describe('supervisor/channel: decodeFromWorker', () => {
     ['another version', encode({ hello: { version: CHANNEL_VERSION + 1, pid: 1 } }), Phase.STARTED],
     ['a level that is none', encode({ log: { level: 5, message: MessageId.TAP_GONE } }), Phase.RUNNING],
     ['a message that is none', encode({ log: { level: 1, message: 9999 } }), Phase.RUNNING],
-    ['a message with too many values', encode({ log: { level: 1, message: MessageId.TAP_GONE, values: new Array(17).fill(1) } }), Phase.RUNNING],
+    [
+      'a message with too many values',
+      encode({ log: { level: 1, message: MessageId.TAP_GONE, values: new Array(17).fill(1) } }),
+      Phase.RUNNING,
+    ],
     ['a status with a counter too few', encode({ status: { counters: COUNTERS.slice(1).map(() => 0) } }), Phase.RUNNING],
     ['a status with a negative counter', encode({ status: { counters: COUNTERS.map(() => -1) } }), Phase.RUNNING],
     ['a status that is not a number', encode({ status: { counters: COUNTERS.map(() => Number.NaN) } }), Phase.RUNNING],
@@ -132,16 +136,22 @@ describe('supervisor/channel: decodeFromWorker', () => {
   it('takes nothing but its own encoding when one byte of a good message is changed, added or dropped', () => {
     const messages = fc.constantFrom(...WELCOME);
     fc.assert(
-      fc.property(messages, fc.nat(), fc.integer({ min: 0, max: 255 }), fc.constantFrom('set', 'add', 'drop'), ([, good, phase], at, byte, how) => {
-        const bytes = [...good];
-        bytes.splice(at % good.length, how === 'add' ? 0 : 1, ...(how === 'drop' ? [] : [byte]));
-        const changed = Uint8Array.from(bytes);
-        try {
-          expect(encode(decodeFromWorker(changed, phase))).to.deep.equal(changed);
-        } catch (error) {
-          expect(error).to.be.instanceOf(Violation);
-        }
-      }),
+      fc.property(
+        messages,
+        fc.nat(),
+        fc.integer({ min: 0, max: 255 }),
+        fc.constantFrom('set', 'add', 'drop'),
+        ([, good, phase], at, byte, how) => {
+          const bytes = [...good];
+          bytes.splice(at % good.length, how === 'add' ? 0 : 1, ...(how === 'drop' ? [] : [byte]));
+          const changed = Uint8Array.from(bytes);
+          try {
+            expect(encode(decodeFromWorker(changed, phase))).to.deep.equal(changed);
+          } catch (error) {
+            expect(error).to.be.instanceOf(Violation);
+          }
+        },
+      ),
       { numRuns: 3000 },
     );
   });

@@ -21,7 +21,9 @@ describe('supervisor/environment', () => {
   });
 
   it('writes any text as its UTF-8 bytes', () => {
-    fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (text) => Buffer.from(bytesOf(text), 'latin1').equals(Buffer.from(text, 'utf8'))));
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => Buffer.from(bytesOf(text), 'latin1').equals(Buffer.from(text, 'utf8'))),
+    );
   });
 
   it('finds a variable, and none where it is empty', () => {

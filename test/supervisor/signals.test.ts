@@ -17,13 +17,21 @@ describe('supervisor/signals', () => {
   });
 
   it('takes a process that is gone for one that handles nothing', () => {
-    expect(dispositionOf(1, SIGTERM, () => { throw new Error('ENOENT'); })).to.equal('default');
+    expect(
+      dispositionOf(1, SIGTERM, () => {
+        throw new Error('ENOENT');
+      }),
+    ).to.equal('default');
   });
 
   it('is in the foreground only as the terminal’s own process group', () => {
     expect(hasForeground('self', stat(10, 34816, 10))).to.equal(true);
     expect(hasForeground('self', stat(10, 34816, 11))).to.equal(false);
     expect(hasForeground('self', stat(10, 0, -1))).to.equal(false);
-    expect(hasForeground(1, () => { throw new Error('ENOENT'); })).to.equal(false);
+    expect(
+      hasForeground(1, () => {
+        throw new Error('ENOENT');
+      }),
+    ).to.equal(false);
   });
 });

@@ -20,7 +20,16 @@ export class Terminal {
       cols: 80,
       rows: 24,
       cwd: '/',
-      env: { PATH: process.env.PATH as string, LC_ALL: 'C', HOME: '/nonexistent', TERM: 'dumb', PS1: '$ ', ENV: '', SHELL: '/bin/sh', ...env },
+      env: {
+        PATH: process.env.PATH as string,
+        LC_ALL: 'C',
+        HOME: '/nonexistent',
+        TERM: 'dumb',
+        PS1: '$ ',
+        ENV: '',
+        SHELL: '/bin/sh',
+        ...env,
+      },
     });
     this.#pty.onData((text) => {
       this.#shown += text;

@@ -23,7 +23,11 @@ export interface Started extends Running {
 }
 
 /** Runs `script` in a new namespace with /bin/sh; resolves when it has written "ready" to stdout. */
-export async function startProduct(script: string, options: readonly string[] = ['--config-net'], given: RunOptions = {}): Promise<Started> {
+export async function startProduct(
+  script: string,
+  options: readonly string[] = ['--config-net'],
+  given: RunOptions = {},
+): Promise<Started> {
   const running = start([PRODUCT, ...options, '--', 'sh', '-c', script], given);
   await running.waitFor(/^ready$/m);
   const everyone = tree(running.pid);
@@ -58,11 +62,13 @@ export function gone(pid: number, milliseconds = 5_000): Promise<void> {
 
 /** Processes, of any user, that are in network namespace `namespace`. */
 export function inhabitants(namespace: string): number[] {
-  return tree(1).concat(tree(2)).filter((pid) => {
-    try {
-      return readlinkSync(`/proc/${pid}/ns/net`) === namespace;
-    } catch {
-      return false;
-    }
-  });
+  return tree(1)
+    .concat(tree(2))
+    .filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/ns/net`) === namespace;
+      } catch {
+        return false;
+      }
+    });
 }
