@@ -36,7 +36,9 @@ if [ "${1:-}" = --inside ]; then
 fi
 
 sh build/need.sh run
-sh build/need.sh test || [ "$(id -u)" != 0 ]
+if [ "${1:-}" = --long ]; then wanted=long; else wanted=test; fi
+sh build/need.sh $wanted || [ "$(id -u)" != 0 ]
+sh build/packages.sh
 sh build/build.sh
 if [ "$(id -u)" = 0 ]; then spaces=--mount; else spaces='--user --map-root-user --map-auto --net --mount'; fi
 if unshare $spaces true 2> /dev/null; then exec unshare $spaces sh build/test.sh --inside "$@"; fi

@@ -24,7 +24,7 @@ describe('npm start', () => {
   beforeEach(() => {
     folder = mkdtempSync(`${os.tmpdir()}/ravioli-start-`);
     for (const name of ['bin', 'build', 'path', 'node_modules', 'elsewhere']) mkdirSync(`${folder}/${name}`);
-    for (const name of ['start.sh', 'runtime.sh']) copyFileSync(`${BUILD}${name}`, `${folder}/build/${name}`);
+    for (const name of ['start.sh', 'packages.sh', 'runtime.sh']) copyFileSync(`${BUILD}${name}`, `${folder}/build/${name}`);
     writeFileSync(`${folder}/calls`, '');
     writeFileSync(`${folder}/package-lock.json`, '{}');
     writeFileSync(`${folder}/node_modules/.package-lock.json`, '{}');
@@ -75,7 +75,7 @@ describe('npm start', () => {
     script('path/node', 'echo v18.19.0');
     rmSync(`${folder}/node_modules`, { recursive: true });
     const { code, stderr, calls } = start(['true']);
-    expect(stderr).to.match(/start: Node.js v18.19.0 is too old/);
+    expect(stderr).to.match(/packages: Node.js v18.19.0 is too old/);
     expect(calls).to.deep.equal(['need.sh run']);
     expect(code).to.equal(1);
   });
