@@ -9,11 +9,10 @@
  * The user's terminal is put back on every way out that can be handled. For those that can't (SIGKILL, a crash of the runtime) there is a
  * guard: a shell that waits on a socket, and restores the modes when that closes without a word and the terminal is still as we set it.
  */
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { isatty, ReadStream } from 'node:tty';
 import type { Native } from '../native/supervisor.d.ts';
-import { hasForeground } from './signals.ts';
 
 /** What is used of node-pty: its native half, since the processes are started by jail and not by its fork. */
 interface NodePty {
@@ -40,21 +39,6 @@ echo >&3
 read line <&3 || exit
 raw=$(stty -g)
 read line <&3 || { [ "$(stty -g)" = "$raw" ] && stty "$usual"; }`;
-
-/**
- * True when the command is interactive: both ends of the dialogue are terminals, and the user's keys are meant for us. With only one of
- * them, or in the background, somebody else uses the terminal (`pasta -- dmesg | less`), and the command gets what the user gave.
- */
-export function isInteractive(): boolean {
-  const terminals = [0, 1].every((fd) => {
-    try {
-      return fstatSync(fd).isCharacterDevice() && isatty(fd);
-    } catch {
-      return false;
-    }
-  });
-  return terminals && hasForeground('self');
-}
 
 /** One pseudo-terminal and its relay. */
 export class Terminal {

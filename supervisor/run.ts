@@ -20,13 +20,14 @@ import {
   type Situation,
   transition,
 } from './lifecycle.ts';
+import { isInteractive } from './interactive.ts';
 import type { Log } from './log.ts';
 import type { Installation } from './runtime.ts';
 import { dispositionOf, hasForeground } from './signals.ts';
 import { Child, Control, type Spawner } from './spawn.ts';
 import { Startup, type Rooms } from './startup.ts';
 import { statusLines } from './status.ts';
-import { isInteractive, Terminal } from './pty.ts';
+import type { Terminal } from './pty.ts';
 import { UsageError } from './usage-error.ts';
 
 const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGTERM: 15 } as const;
@@ -155,13 +156,15 @@ export class Run {
     }
   }
 
-  #startCommand(spawner: Spawner, hostname: string): Control {
+  async #startCommand(spawner: Spawner, hostname: string): Promise<Control> {
     const environment = environmentOfCommand(this.#program.started);
     const shell = variable(environment, 'SHELL') ?? '/bin/sh';
     const { command } = this.#program.options;
     const words = command === null ? [shell] : lastWords(this.#program.started, command.length);
     const login = `-${shell.slice(shell.lastIndexOf('/') + 1)}`;
-    if (isInteractive()) {
+    if (isInteractive(this.#native)) {
+      // Loaded only here: node-pty and node:tty take longer than all the rest of the start.
+      const { Terminal } = await import('./pty.ts');
       this.#terminal = new Terminal(this.#native, this.#program.installation.root, (descriptors) => {
         const pid = this.#native.spawn('/bin/sh', Terminal.GUARD_WORDS, environment, descriptors);
         if (pid > 0) {

@@ -51,7 +51,7 @@ export interface Surroundings {
   /** Remembers when a step was done, for --debug. */
   mark(step: string): void;
   /** Starts the command's jail under this host name, and gives its control socket. */
-  startCommand(spawner: Spawner, hostname: string): Control;
+  startCommand(spawner: Spawner, hostname: string): Promise<Control>;
 }
 
 /** The rooms once they run. */
@@ -98,7 +98,7 @@ export class Startup {
       log.warning(line);
     }
     mark('plan made');
-    const control = options.pid === null ? this.#around.startCommand(this.#spawner, plan.hostname) : null;
+    const control = options.pid === null ? await this.#around.startCommand(this.#spawner, plan.hostname) : null;
     const host = this.#startOpener('host', plan, null);
     host.opener.post(Verb.SEAL);
     mark('command and opener started');
