@@ -5,11 +5,11 @@
  *
  * Each runtime needs some 25 ms before its first line of ours runs. The worker's needs no decision of the supervisor for that, so both
  * load at the same time: the words before "--" are the jail, its name for `ps` and what its role worker runs, those after it are what
- * this process becomes. The supervisor finds the jail, its child, in the environment: RAVIOLI_WORKER=PID:CHANNEL:CONTROL, the latter
- * being descriptors. Whatever fails here is left to the supervisor, which then starts the worker itself and says why it can't.
+ * this process becomes. The supervisor finds the jail, its child, in the environment: RAVIOLI_WORKER=PID:CHANNEL:CONTROL, two
+ * descriptors. Whatever fails here is left to the supervisor, which then starts the worker itself and says why it can't.
  *
- * A word that asks for text, for another runtime of the worker or for its complaints makes it pointless; those are the supervisor's to understand, this is
- * only a guess, and a wrong one costs the work of a process that is ended again.
+ * A word that asks for text, for another runtime of the worker or for its complaints makes it pointless; what they mean is for the
+ * supervisor to say, this is only a guess, and a wrong one costs the work of a process that is ended again.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
