@@ -8,11 +8,11 @@ import { setTimer } from '../flow/timers.ts';
 import { ACK_AT, ACK_DELAYED, RETRANSMIT, RETRANSMIT_AT, RTO, RTT_AT, RTT_SEQ, RTTVAR, SRTT } from './row.ts';
 import { before } from './sequence.ts';
 
-/** RFC 6298 (2.1): before a measurement. */
+/** RFC 6298 §2.1: before a measurement. */
 export const INITIAL_RTO = 1000;
-/** RFC 6298 (2.4) says 1 s; kernels use 200 ms since their clocks are finer, and the guest is one link away. */
+/** RFC 6298 §2.4 says 1 s; kernels use 200 ms since their clocks are finer, and the guest is one link away. */
 const MIN_RTO = 200;
-/** RFC 6298 (2.5). */
+/** RFC 6298 §2.5. */
 const MAX_RTO = 120_000;
 /** A connection without a segment for so long is ended. */
 export const IDLE_LIMIT = 7_200_000;
@@ -29,7 +29,7 @@ export function cancelMeasurement(row: number): void {
   rows[row + RTT_AT] = 0;
 }
 
-/** The guest acknowledged up to `ack`: ends a measurement that is covered (RFC 6298 (2.2), (2.3)). */
+/** The guest acknowledged up to `ack`: ends a measurement that is covered (RFC 6298 §2.2, §2.3). */
 export function endMeasurement(row: number, ack: number): void {
   if (rows[row + RTT_AT] === 0 || before(ack, rows[row + RTT_SEQ]!)) return;
   const measured = Math.max((nowUs - rows[row + RTT_AT]!) | 0, 1);
@@ -47,12 +47,12 @@ export function endMeasurement(row: number, ack: number): void {
   rows[row + RTO] = Math.min(Math.max(timeout, MIN_RTO), MAX_RTO);
 }
 
-/** RFC 6298 (5.5). */
+/** RFC 6298 §5.5. */
 export function backOff(row: number): void {
   rows[row + RTO] = Math.min(rows[row + RTO]! * 2, MAX_RTO);
 }
 
-/** Something is unacknowledged: the timer runs from now (RFC 6298 (5.1), (5.3)). */
+/** Something is unacknowledged: the timer runs from now (RFC 6298 §5.1, §5.3). */
 export function armRetransmission(flow: number): void {
   const row = flow * ROW;
   rows[row + FLAGS]! |= RETRANSMIT;
