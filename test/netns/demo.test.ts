@@ -56,14 +56,7 @@ describe('demonstration', function () {
   });
 
   it('ends with 1, and with the reason, where the product cannot start', async () => {
-    const { code, stdout, stderr } = await show([
-      'unshare',
-      '--mount',
-      'sh',
-      '-ec',
-      'mount -t tmpfs none /dev/net; exec "$@"',
-      'sh',
-    ]);
+    const { code, stdout, stderr } = await show(['unshare', '--mount', 'sh', '-ec', 'mount -t tmpfs none /dev/net; exec "$@"', 'sh']);
     expect(stderr).to.include('/dev/net/tun');
     expect(stdout).to.match(/Failed: .*\n +Not everything works here\.\n$/);
     expect(code).to.equal(1);

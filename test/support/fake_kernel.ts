@@ -10,9 +10,7 @@ import type { Native } from '../../native/worker.d.ts';
 import { CHANNEL_FD } from '../../shared/roles.ts';
 import { FakeChannel } from './fake_channel.ts';
 import { FakeDatagram } from './fake_datagram.ts';
-import {
-  EAGAIN, EBADF, EINVAL, EMSGSIZE, ENOENT, EPOLLERR, EPOLLHUP, type FakeFile,
-} from './fake_file.ts';
+import { EAGAIN, EBADF, EINVAL, EMSGSIZE, ENOENT, EPOLLERR, EPOLLHUP, type FakeFile } from './fake_file.ts';
 import { FakeOpener } from './fake_opener.ts';
 import { FakeStream } from './fake_stream.ts';
 import { FakeTap } from './fake_tap.ts';
@@ -321,4 +319,3 @@ export class FakeKernel implements Native {
     this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
   }
 }
-

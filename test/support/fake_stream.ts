@@ -8,7 +8,17 @@
  */
 import { ByteQueue } from './byte_queue.ts';
 import {
-  EAGAIN, ECONNRESET, ENOTCONN, EOPNOTSUPP, EPIPE, EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, FakeFile,
+  EAGAIN,
+  ECONNRESET,
+  ENOTCONN,
+  EOPNOTSUPP,
+  EPIPE,
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  EPOLLRDHUP,
+  FakeFile,
 } from './fake_file.ts';
 
 export class FakeStream extends FakeFile {

@@ -178,7 +178,15 @@ export function parseFrame(frame: Uint8Array, ends: Ends): Packet {
   const source = frame.slice(ipv4 ? l3 + 12 : l3 + 8, ipv4 ? l3 + 16 : l3 + 24);
   const destination = frame.slice(ipv4 ? l3 + 16 : l3 + 24, ipv4 ? l3 + 20 : l3 + 40);
   const l4 = frame.slice(l3 + header);
-  const packet: Packet = { family: ipv4 ? 4 : 6, protocol, source, destination, gsoType: view.getUint8(1), gsoSize: view.getUint16(4, true), l4 };
+  const packet: Packet = {
+    family: ipv4 ? 4 : 6,
+    protocol,
+    source,
+    destination,
+    gsoType: view.getUint8(1),
+    gsoSize: view.getUint16(4, true),
+    l4,
+  };
   checkOffload(view, packet, ETHERNET + header);
   return packet;
 }

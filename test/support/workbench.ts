@@ -39,7 +39,12 @@ function address(text: string): Uint8Array {
 }
 
 /** The guest and some host far away. */
-export const ENDS4: Ends = { guest: address('192.0.2.2').slice(12), far: address('198.51.100.7').slice(12), guestMac: MAC.guest, ourMac: MAC.our };
+export const ENDS4: Ends = {
+  guest: address('192.0.2.2').slice(12),
+  far: address('198.51.100.7').slice(12),
+  guestMac: MAC.guest,
+  ourMac: MAC.our,
+};
 export const ENDS6: Ends = { guest: address('2001:db8::2'), far: address('2001:db8:ffff::7'), guestMac: MAC.guest, ourMac: MAC.our };
 
 export const MAPPED_LOOPBACK4 = '192.0.2.1';
