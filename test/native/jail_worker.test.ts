@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { Channel, compileProbe, gone, jailPath, native, NOBODY, Step, type Started, start, status } from './rooms.ts';
 
-const HIDDEN = { NODE_OPTIONS: '--inspect', LD_PRELOAD: '/nowhere.so', HOME: '/root', SECRET: '1' };
+const HIDDEN = { NODE_OPTIONS: '--inspect', LD_PRELOAD: '', HOME: '/root', SECRET: '1' };
 
 for (const uid of [0, NOBODY]) {
   describe(`native/jail worker, as uid ${uid}`, () => {
@@ -22,12 +22,9 @@ for (const uid of [0, NOBODY]) {
       control = new Channel();
       channel = new Channel();
       const fds = [channel.theirs, 0, control.theirs, 0];
-      jail = start(jailPath, ['worker', '5', '--', program, 'argument'], fds, {
-        argv0: 'pasta.jail',
-        uid,
-        gid: uid,
-        env: HIDDEN,
-      });
+      // Not by the options of spawn, which would give up the groups before jail could.
+      const ids = ['--reuid', `${uid}`, '--regid', `${uid}`, uid === 0 ? '--groups=4,24' : '--clear-groups'];
+      jail = start('setpriv', [...ids, jailPath, 'worker', '5', '--', program, 'argument'], fds, { env: { ...process.env, ...HIDDEN } });
       control.releaseTheirs();
       channel.releaseTheirs();
       const message = await control.step();
@@ -111,6 +108,9 @@ for (const uid of [0, NOBODY]) {
       expect(await channel.ask('create /file')).to.be.oneOf(['13', '30']);
       expect(readdirSync(`/proc/${pid}/root/`)).to.deep.equal([]);
       expect(readdirSync(`/proc/${pid}/cwd/`)).to.deep.equal([]);
+      const mounts = readFileSync(`/proc/${pid}/mountinfo`, 'latin1').trim().split('\n');
+      expect(mounts).to.have.length(1);
+      expect(mounts[0]).to.match(/ \/ \/ ro,nosuid,nodev,noexec.* - tmpfs /);
       expect(await jail.ended).to.deep.equal({ code: 0, signal: null });
     });
 

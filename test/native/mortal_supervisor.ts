@@ -19,6 +19,12 @@ if (role === 'opener') {
   pids.push(jail.process.pid as number, (step as [number, number])[1]);
   if (role === 'worker') {
     await channel.ask('ids');
+    control.send('x');
+    await control.step();
+    await jail.ended;
+    pids.shift();
+    // It would end by itself at the channel's end of file, were it still reading.
+    channel.send('pause');
   } else {
     await control.step();
     control.send('x');

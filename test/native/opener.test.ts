@@ -108,8 +108,7 @@ describe('native/opener', () => {
     });
 
     it('makes a TCP connection with the options asked for', async () => {
-      const server = namespace.serve('tcp');
-      const port = await server.port;
+      const port = await namespace.serve('tcp');
       const { result, fd } = await opener.ask('worker', { ...tcp4, destinationPort: port, sourcePort: 40123, mss: 1000, hopLimit: 33 });
       expect(result).to.equal(0);
       expect(options.getOption(fd, 6, 1), 'TCP_NODELAY').to.equal(1);
@@ -119,12 +118,10 @@ describe('native/opener', () => {
       socket.end('question');
       const [answer] = await once(socket, 'data');
       expect(`${answer}`).to.equal(`192.0.2.1:40123 question`);
-      server.process.kill();
     });
 
     it('makes a UDP socket with its own port, errors and GRO, and takes another port if that one is taken', async () => {
-      const server = namespace.serve('udp');
-      const port = await server.port;
+      const port = await namespace.serve('udp');
       const { result, fd } = await opener.ask('worker', { ...udp4, destinationPort: port, sourcePort: 40124, hopLimit: 7 });
       expect(result).to.equal(40124);
       expect(options.getOption(fd, 0, 11), 'IP_RECVERR').to.equal(1);
@@ -142,7 +139,6 @@ describe('native/opener', () => {
       const errors6 = options.getOption(privileged.fd, 41, 25);
       expect(errors6, 'IPV6_RECVERR').to.equal(1);
       for (const each of [fd, second.fd, taken.fd, privileged.fd]) native.close(each);
-      server.process.kill();
     });
 
     it('makes a ping socket, with another identifier if that one is in use', async () => {

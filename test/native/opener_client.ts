@@ -48,6 +48,7 @@ export class Namespace {
   readonly pid: number;
   readonly #control: Channel;
   readonly #jail: Started;
+  readonly #servers: ChildProcess[] = [];
 
   private constructor(control: Channel, jail: Started, pid: number) {
     this.#control = control;
@@ -80,8 +81,8 @@ export class Namespace {
     return ['-t', `${this.pid}`, '-U', '-n'];
   }
 
-  /** A server that answers with the address of who asks and the question. */
-  serve(protocol: 'tcp' | 'udp'): { process: ChildProcess; port: Promise<number> } {
+  /** A server that answers with the address of who asks and the question; resolves to its port. */
+  serve(protocol: 'tcp' | 'udp'): Promise<number> {
     const script =
       protocol === 'tcp'
         ? `require('net').createServer((s) => s.on('data', (d) => s.end(s.remoteAddress + ':' + s.remotePort + ' ' + d)))
@@ -89,8 +90,8 @@ export class Namespace {
         : `const s = require('dgram').createSocket('udp4', (d, from) => s.send(from.address + ':' + from.port + ' ' + d, from.port, from.address));
          s.bind(0, '192.0.2.1', () => console.log(s.address().port))`;
     const child = spawn('nsenter', [...this.#enter(), process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const port = new Promise<number>((resolve) => child.stdout.once('data', (line) => resolve(Number(`${line}`))));
-    return { process: child, port };
+    this.#servers.push(child);
+    return new Promise<number>((resolve) => child.stdout.once('data', (line) => resolve(Number(`${line}`))));
   }
 
   open(): [number, number] {
@@ -98,6 +99,7 @@ export class Namespace {
   }
 
   async end(): Promise<void> {
+    for (const server of this.#servers) server.kill();
     this.#control.close();
     await this.#jail.ended;
   }

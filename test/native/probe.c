@@ -115,6 +115,9 @@ static void answer(const char *verb, const char *argument) {
     add_result(syscall(SYS_io_uring_setup, 1, NULL));
   else if (!strcmp(verb, "unshare"))
     add_result(unshare(CLONE_NEWUSER));
+  else if (!strcmp(verb, "pause"))
+    for (;;)
+      pause();
   else if (!strcmp(verb, "exit"))
     _exit(atoi(argument));
   else
