@@ -11,11 +11,16 @@ const README = fileURLToPath(new URL('../README.md', import.meta.url));
 const BEGIN = '<!-- figures: begin (bench/readme.ts writes this part) -->\n';
 const END = '<!-- figures: end -->\n';
 
+/** The metrics that are shown; the rest is for those who work on the program. */
+const METRICS = new Set(['rate', 'p50', 'p99', 'delivered', 'time', 'memory']);
+
 /** What is used of the file that `bench --json` writes; NaN is null there. */
 export interface Measured {
   readonly date: string;
   /** Machine, kernel, and how it was measured. */
   readonly machine: string;
+  /** What else a reader has to know of this run; written by hand. */
+  readonly note?: string;
   readonly tools: Readonly<Record<string, { readonly version: string }>>;
   readonly verdicts: readonly {
     readonly row: string;
@@ -33,19 +38,20 @@ const COLUMNS: readonly (readonly [tool: string, title: string])[] = [
   ['bare', 'no translator'],
 ];
 
-/** The part of the README between its markers. Rows that ravioli can't do are left out. */
+/** The part of the README between its markers. Rows that ravioli can't do are left out.  */
 export function figuresText(measured: Measured): string {
   const columns = COLUMNS.filter(([tool]) => measured.verdicts.some(({ medians }) => typeof medians[tool] === 'number'));
   const versions = Object.entries(measured.tools).map(([tool, { version }]) =>
     tool === 'ravioli' ? `ravioli ${version.split(' ')[1]}` : version,
   );
   const rows = measured.verdicts
-    .filter(({ medians }) => typeof medians.ravioli === 'number')
+    .filter(({ metric, medians }) => METRICS.has(metric) && typeof medians.ravioli === 'number')
     .map(({ row, metric, unit, medians }) => [`${row}: ${metric}`, unit, ...columns.map(([tool]) => figure(medians[tool] ?? Number.NaN))]);
   const head = ['work', 'unit', ...columns.map(([, title]) => title)];
+  const note = measured.note === undefined ? '' : `; ${measured.note}`;
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
-    `Measured on ${measured.date.slice(0, 10)} with \`npm run bench -- --short\` (as root; the programs run as nobody): ${measured.machine}.`,
+    `Measured on ${measured.date.slice(0, 10)} with \`npm run bench -- --short\` (as root; the programs run as nobody): ${measured.machine}${note}.`,
     `Versions: ${versions.join('; ')}. Figures move with the machine; compare the columns of one run.`,
     '',
     line(head),
