@@ -50,6 +50,9 @@ export interface Row {
 
 const ANSWER_LIMIT = 20_000;
 
+/** Seconds: less is a few ticks of the kernel's clock, and says nothing about a gigabyte. */
+const LEAST_CPU = 0.05;
+
 function guestOf(subject: Subject): Translator {
   if (!subject.translator) throw new Error('this row needs a running tool');
   return subject.translator;
@@ -72,7 +75,7 @@ async function stream(
   const bare = subject.tool === 'bare';
   return {
     rate: result.gbit as number,
-    'CPU per GB': bare ? Number.NaN : used / ((result.bytes as number) / 1e9),
+    'CPU per GB': bare || used < LEAST_CPU ? Number.NaN : used / ((result.bytes as number) / 1e9),
     resent: kernelCounter(translator.guest, 'Tcp', 'RetransSegs') - resent,
   };
 }
