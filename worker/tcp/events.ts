@@ -12,6 +12,7 @@ import {
   ACK_DELAYED,
   CONNECTING,
   ESTABLISHED,
+  GUEST_FIN,
   HOST_ENDING,
   HOST_READABLE,
   ISS,
@@ -74,6 +75,7 @@ function roomAgain(flow: number): boolean {
     // A send that was refused is itself a request for the next event.
     if (rows[row + STASH_FIRST] !== 0) return true;
   }
+  if ((rows[row + FLAGS]! & GUEST_FIN) !== 0) return true;
   const edge = rows[row + RCV_EDGE]!;
   // The event is spent: if the guest's data of this turn has used the room up, the watch must be made anew.
   rows[row + FLAGS]! &= ~WINDOW_SMALL;

@@ -116,6 +116,8 @@ export function push(flow: number): boolean {
     } else if (got === 0) {
       rows[row + FLAGS] = (rows[row + FLAGS]! & ~HOST_READABLE) | HOST_FIN;
     } else if (got === -EAGAIN) {
+      // Without SO_PEEK_OFF the end shows only once all before it is acknowledged: there is no other event, the ACK looks again.
+      if ((rows[row + FLAGS]! & HOST_ENDING) !== 0) return false;
       rows[row + FLAGS]! &= ~HOST_READABLE;
     } else {
       abort(flow, -got);
