@@ -192,7 +192,8 @@ export class ReferenceGuest {
     }
     if ((segment.flags & RST) !== 0) {
       if (segment.seq === this.rcvNxt) {
-        if (this.state === 'open') this.#finish('reset');
+        // RFC 9293 §3.10.7.4: in CLOSING, LAST-ACK and TIME-WAIT a reset only ends the waiting.
+        if (this.state === 'open') this.#finish(this.sawEnd && this.#finSeq !== null ? 'done' : 'reset');
       } else this.#acknowledge();
       return;
     }

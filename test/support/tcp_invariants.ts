@@ -1,0 +1,71 @@
+/** What must hold of every TCP flow of the worker whenever its loop has nothing left to do. */
+import { FD, FLAGS, KIND, LAST_ACTIVE, ROW, rows, TCP, TIMER_AT, TIMER_SLOT } from '../../worker/flow/row.ts';
+import { flowCount } from '../../worker/flow/table.ts';
+import * as tcp from '../../worker/tcp/row.ts';
+import type { FakeKernel } from './fake_kernel.ts';
+import { FakeStream } from './fake_stream.ts';
+
+const FIELDS = ['SND_UNA', 'SND_NXT', 'SND_MAX', 'SND_WND', 'RCV_NXT', 'RCV_EDGE', 'RETRANSMIT_AT', 'ACK_AT', 'RTO', 'RETRIES', 'STASH_FIRST'] as const;
+const FLAG_NAMES = [
+  'CONNECTING', 'SYN_RECEIVED', 'ESTABLISHED', 'GUEST_FIN', 'HOST_SHUT', 'HOST_FIN', 'FIN_SENT', 'FIN_ACKED', 'HOST_READABLE', 'HOST_ENDING',
+  'ACK_NOW', 'ACK_DELAYED', 'RETRANSMIT', 'WINDOW_SMALL', 'PEEK_ASTRAY', 'SPOKE_LAST',
+] as const;
+
+/** A flow in words, for the message of a failure. */
+export function describeFlow(row: number): string {
+  const flags = FLAG_NAMES.filter((name) => ((rows[row + FLAGS] as number) & tcp[name]) !== 0).join(' ');
+  return `${FIELDS.map((name) => `${name}=${rows[row + tcp[name]]}`).join(' ')} ${flags}`;
+}
+
+/** Throws when a flow is in a state that nothing would ever bring it out of, or that contradicts its socket. */
+export function checkFlows(kernel: FakeKernel): void {
+  let flows = 0;
+  for (let row = 0; row < rows.length; row += ROW) {
+    if (rows[row + KIND] === 0) continue;
+    flows++;
+    if (rows[row + KIND] === TCP) checkFlow(kernel, row);
+  }
+  if (flows !== flowCount) throw new Error(`${flows} rows are taken and ${flowCount} flows counted`);
+}
+
+function checkFlow(kernel: FakeKernel, row: number): void {
+  const has = (flag: number): boolean => ((rows[row + FLAGS] as number) & flag) !== 0;
+  const insist = (holds: boolean, what: string): void => {
+    if (!holds) throw new Error(`${what}: ${describeFlow(row)}`);
+  };
+  const at = (field: number): number => rows[row + field] as number;
+  const armed = at(TIMER_SLOT) >= 0;
+  insist(armed, 'no timer is linked');
+  insist(((at(TIMER_AT) - at(LAST_ACTIVE)) | 0) <= 7_200_000, 'the timer is later than the idle limit');
+  if (has(tcp.RETRANSMIT)) insist(((at(TIMER_AT) - at(tcp.RETRANSMIT_AT)) | 0) <= 0, 'the timer is later than the retransmission');
+  if (has(tcp.ACK_DELAYED)) insist(((at(TIMER_AT) - at(tcp.ACK_AT)) | 0) <= 0, 'the timer is later than the delayed ACK');
+  insist(!has(tcp.ACK_NOW), 'an ACK was owed and not sent');
+  if (has(tcp.CONNECTING)) return;
+  const stream = kernel.file(at(FD));
+  if (!(stream instanceof FakeStream)) throw new Error(`the flow has no socket: ${describeFlow(row)}`);
+  if (at(tcp.SND_MAX) !== at(tcp.SND_UNA)) insist(has(tcp.RETRANSMIT), 'something is unacknowledged and no timer runs');
+  if (!has(tcp.ESTABLISHED)) return;
+  const inFlight = (at(tcp.SND_NXT) - at(tcp.SND_UNA)) | 0;
+  insist(inFlight >= 0 && ((at(tcp.SND_MAX) - at(tcp.SND_NXT)) | 0) >= 0, 'SND.UNA ≤ SND.NXT ≤ SND.MAX');
+  checkHostSide(stream, has, at, insist, inFlight);
+  const awaitsRoom = stream.noSpace || kernel.isReady(at(FD));
+  if (at(tcp.STASH_FIRST) !== 0) insist(awaitsRoom, 'bytes are stashed and no event will come');
+  if (has(tcp.WINDOW_SMALL) && !has(tcp.GUEST_FIN)) insist(awaitsRoom, 'the window is small and no event will come');
+  const through = tcp.GUEST_FIN | tcp.HOST_SHUT | tcp.FIN_ACKED;
+  insist((at(FLAGS) & through) !== through, 'the connection is through and still there');
+}
+
+function checkHostSide(
+  stream: FakeStream,
+  has: (flag: number) => boolean,
+  at: (field: number) => number,
+  insist: (holds: boolean, what: string) => void,
+  inFlight: number,
+): void {
+  const fin = has(tcp.FIN_SENT) && at(tcp.SND_NXT) === at(tcp.SND_MAX) && !has(tcp.FIN_ACKED) ? 1 : 0;
+  const unsent = stream.incoming.length - (inFlight - fin);
+  if (!has(tcp.FIN_ACKED)) insist(unsent >= 0, 'more in flight than the socket holds');
+  const more = unsent > 0 || (stream.farEnded && !has(tcp.FIN_SENT));
+  if (more) insist(has(tcp.RETRANSMIT), 'there is something to send and neither event nor timer');
+  if (stream.hasPeekOffset && !has(tcp.PEEK_ASTRAY) && !has(tcp.FIN_SENT)) insist(stream.peekOffset === inFlight, `the peek offset is ${stream.peekOffset}`);
+}
