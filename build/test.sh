@@ -28,9 +28,9 @@ if [ "${1:-}" = --inside ]; then
   mount --bind /run/netns/shadow /etc/shadow
   rm /run/netns/shadow
   if ! reachable; then
-    mkdir -p /run/ravioli
-    mount --bind . /run/ravioli
-    cd /run/ravioli
+    # Not below /run or /tmp: the machines of test/vm see this tree, with fresh ones of these.
+    mount --bind . /mnt
+    cd /mnt
   fi
   run_tests "$@"
 fi

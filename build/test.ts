@@ -5,7 +5,7 @@
  * concerns no other. Two run at a time, the lint among them; the files of `test/netns` and the long ones follow one by one, since they
  * look at times and use both processors. The long part is what the quick one leaves out: `*.long.test.ts` and `test/vm`.
  *
- * Without root the tests of namespaces have none to make: they are left out, by name. build/test.sh avoids this where it can.
+ * Without root what makes namespaces or other users' programs is left out, by name. build/test.sh avoids this where it can.
  */
 import { spawn } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
@@ -39,8 +39,11 @@ function runsAlone(file: string): boolean {
   return isLong(file) || file.startsWith('test/netns/');
 }
 
+/** Those that make namespaces, or run a program as another user, by way of test/support and test/native/rooms.ts. */
 function needsRoot(file: string): boolean {
-  return /\bmakeTopology\b/.test(readFileSync(`${ROOT}${file}`, 'utf8'));
+  return /\/(processes|topology|translator|product|servers|connections|rooms|opener_client)\.ts'/.test(
+    readFileSync(`${ROOT}${file}`, 'utf8'),
+  );
 }
 
 /** Runs a command to its end; descriptor 3 takes one JSON value per line. */
@@ -123,7 +126,8 @@ async function main(): Promise<void> {
   const totals: Totals = { passed: 0, failed: 0, pending: [] };
   if (process.getuid?.() !== 0) {
     const left = files.filter(needsRoot);
-    if (left.length > 0) console.log(`left out, since only root makes their namespaces: ${left.join(' ')}`);
+    if (left.length > 0)
+      console.log(`left out, since only root can run them (or a user with subordinate ids, and uidmap installed): ${left.join(' ')}`);
     files = files.filter((file) => !needsRoot(file));
   }
   const lint = named.length > 0 || long ? [] : [() => runLint(totals)];

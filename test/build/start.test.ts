@@ -2,7 +2,7 @@
  * build/start.sh in a folder of its own, where everything that it calls is a program that writes down its call, and tries to read stdin.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -69,6 +69,15 @@ describe('npm start', () => {
     rmSync(`${folder}/calls`);
     rmSync(`${folder}/node_modules`, { recursive: true });
     expect(start(['true']).calls).to.include('npm ci --loglevel=error');
+  });
+
+  it('does not empty a node_modules that is only a link', () => {
+    rmSync(`${folder}/node_modules`, { recursive: true });
+    symlinkSync('elsewhere', `${folder}/node_modules`);
+    const { code, stderr, calls } = start(['true']);
+    expect(stderr).to.match(/packages: node_modules is a link to elsewhere.*remove the link/);
+    expect(calls).to.deep.equal(['need.sh run']);
+    expect(code).to.equal(1);
   });
 
   it('refuses a Node.js that cannot install the packages', () => {
