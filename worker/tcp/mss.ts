@@ -7,10 +7,10 @@ import { TCP_HEADER } from '../wire/tcp.ts';
 
 /**
  * Never more than this, whatever the MTU. A kernel sends no part of a segment: with segments larger than the window it
- * waits for a probe, and the window of a young connection is half of its small send buffer (23 KB at first). What the
- * guest hands over at once is a superframe of 64 KiB all the same.
+ * waits for a probe, and the window of a connection may fall to an eighth of its send buffer (46 KB at first) before that
+ * is taken for too small (tcp/window.ts). What the guest hands over at once is a superframe of 64 KiB all the same.
  */
-const LARGEST_MSS = 8192;
+const LARGEST_MSS = 4096;
 
 let mtu = 1500;
 
