@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Channel, gone, jailPath, native, NOBODY, Step, type Started, start, status } from './rooms.ts';
+import { Channel, compileProbe, gone, jailPath, native, NOBODY, Step, type Started, start, status } from './rooms.ts';
 
 for (const uid of [0, NOBODY]) {
   describe(`native/jail command, as uid ${uid}`, () => {
@@ -163,7 +163,7 @@ describe('native/jail, when the supervisor is killed', () => {
   for (const role of ['worker', 'command', 'opener']) {
     it(`leaves nothing of the ${role}`, async () => {
       const script = fileURLToPath(new URL('mortal_supervisor.ts', import.meta.url));
-      const supervisor = start(process.execPath, [script, role], []);
+      const supervisor = start(process.execPath, [script, role, compileProbe()], []);
       const [line] = await once(supervisor.process.stdout as NodeJS.ReadableStream, 'data');
       const pids = `${line}`.trim().split(' ').map(Number);
       expect(pids.length).to.be.greaterThan(0);

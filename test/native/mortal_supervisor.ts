@@ -1,6 +1,6 @@
-/** Starts one room, prints the pids of all its processes, and waits to be killed. */
+/** Starts one room (a worker's program is the second argument), prints the pids of all its processes, and waits to be killed. */
 import { readFileSync } from 'node:fs';
-import { Channel, compileProbe, jailPath, openerPath, start } from './rooms.ts';
+import { Channel, jailPath, openerPath, start } from './rooms.ts';
 
 const role = process.argv[2];
 const control = new Channel();
@@ -11,7 +11,7 @@ if (role === 'opener') {
   const opener = start(jailPath, ['opener', '3', '--', openerPath, 'pasta.opener', '3'], fds);
   pids.push(opener.process.pid as number);
 } else {
-  const rest = role === 'worker' ? ['4', '--', compileProbe()] : ['4', '--', 'sleep', '100'];
+  const rest = role === 'worker' ? ['4', '--', process.argv[3] as string] : ['4', '--', 'sleep', '100'];
   const jail = start(jailPath, [role as string, ...rest], fds);
   control.releaseTheirs();
   channel.releaseTheirs();

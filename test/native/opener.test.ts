@@ -354,6 +354,22 @@ describe('native/opener', () => {
     });
   }
 
+  for (const join of [
+    ['--join-net', '6'],
+    ['--join', '5', '6'],
+  ]) {
+    it(`joins by ${join.join(' ')} when it is in the user namespace already`, async () => {
+      opener = Opener.asItsRoot(namespace, join);
+      const tap = await opener.ask('supervisor', { verb: Verb.TAP, name: 'tap1' });
+      expect(tap.result).to.be.above(0);
+      native.close(tap.fd);
+      expect(await opener.seal()).to.equal(0);
+      expect(readlinkSync(`/proc/${opener.pid}/ns/net`)).to.equal(readlinkSync(`/proc/${namespace.pid}/ns/net`));
+      expect(readdirSync(`/proc/${opener.pid}/root/`)).to.deep.equal([]);
+      expect(status(opener.pid)).to.include({ CapEff: '0000000000000000', NoNewPrivs: '1', Seccomp: '2' });
+    });
+  }
+
   it('refuses arguments that make no sense, with one line', async () => {
     opener = Opener.onHost(0);
     for (const args of [

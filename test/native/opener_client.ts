@@ -111,39 +111,31 @@ export class Opener {
   readonly started: Started;
   #id = 0;
 
-  private constructor(uid: number, join: readonly number[], options: readonly string[], descriptors: number, workerSocket?: number) {
-    const fds = [this.supervisor.theirs, workerSocket ?? this.worker.theirs, ...join];
-    const kept = fds.map((_, index) => 3 + index);
-    const joining = join.length === 0 ? [] : ['--join', '5', '6'];
-    this.started = start(
-      'prlimit',
-      [
-        `--nofile=${descriptors}:${descriptors}`,
-        jailPath,
-        'opener',
-        kept.join(','),
-        '--',
-        openerPath,
-        'pasta.opener',
-        ...joining,
-        ...options,
-        '3',
-        '4',
-      ],
-      fds,
-      { uid, gid: uid, stdio: ['ignore', 'inherit', 'inherit', ...fds] },
-    );
+  /** `wrapper` starts jail; `join` are the options that name the descriptors `fds`, which are 5 and 6 there. */
+  private constructor(uid: number, wrapper: string[], join: string[], fds: number[], options: string[], workerSocket?: number) {
+    const all = [this.supervisor.theirs, workerSocket ?? this.worker.theirs, ...fds];
+    const kept = all.map((_, index) => 3 + index).join(',');
+    const opener = [openerPath, 'pasta.opener', ...join, ...options, '3', '4'];
+    const [program, ...args] = [...wrapper, jailPath, 'opener', kept, '--', ...opener] as [string, ...string[]];
+    this.started = start(program, args, all, { uid, gid: uid, stdio: ['ignore', 'inherit', 'inherit', ...all] });
     this.supervisor.releaseTheirs();
     this.worker.releaseTheirs();
-    for (const fd of [...join, ...(workerSocket === undefined ? [] : [workerSocket])]) native.close(fd);
+    for (const fd of [...fds, ...(workerSocket === undefined ? [] : [workerSocket])]) native.close(fd);
   }
 
   static inside(namespace: Namespace, given: { options?: string[]; workerSocket?: number; descriptors?: number } = {}): Opener {
-    return new Opener(NOBODY, namespace.open(), given.options ?? [], given.descriptors ?? 1000, given.workerSocket);
+    const limit = given.descriptors ?? 1000;
+    const wrapper = ['prlimit', `--nofile=${limit}:${limit}`];
+    return new Opener(NOBODY, wrapper, ['--join', '5', '6'], namespace.open(), given.options ?? [], given.workerSocket);
+  }
+
+  /** Started as the root of the namespace's user namespace, which podman's pasta is, but in our network. */
+  static asItsRoot(namespace: Namespace, join: string[]): Opener {
+    return new Opener(0, ['nsenter', '-t', `${namespace.pid}`, '-U'], join, namespace.open(), []);
   }
 
   static onHost(uid: number): Opener {
-    return new Opener(uid, [], ['--allow-loopback4'], 1000);
+    return new Opener(uid, [], [], [], ['--allow-loopback4']);
   }
 
   get pid(): number {

@@ -2,7 +2,7 @@
  * What the tests of native/ share: the built programs, their sockets, and what /proc says about a process.
  */
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -131,11 +131,13 @@ export function start(path: string, args: readonly string[], fds: readonly numbe
   return { process: child, ended, output };
 }
 
-/** test/native/probe.c, compiled where everybody may execute it. */
+/** test/native/probe.c, compiled where everybody may execute it, until this process ends. */
 export function compileProbe(): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'ravioli-probe-')), 'probe');
+  const place = mkdtempSync(join(tmpdir(), 'ravioli-probe-'));
+  process.on('exit', () => rmSync(place, { recursive: true }));
+  const path = join(place, 'probe');
   execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-Werror', '-o', path, join(folder, 'probe.c')]);
-  execFileSync('chmod', ['755', join(path, '..')]);
+  chmodSync(place, 0o755);
   return path;
 }
 
