@@ -29,9 +29,9 @@ describe('the runtime under the sealed filter', function () {
   });
   after(() => build.remove());
 
-  /** Runs busy_worker.cjs behind the prelude, as a worker with these flags besides. */
+  /** Runs busy_worker.cjs behind the prelude, instead of the worker's program and its mode, with these flags besides. */
   function run(isolation: 'default' | 'strict', flags: readonly string[], end = 'leave') {
-    const runtime = workerCommand({ root: '/', runtime: process.execPath }, isolation).slice(0, -1);
+    const runtime = workerCommand({ root: '/', runtime: process.execPath }, isolation).slice(0, -2);
     const words = ['prelude', '--', '/usr/bin/env', '-i', 'UV_THREADPOOL_SIZE=1', 'MALLOC_ARENA_MAX=1', ...runtime, ...flags];
     const { status, signal, stderr } = spawnSync(
       join(build.root, 'one_layer'),
