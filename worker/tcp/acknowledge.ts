@@ -7,7 +7,7 @@
 import { nowMs } from '../flow/clock.ts';
 import { FLAGS, KIND, ROW, rows, TCP } from '../flow/row.ts';
 import { setTimer } from '../flow/timers.ts';
-import { ACK_AT, ACK_DELAYED, ACK_NOW, SND_NXT } from './row.ts';
+import { ACK_AT, ACK_DELAYED, ACK_NOW, SND_MAX } from './row.ts';
 import { sendSegment } from './segment.ts';
 
 /** Milliseconds that a reply of the host may take to carry the ACK. */
@@ -42,6 +42,6 @@ export function flushAcknowledgements(): void {
   for (let i = 0; i < count; i++) {
     const flow = owed[i]!;
     const row = flow * ROW;
-    if (rows[row + KIND] === TCP && (rows[row + FLAGS]! & ACK_NOW) !== 0) sendSegment(flow, rows[row + SND_NXT]!, 0, 0);
+    if (rows[row + KIND] === TCP && (rows[row + FLAGS]! & ACK_NOW) !== 0) sendSegment(flow, rows[row + SND_MAX]!, 0, 0);
   }
 }

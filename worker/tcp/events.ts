@@ -20,7 +20,6 @@ import {
   RETRANSMIT_AT,
   RETRIES,
   SND_MAX,
-  SND_NXT,
   SND_UNA,
   SND_WND,
   STASH_FIRST,
@@ -80,7 +79,7 @@ function roomAgain(flow: number): boolean {
   // The event is spent: if the guest's data of this turn has used the room up, the watch must be made anew.
   rows[row + FLAGS]! &= ~WINDOW_SMALL;
   announceWindow(flow);
-  if (rows[row + RCV_EDGE] !== edge && (rows[row + FLAGS]! & ESTABLISHED) !== 0) sendSegment(flow, rows[row + SND_NXT]!, 0, 0);
+  if (rows[row + RCV_EDGE] !== edge && (rows[row + FLAGS]! & ESTABLISHED) !== 0) sendSegment(flow, rows[row + SND_MAX]!, 0, 0);
   return true;
 }
 
@@ -117,7 +116,7 @@ export function timerEvent(flow: number): void {
     else abandon(flow, ETIMEDOUT);
     return;
   }
-  if ((rows[row + FLAGS]! & ACK_DELAYED) !== 0 && ((nowMs - rows[row + ACK_AT]!) | 0) >= 0) sendSegment(flow, rows[row + SND_NXT]!, 0, 0);
+  if ((rows[row + FLAGS]! & ACK_DELAYED) !== 0 && ((nowMs - rows[row + ACK_AT]!) | 0) >= 0) sendSegment(flow, rows[row + SND_MAX]!, 0, 0);
   if ((rows[row + FLAGS]! & RETRANSMIT) !== 0 && ((nowMs - rows[row + RETRANSMIT_AT]!) | 0) >= 0) {
     const generation = rows[row + GENERATION];
     retransmit(flow);

@@ -91,7 +91,7 @@ export function deliverStash(flow: number): boolean {
 function endWhenThrough(flow: number): boolean {
   const row = flow * ROW;
   if ((rows[row + FLAGS]! & THROUGH) !== THROUGH) return false;
-  if ((rows[row + FLAGS]! & (ACK_NOW | ACK_DELAYED)) !== 0) sendSegment(flow, rows[row + SND_NXT]!, 0, 0);
+  if ((rows[row + FLAGS]! & (ACK_NOW | ACK_DELAYED)) !== 0) sendSegment(flow, rows[row + SND_MAX]!, 0, 0);
   end(flow, 0);
   return true;
 }

@@ -57,7 +57,7 @@ export function armRetransmission(flow: number): void {
   const row = flow * ROW;
   rows[row + FLAGS]! |= RETRANSMIT;
   rows[row + RETRANSMIT_AT] = (nowMs + rows[row + RTO]!) | 0;
-  // A delayed ACK is due earlier than any retransmission, and its call sets the timer anew.
+  // A delayed ACK is due within milliseconds, and its call sets the timer anew.
   if ((rows[row + FLAGS]! & ACK_DELAYED) === 0) setTimer(flow, rows[row + RETRANSMIT_AT]!);
 }
 
