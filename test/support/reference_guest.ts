@@ -110,6 +110,11 @@ export class ReferenceGuest {
     if (this.state === 'open') this.#push();
   }
 
+  /** RFC 9293 §3.8.4: asks whether the other end is still there. */
+  keepAlive(): void {
+    if (this.state === 'open') this.#emit((this.sndUna - 1) | 0, ACK, new Uint8Array(0), 0);
+  }
+
   reset(): void {
     if (this.over || this.state === 'closed') return;
     if (this.state === 'open') this.#emit(this.sndNxt, RST | ACK, new Uint8Array(0), 0);
@@ -359,7 +364,8 @@ export class ReferenceGuest {
   }
 
   #acknowledge(): void {
-    this.#emit(this.sndNxt, ACK, new Uint8Array(0), 0);
+    // Not SND.NXT, which goes back when data is sent again: the worker would take the window for an old one.
+    this.#emit(this.sndMax, ACK, new Uint8Array(0), 0);
   }
 
   #sendSyn(): void {
