@@ -90,9 +90,13 @@ export class Startup {
    */
   async run(): Promise<Rooms> {
     const { options, log, mark } = this.#around;
-    const maxDescriptors = this.#native.raiseDescriptorLimit() - RESERVED_DESCRIPTORS;
+    const limit = this.#native.raiseDescriptorLimit();
+    const maxDescriptors = limit - RESERVED_DESCRIPTORS;
     const worker = new WorkerRoom(this.#around, this.#spawner);
     mark('worker started');
+    if (maxDescriptors < RESERVED_DESCRIPTORS) {
+      throw new UsageError(`the limit on open files is ${limit}, which leaves none for flows; raise it with 'ulimit -Hn 4096' as root`);
+    }
     const plan = this.#plan();
     for (const line of [...options.warnings, ...plan.warnings]) {
       log.warning(line);

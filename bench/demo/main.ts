@@ -51,6 +51,7 @@ function say(line = ''): void {
 function identity(): User {
   const nobody = { uid: NOBODY, gid: NOBODY };
   if (process.getuid?.() !== 0) return {};
+  // Root keeps its capabilities in pasta itself, which is a worse demonstration.
   return spawnSync(PASTA, ['--version'], { ...nobody, cwd: '/' }).status === 0 ? nobody : {};
 }
 
@@ -259,7 +260,8 @@ async function show(user: User): Promise<void> {
 
 async function main(): Promise<number> {
   const user = identity();
-  const who = user.uid === undefined ? `uid ${process.getuid?.()}` : `nobody (uid ${user.uid})`;
+  const ours = process.getuid?.() === 0 ? `root, since nobody (uid ${NOBODY}) can't read this folder,` : `uid ${process.getuid?.()}`;
+  const who = user.uid === undefined ? ours : `nobody (uid ${user.uid})`;
   process.stdout.write(`\nravioli gives a network namespace a network without privileges; here as ${who} on Linux ${os.release()}.\n\n`);
   try {
     await show(user);

@@ -64,6 +64,14 @@ describe('netns: command', function () {
     expect(result.stderr).to.match(/^pasta: .*'\/nonexistent\/program'.*\n$/);
   });
 
+  it('says what is wrong with a limit on open files that leaves none for flows, and runs with little more', async () => {
+    const words = [PRODUCT, '--config-net', '--', 'true'];
+    const refused = await run(words, { descriptors: 64 });
+    expect(refused).to.include({ code: 1, stdout: '' });
+    expect(refused.stderr).to.match(/^pasta: the limit on open files is 64, .*ulimit -Hn[^\n]*\n$/);
+    expect(await run(words, { descriptors: 128 })).to.include({ code: 0, stderr: '' });
+  });
+
   it('passes 50 MB through a pipe each way, unchanged', async () => {
     const bytes = randomBytes(50_000_000);
     const running = start([PRODUCT, '--config-net', '--', 'cat']);
