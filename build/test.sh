@@ -28,9 +28,9 @@ if [ "${1:-}" = --inside ]; then
   mount --bind /run/netns/shadow /etc/shadow
   rm /run/netns/shadow
   if ! reachable; then
-    # Not below /run or /tmp: the machines of test/vm see this tree, with fresh ones of these.
-    mount --bind . /mnt
-    cd /mnt
+    # The machines of test/vm see this tree, with /run, /tmp and /mnt of their own.
+    mount --bind . /srv
+    cd /srv
   fi
   run_tests "$@"
 fi
