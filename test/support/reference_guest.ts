@@ -273,7 +273,8 @@ export class ReferenceGuest {
       if (this.#peerFinAt !== null && this.#peerFinAt !== end) throw new Error('the end of the stream has moved');
       this.#peerFinAt = end;
     }
-    if (segment.payload.length > 0 && this.#peerFinAt !== null && ((end - this.#peerFinAt) | 0) > 0) throw new Error('data behind the end of the stream');
+    if (segment.payload.length > 0 && this.#peerFinAt !== null && ((end - this.#peerFinAt) | 0) > 0)
+      throw new Error('data behind the end of the stream');
     this.#compare(segment.seq, segment.payload);
     if (((segment.seq - this.rcvNxt) | 0) > 0) {
       if (this.#options.keepsOutOfOrder) this.#outOfOrder.push({ seq: segment.seq, payload: segment.payload });

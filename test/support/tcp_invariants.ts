@@ -5,10 +5,36 @@ import * as tcp from '../../worker/tcp/row.ts';
 import type { FakeKernel } from './fake_kernel.ts';
 import { FakeStream } from './fake_stream.ts';
 
-const FIELDS = ['SND_UNA', 'SND_NXT', 'SND_MAX', 'SND_WND', 'RCV_NXT', 'RCV_EDGE', 'RETRANSMIT_AT', 'ACK_AT', 'RTO', 'RETRIES', 'STASH_FIRST'] as const;
+const FIELDS = [
+  'SND_UNA',
+  'SND_NXT',
+  'SND_MAX',
+  'SND_WND',
+  'RCV_NXT',
+  'RCV_EDGE',
+  'RETRANSMIT_AT',
+  'ACK_AT',
+  'RTO',
+  'RETRIES',
+  'STASH_FIRST',
+] as const;
 const FLAG_NAMES = [
-  'CONNECTING', 'SYN_RECEIVED', 'ESTABLISHED', 'GUEST_FIN', 'HOST_SHUT', 'HOST_FIN', 'FIN_SENT', 'FIN_ACKED', 'HOST_READABLE', 'HOST_ENDING',
-  'ACK_NOW', 'ACK_DELAYED', 'RETRANSMIT', 'WINDOW_SMALL', 'PEEK_ASTRAY', 'SPOKE_LAST',
+  'CONNECTING',
+  'SYN_RECEIVED',
+  'ESTABLISHED',
+  'GUEST_FIN',
+  'HOST_SHUT',
+  'HOST_FIN',
+  'FIN_SENT',
+  'FIN_ACKED',
+  'HOST_READABLE',
+  'HOST_ENDING',
+  'ACK_NOW',
+  'ACK_DELAYED',
+  'RETRANSMIT',
+  'WINDOW_SMALL',
+  'PEEK_ASTRAY',
+  'SPOKE_LAST',
 ] as const;
 
 /** A flow in words, for the message of a failure. */
@@ -38,7 +64,8 @@ function checkFlow(kernel: FakeKernel, row: number): void {
   insist(armed, 'no timer is linked');
   insist(((at(TIMER_AT) - at(LAST_ACTIVE)) | 0) <= 7_200_000, 'the timer is later than the idle limit');
   // A delayed ACK's own call may be a moment later than the retransmission.
-  if (has(tcp.RETRANSMIT) && !has(tcp.ACK_DELAYED)) insist(((at(TIMER_AT) - at(tcp.RETRANSMIT_AT)) | 0) <= 0, 'the timer is later than the retransmission');
+  if (has(tcp.RETRANSMIT) && !has(tcp.ACK_DELAYED))
+    insist(((at(TIMER_AT) - at(tcp.RETRANSMIT_AT)) | 0) <= 0, 'the timer is later than the retransmission');
   if (has(tcp.ACK_DELAYED)) insist(((at(TIMER_AT) - at(tcp.ACK_AT)) | 0) <= 0, 'the timer is later than the delayed ACK');
   insist(!has(tcp.ACK_NOW), 'an ACK was owed and not sent');
   if (has(tcp.CONNECTING)) return;
@@ -68,5 +95,6 @@ function checkHostSide(
   if (!has(tcp.FIN_ACKED)) insist(unsent >= 0, 'more in flight than the socket holds');
   const more = unsent > 0 || (stream.farEnded && !has(tcp.FIN_SENT));
   if (more) insist(has(tcp.RETRANSMIT), 'there is something to send and neither event nor timer');
-  if (stream.hasPeekOffset && !has(tcp.PEEK_ASTRAY) && !has(tcp.FIN_SENT)) insist(stream.peekOffset === inFlight, `the peek offset is ${stream.peekOffset}`);
+  if (stream.hasPeekOffset && !has(tcp.PEEK_ASTRAY) && !has(tcp.FIN_SENT))
+    insist(stream.peekOffset === inFlight, `the peek offset is ${stream.peekOffset}`);
 }

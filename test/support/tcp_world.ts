@@ -30,9 +30,28 @@ export interface WorldOptions extends Omit<GuestOptions, 'sourcePort' | 'destina
 }
 
 export type StepKind =
-  | 'guestWrite' | 'guestRead' | 'guestClose' | 'guestReset' | 'hostWrite' | 'hostRead' | 'hostClose' | 'hostReset'
-  | 'answer' | 'accept' | 'toGuest' | 'toWorker' | 'pickToGuest' | 'pickToWorker' | 'dropToGuest' | 'dropToWorker'
-  | 'doubleToGuest' | 'doubleToWorker' | 'refuse' | 'limitSend' | 'advance' | 'run';
+  | 'guestWrite'
+  | 'guestRead'
+  | 'guestClose'
+  | 'guestReset'
+  | 'hostWrite'
+  | 'hostRead'
+  | 'hostClose'
+  | 'hostReset'
+  | 'answer'
+  | 'accept'
+  | 'toGuest'
+  | 'toWorker'
+  | 'pickToGuest'
+  | 'pickToWorker'
+  | 'dropToGuest'
+  | 'dropToWorker'
+  | 'doubleToGuest'
+  | 'doubleToWorker'
+  | 'refuse'
+  | 'limitSend'
+  | 'advance'
+  | 'run';
 
 export interface Step {
   kind: StepKind;
@@ -77,7 +96,11 @@ export class TcpWorld {
     const { mtu, peekOffset } = options;
     this.bench = new Workbench({ ...startFor(options.workerIss, this.#ends, GUEST_PORT, FAR_PORT), mtu, peekOffset });
     const ports = { sourcePort: GUEST_PORT, destinationPort: FAR_PORT };
-    this.guest = new ReferenceGuest({ ...options, ...ports }, (segment) => this.#send(segment), () => this.#now());
+    this.guest = new ReferenceGuest(
+      { ...options, ...ports },
+      (segment) => this.#send(segment),
+      () => this.#now(),
+    );
     this.bench.kernel.tap.refuse = () => (this.#refusals > 0 && this.#refusals-- > 0 ? this.#refusal : 0);
     this.guest.connect();
   }
@@ -254,14 +277,16 @@ export class TcpWorld {
   #check(segment: Segment): void {
     const shift = Math.max(this.#workerShift, 0);
     const edge = (segment.ack + (segment.window << shift)) | 0;
-    if (this.#workerEdge !== null && ((this.#workerEdge - edge) | 0) >= 1 << shift) throw new Error(`the window has shrunk by ${(this.#workerEdge - edge) | 0}`);
+    if (this.#workerEdge !== null && ((this.#workerEdge - edge) | 0) >= 1 << shift)
+      throw new Error(`the window has shrunk by ${(this.#workerEdge - edge) | 0}`);
     if (this.#workerEdge === null || ((edge - this.#workerEdge) | 0) > 0) this.#workerEdge = edge;
     const from = (segment.seq - this.#workerIss - 1) | 0;
     const end = from + segment.payload.length;
     if (segment.payload.length > 0) {
       const beyond = this.#guestEdge === null ? 0 : (segment.seq + segment.payload.length - this.#guestEdge) | 0;
       if (beyond > 0) throw new Error(`${beyond} bytes were sent beyond the guest's window`);
-      if (Buffer.compare(segment.payload, pattern(segment.payload.length, from)) !== 0) throw new Error(`wrong bytes were sent from ${from} on`);
+      if (Buffer.compare(segment.payload, pattern(segment.payload.length, from)) !== 0)
+        throw new Error(`wrong bytes were sent from ${from} on`);
     }
     const far = this.far;
     if (far !== undefined && end > far.written + 1) throw new Error(`${end} bytes were sent of ${far.written}`);
@@ -293,7 +318,13 @@ export class TcpWorld {
       if (wait !== null) this.#advance(wait);
       else if (quiet++ === 0) this.guest.keepAlive();
       this.#settle();
-      if (this.bench.kernel.now - start > HEAL_LIMIT_MS * 1000) throw new Error(`no end is reached in half an hour: the guest is ${this.guest.state}, ${this.bench.takenRows().map((flow) => describeFlow(flow * ROW)).join()}`);
+      if (this.bench.kernel.now - start > HEAL_LIMIT_MS * 1000)
+        throw new Error(
+          `no end is reached in half an hour: the guest is ${this.guest.state}, ${this.bench
+            .takenRows()
+            .map((flow) => describeFlow(flow * ROW))
+            .join()}`,
+        );
     }
   }
 
@@ -314,10 +345,12 @@ export class TcpWorld {
     const received = guest.received.peek(0, Number.MAX_SAFE_INTEGER);
     const farReceived = far?.stream.farReceived.peek(0, Number.MAX_SAFE_INTEGER) ?? new Uint8Array(0);
     if (Buffer.compare(received, pattern(received.length)) !== 0) throw new Error('the guest has received other bytes than were sent');
-    if (Buffer.compare(farReceived, pattern(farReceived.length, GUEST_STREAM)) !== 0) throw new Error('the far end has received other bytes than were sent');
+    if (Buffer.compare(farReceived, pattern(farReceived.length, GUEST_STREAM)) !== 0)
+      throw new Error('the far end has received other bytes than were sent');
     if (guest.state === 'done' && far !== null && !far.reset) {
       if (received.length !== far.written) throw new Error(`the guest has received ${received.length} of ${far.written} bytes`);
-      if (farReceived.length !== this.guestWritten) throw new Error(`the far end has received ${farReceived.length} of ${this.guestWritten} bytes`);
+      if (farReceived.length !== this.guestWritten)
+        throw new Error(`the far end has received ${farReceived.length} of ${this.guestWritten} bytes`);
       if (!far.stream.farSawEnd || far.stream.farSawReset) throw new Error('the far end has not seen the end of the stream');
     } else if (guest.state === 'reset' && far !== null && !far.reset) throw new Error('the guest was reset and nobody has asked for it');
     else if (guest.state === 'aborted' && far !== null && !far.reset && !far.stream.farSawReset) {

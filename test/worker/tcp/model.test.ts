@@ -22,20 +22,20 @@ function honestScale(given: WorldOptions): WorldOptions {
 
 const options: fc.Arbitrary<WorldOptions> = fc
   .record({
-  iss: sequence,
-  workerIss: sequence,
-  mss: fc.constantFrom(200, 536, 1460, 9000),
-  windowScale: fc.constantFrom(-1, 0, 2, 7, 14),
-  buffer: fc.constantFrom(300, 2000, 20_000, 65_535, 200_000),
-  superframe: fc.constantFrom(0, 0, 8000, 65_000),
-  probesWithData: fc.boolean(),
-  keepsOutOfOrder: fc.boolean(),
-  ipv6: fc.boolean(),
-  mtu: fc.constantFrom(1280, 1500, 65_520),
-  peekOffset: fc.boolean(),
-  sendBuffer: fc.constantFrom(1500, 4608, 20_000, 87_040),
-  overhead: fc.constantFrom(1, 2, 4),
-  refused: fc.constantFrom(false, false, false, false, false, false, true),
+    iss: sequence,
+    workerIss: sequence,
+    mss: fc.constantFrom(200, 536, 1460, 9000),
+    windowScale: fc.constantFrom(-1, 0, 2, 7, 14),
+    buffer: fc.constantFrom(300, 2000, 20_000, 65_535, 200_000),
+    superframe: fc.constantFrom(0, 0, 8000, 65_000),
+    probesWithData: fc.boolean(),
+    keepsOutOfOrder: fc.boolean(),
+    ipv6: fc.boolean(),
+    mtu: fc.constantFrom(1280, 1500, 65_520),
+    peekOffset: fc.boolean(),
+    sendBuffer: fc.constantFrom(1500, 4608, 20_000, 87_040),
+    overhead: fc.constantFrom(1, 2, 4),
+    refused: fc.constantFrom(false, false, false, false, false, false, true),
   })
   .map(honestScale);
 
