@@ -20,7 +20,7 @@ import { add, find, key, KEY_FAR, remove } from '../flow/table.ts';
 import { setTimer, stopTimer } from '../flow/timers.ts';
 import { dropWaiting, keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength } from '../flow/waiting.ts';
 import { EPOLLERR, watchFlow } from '../flow/watch.ts';
-import { ERROR_RECORD, SEGMENT_SIZE, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
+import { SEGMENT_SIZE, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { LINK_HEADER, takesUdpSegments } from '../link/tap.ts';
@@ -30,7 +30,9 @@ import { PROTOCOL_UDP } from '../wire/ipv4.ts';
 import { view } from '../wire/memory.ts';
 import { setChecksum, UDP_CHECKSUM, UDP_HEADER, writeUdp } from '../wire/udp.ts';
 import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_NONE, VIRTIO_NET_HDR_GSO_UDP_L4, writeVnet } from '../wire/vnet.ts';
+import { tellErrors, tellLocalError } from './error.ts';
 
+const EAGAIN = 11;
 /** nf_conntrack_udp_timeout and nf_conntrack_udp_timeout_stream, ms. */
 const TIMEOUT_UNANSWERED = 30_000;
 const TIMEOUT_ANSWERED = 120_000;
@@ -41,9 +43,18 @@ const BATCHES_AT_ONCE = 32;
 /** FLAGS of a UDP flow: the far end has replied. */
 const ANSWERED = 1;
 
+function trySend(fd: number, at: number, length: number, segment: number): number {
+  return segment > 0 && length > segment ? kernel.sendSegments(fd, at, length, segment) : kernel.send(fd, at, length, 0);
+}
+
 function sendToHost(flow: number, at: number, length: number, segment: number): void {
   const fd = rows[flow * ROW + FD]!;
-  const sent = segment > 0 && length > segment ? kernel.sendSegments(fd, at, length, segment) : kernel.send(fd, at, length, 0);
+  let sent = trySend(fd, at, length, segment);
+  if (sent < 0 && sent !== -EAGAIN) {
+    // The error may be an earlier datagram's: the kernel reports it in place of sending this one.
+    tellErrors(flow);
+    sent = trySend(fd, at, length, segment);
+  }
   counters[sent < 0 ? Counter.udp_datagrams_dropped : Counter.udp_datagrams_out]!++;
 }
 
@@ -82,6 +93,7 @@ export function datagramFromGuest(ports: number): void {
 export function udpOpened(flow: number, result: number, socket: number): void {
   if (result < 0 || socket < 0) {
     counters[Counter.opener_refused]!++;
+    while (takeWaiting(flow)) tellLocalError(flow, -result, 0, waitingAt, waitingLength);
     end(flow, -result);
     return;
   }
@@ -127,9 +139,7 @@ function receiveBatch(flow: number): boolean {
 
 /** Events of the flow's host socket. */
 export function udpSocketEvent(flow: number, events: number): void {
-  const row = flow * ROW;
-  const fd = rows[row + FD]!;
-  if ((events & EPOLLERR) !== 0) while (kernel.receiveError(fd, SPLIT, 2048, ERROR_RECORD) >= 0);
+  if ((events & EPOLLERR) !== 0) tellErrors(flow);
   for (let batch = 1; receiveBatch(flow); batch++) if (batch >= BATCHES_AT_ONCE && askAgain(flow)) return;
 }
 
