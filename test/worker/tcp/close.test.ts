@@ -1,0 +1,176 @@
+/** The end of a connection, each way alone and both at once. */
+import { expect } from 'chai';
+import { EAGAIN } from '../../support/fake_file.ts';
+import { ACK, FIN, PSH, RST, type Segment } from '../../support/guest_frame.ts';
+import { Dialogue, type DialogueOptions, pattern } from '../../support/tcp_dialogue.ts';
+
+function established(options: DialogueOptions = {}): Dialogue {
+  const dialogue = new Dialogue({ guestIss: -2, workerIss: 0x7ffffff0, ...options });
+  dialogue.establish();
+  return dialogue;
+}
+
+function farText(dialogue: Dialogue): Uint8Array {
+  dialogue.stream.read(1 << 20);
+  dialogue.bench.settle();
+  return dialogue.stream.farReceived.peek(0, 1 << 20);
+}
+
+/** The guest's FIN, behind `payload`. */
+function sendFin(dialogue: Dialogue, payload: Uint8Array = new Uint8Array(0)): Segment[] {
+  const answers = dialogue.sendData(payload, ACK | FIN);
+  dialogue.seq = (dialogue.seq + 1) | 0;
+  return answers;
+}
+
+describe('worker/tcp: close', () => {
+  it('RFC 9293 §3.6: the guest closes first; the far end may go on sending', () => {
+    const dialogue = established();
+    sendFin(dialogue, pattern(10));
+    dialogue.bench.advance(10);
+    expect(dialogue.seen().map(({ ack }) => ack), 'the FIN is acknowledged').to.include(dialogue.seq);
+    expect(farText(dialogue)).to.deep.equal(pattern(10));
+    expect(dialogue.stream.farSawEnd).to.equal(true);
+    dialogue.stream.write(pattern(3000));
+    const sent = dialogue.seen();
+    expect(sent.reduce((sum, { payload }) => sum + payload.length, 0)).to.equal(3000);
+    dialogue.acknowledge(dialogue.ack + 3000);
+    dialogue.stream.end();
+    const [fin] = dialogue.seen();
+    expect(fin).to.deep.include({ flags: FIN | ACK, seq: dialogue.ack, ack: dialogue.seq });
+    expect(dialogue.bench.flows()).to.equal(1);
+    expect(dialogue.acknowledge(dialogue.ack + 1)).to.deep.equal([]);
+    expect(dialogue.stream.farSawReset).to.equal(false);
+    dialogue.bench.expectNothingLeft();
+  });
+
+  it('RFC 9293 §3.6: the far end closes first; the guest may go on sending', () => {
+    const dialogue = established();
+    dialogue.stream.write(pattern(50));
+    dialogue.stream.end();
+    const sent = dialogue.seen();
+    expect(sent.at(-1)?.flags).to.equal(FIN | ACK);
+    expect(sent.at(-1)?.seq).to.equal((dialogue.ack + 50) | 0);
+    dialogue.acknowledge(dialogue.ack + 51);
+    dialogue.sendData(pattern(700));
+    expect(farText(dialogue)).to.deep.equal(pattern(700));
+    const last = sendFin(dialogue);
+    expect(last.at(-1)).to.deep.include({ flags: ACK, ack: dialogue.seq, seq: dialogue.ack });
+    dialogue.bench.expectNothingLeft();
+    dialogue.stream.read(0);
+    expect(dialogue.stream.farSawEnd).to.equal(true);
+  });
+
+  it('RFC 9293 §3.6: both close at once', () => {
+    const dialogue = established();
+    dialogue.stream.end();
+    dialogue.bench.settle();
+    dialogue.bench.packets(dialogue.ends);
+    const answers = sendFin(dialogue);
+    dialogue.bench.advance(5);
+    expect([...answers, ...dialogue.seen()].map(({ ack }) => ack)).to.include(dialogue.seq);
+    expect(dialogue.bench.flows(), 'our FIN is not acknowledged').to.equal(1);
+    dialogue.acknowledge(dialogue.ack + 1);
+    dialogue.bench.expectNothingLeft();
+  });
+
+  it('RFC 9293 §3.8.1: a FIN that is lost is sent again, and the same', () => {
+    const dialogue = established();
+    dialogue.stream.end();
+    const [fin] = dialogue.seen();
+    dialogue.bench.advance(5000);
+    const again = dialogue.seen();
+    expect(again.length).to.be.greaterThan(1);
+    for (const segment of again) expect(segment).to.deep.equal(fin);
+    dialogue.acknowledge(dialogue.ack + 1);
+    dialogue.bench.advance(5000);
+    expect(dialogue.seen()).to.deep.equal([]);
+  });
+
+  it('a FIN that the tap refuses is sent again', () => {
+    const dialogue = established();
+    let refusals = 2;
+    dialogue.bench.kernel.tap.refuse = () => (refusals-- > 0 ? EAGAIN : 0);
+    dialogue.stream.write(pattern(20));
+    dialogue.stream.end();
+    dialogue.bench.advance(3000);
+    const sent = dialogue.seen();
+    expect(sent.some(({ flags, seq }) => (flags & FIN) !== 0 && seq === ((dialogue.ack + 20) | 0))).to.equal(true);
+    expect(sent.some(({ payload, seq }) => payload.length === 20 && seq === dialogue.ack)).to.equal(true);
+  });
+
+  it('without SO_PEEK_OFF: the end of the stream is told once what is before it is acknowledged', () => {
+    const dialogue = established({ peekOffset: false });
+    dialogue.stream.write(pattern(50));
+    dialogue.stream.end();
+    const [data] = dialogue.seen();
+    expect(data).to.deep.include({ flags: ACK | PSH, seq: dialogue.ack });
+    const [fin] = dialogue.acknowledge(dialogue.ack + 50);
+    expect(fin).to.deep.include({ flags: FIN | ACK, seq: dialogue.ack });
+  });
+
+  it('a repeated FIN of the guest is acknowledged again', () => {
+    const dialogue = established();
+    sendFin(dialogue);
+    dialogue.bench.advance(5);
+    dialogue.seen();
+    const again = dialogue.send(FIN | ACK, { seq: (dialogue.seq - 1) | 0 });
+    expect(again.at(-1)).to.deep.include({ flags: ACK, ack: dialogue.seq });
+    expect(dialogue.send(ACK, { payload: pattern(5), seq: dialogue.seq }).at(-1), 'data behind the FIN').to.deep.include({ ack: dialogue.seq });
+    expect(farText(dialogue)).to.have.length(0);
+  });
+
+  it('a FIN behind a gap waits for what is missing', () => {
+    const dialogue = established();
+    const fin = dialogue.frame(FIN | ACK, { seq: (dialogue.seq + 10) | 0 });
+    dialogue.bench.deliver(fin);
+    expect(dialogue.seen().at(-1)).to.deep.include({ ack: dialogue.seq });
+    dialogue.stream.read(0);
+    expect(dialogue.stream.farSawEnd).to.equal(false);
+    dialogue.sendData(pattern(10));
+    dialogue.bench.deliver(fin);
+    dialogue.bench.advance(5);
+    expect(dialogue.seen().at(-1)).to.deep.include({ ack: (dialogue.seq + 1) | 0 });
+    expect(farText(dialogue)).to.deep.equal(pattern(10));
+    expect(dialogue.stream.farSawEnd).to.equal(true);
+  });
+
+  it('a FIN behind stashed bytes is passed on after them, and ends a connection that is through otherwise', () => {
+    const dialogue = established();
+    dialogue.stream.end();
+    dialogue.seen();
+    dialogue.acknowledge(dialogue.ack + 1);
+    dialogue.stream.sendLimits.push(3);
+    sendFin(dialogue, pattern(10));
+    expect(dialogue.stream.outgoing.length).to.equal(3);
+    farText(dialogue);
+    expect(farText(dialogue)).to.deep.equal(pattern(10));
+    expect(dialogue.stream.farSawEnd).to.equal(true);
+    expect(dialogue.stream.farSawReset).to.equal(false);
+    dialogue.bench.expectNothingLeft();
+  });
+
+  it('the last ACK was lost: the FIN of the guest comes again, to nobody, and gets RST', () => {
+    const dialogue = established();
+    dialogue.stream.end();
+    dialogue.seen();
+    dialogue.acknowledge(dialogue.ack + 1);
+    sendFin(dialogue);
+    expect(dialogue.send(FIN | ACK, { seq: (dialogue.seq - 1) | 0 })[0]).to.deep.include({ flags: RST, seq: dialogue.ack });
+  });
+
+  it('a host that speaks and closes before the handshake is done is heard', () => {
+    const dialogue = new Dialogue();
+    dialogue.sendSyn();
+    dialogue.bench.kernel.opener.answer(0, dialogue.stream);
+    dialogue.bench.settle();
+    dialogue.stream.accept();
+    dialogue.stream.write(pattern(100));
+    dialogue.stream.end();
+    const [synAck] = dialogue.seen();
+    dialogue.ack = ((synAck?.seq ?? 0) + 1) | 0;
+    const sent = dialogue.send(ACK);
+    expect(sent[0]?.payload).to.deep.equal(pattern(100));
+    expect(sent.at(-1)).to.deep.include({ flags: FIN | ACK, seq: (dialogue.ack + 100) | 0 });
+  });
+});
