@@ -8,7 +8,7 @@ export interface Native {
   bindArena(arena: ArrayBuffer): number;
   /** Maps a memfd shared. Before sealing. Throws on failure. */
   mapShared(fd: number, length: number): ArrayBuffer;
-  /** Installs a seccomp filter (struct sock_filter[length / 8]) on all threads. */
+  /** Makes the process not dumpable and installs a seccomp filter (struct sock_filter[length / 8]) on all threads. */
   seal(offset: number, length: number): number;
   /** Stores CLOCK_MONOTONIC: int32 milliseconds at `offset`, int32 microseconds at `offset + 4`, both wrapping. */
   clock(offset: number): number;
