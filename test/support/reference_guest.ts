@@ -269,12 +269,10 @@ export class ReferenceGuest {
 
   #takeData(segment: Segment): void {
     const end = (segment.seq + segment.payload.length) | 0;
-    if ((segment.flags & FIN) !== 0) {
-      if (this.#peerFinAt !== null && this.#peerFinAt !== end) throw new Error('the end of the stream has moved');
-      this.#peerFinAt = end;
-    }
-    if (segment.payload.length > 0 && this.#peerFinAt !== null && ((end - this.#peerFinAt) | 0) > 0)
-      throw new Error('data behind the end of the stream');
+    const finAt = this.#peerFinAt;
+    if (finAt !== null && (segment.flags & FIN) !== 0 && finAt !== end) throw new Error('the end of the stream has moved');
+    if (finAt !== null && segment.payload.length > 0 && ((end - finAt) | 0) > 0) throw new Error('data behind the end of the stream');
+    if ((segment.flags & FIN) !== 0) this.#peerFinAt = end;
     this.#compare(segment.seq, segment.payload);
     if (((segment.seq - this.rcvNxt) | 0) > 0) {
       if (this.#options.keepsOutOfOrder) this.#outOfOrder.push({ seq: segment.seq, payload: segment.payload });
