@@ -28,7 +28,10 @@ describe('worker/tcp: close', () => {
     const dialogue = established();
     sendFin(dialogue, pattern(10));
     dialogue.bench.advance(10);
-    expect(dialogue.seen().map(({ ack }) => ack), 'the FIN is acknowledged').to.include(dialogue.seq);
+    expect(
+      dialogue.seen().map(({ ack }) => ack),
+      'the FIN is acknowledged',
+    ).to.include(dialogue.seq);
     expect(farText(dialogue)).to.deep.equal(pattern(10));
     expect(dialogue.stream.farSawEnd).to.equal(true);
     dialogue.stream.write(pattern(3000));
@@ -116,7 +119,9 @@ describe('worker/tcp: close', () => {
     dialogue.seen();
     const again = dialogue.send(FIN | ACK, { seq: (dialogue.seq - 1) | 0 });
     expect(again.at(-1)).to.deep.include({ flags: ACK, ack: dialogue.seq });
-    expect(dialogue.send(ACK, { payload: pattern(5), seq: dialogue.seq }).at(-1), 'data behind the FIN').to.deep.include({ ack: dialogue.seq });
+    expect(dialogue.send(ACK, { payload: pattern(5), seq: dialogue.seq }).at(-1), 'data behind the FIN').to.deep.include({
+      ack: dialogue.seq,
+    });
     expect(farText(dialogue)).to.have.length(0);
   });
 

@@ -30,7 +30,8 @@ describe('worker/tcp: reset', () => {
 
   it('RFC 5961 §3.2: a RST outside the window is dropped without a word', () => {
     const dialogue = established();
-    for (const away of [-1, -70_000, 20_000_000, 0x7fffffff]) expect(dialogue.send(RST, { seq: (dialogue.seq + away) | 0 })).to.deep.equal([]);
+    for (const away of [-1, -70_000, 20_000_000, 0x7fffffff])
+      expect(dialogue.send(RST, { seq: (dialogue.seq + away) | 0 })).to.deep.equal([]);
     expect(dialogue.bench.flows()).to.equal(1);
   });
 
