@@ -96,7 +96,7 @@ function endWhenThrough(flow: number): boolean {
   return true;
 }
 
-/** RFC 9293 §3.10.7.4, third and fourth step, with RFC 5961 §3.2 and §4.2. False when the segment is done with. */
+/** RFC 9293 §3.10.7.4, first, second and fourth step, with RFC 5961 §3.2 and §4.2. False when the segment is done with. */
 function checkControl(flow: number, seq: number, bits: number): boolean {
   const row = flow * ROW;
   const next = rows[row + RCV_NXT]!;
@@ -106,7 +106,8 @@ function checkControl(flow: number, seq: number, bits: number): boolean {
     else if (!before(seq, next) && before(seq, rows[row + RCV_EDGE]!)) acknowledgeNow(flow);
     return false;
   }
-  if ((bits & SYN) !== 0) {
+  // First step: what is right of the window tells nothing, its window least of all. What is left of it is old, and judged by its ACK.
+  if ((bits & SYN) !== 0 || after(seq, rows[row + RCV_EDGE]!)) {
     acknowledgeNow(flow);
     return false;
   }
@@ -169,7 +170,8 @@ function takeAck(flow: number, seq: number, length: number, bits: number): boole
     rows[row + SND_WND] = announced;
     rows[row + SND_WL1] = seq;
     rows[row + SND_WL2] = ack;
-    if (announced > 0) rows[row + RETRIES] = 0;
+    // Whoever answers is there, be the window closed for hours (RFC 9293 §3.8.6.1 MUST-37).
+    rows[row + RETRIES] = 0;
   }
   return true;
 }
@@ -236,6 +238,10 @@ function handshake(flow: number, seq: number, bits: number): boolean {
     return false;
   }
   if ((bits & ACK) === 0) return false;
+  if (before(seq, rows[row + RCV_NXT]!) || after(seq, rows[row + RCV_EDGE]!)) {
+    sendSegment(flow, rows[row + SND_MAX]!, 0, 0);
+    return false;
+  }
   if (acknowledgement(frame.l4) !== ((rows[row + ISS]! + 1) | 0)) {
     sendReset(flow, acknowledgement(frame.l4));
     return false;
