@@ -71,6 +71,13 @@ install() {
   }
 }
 
+# The machines of test/vm boot kernels that apt knows.
+refresh_lists() {
+  if [ "$(id -u)" = 0 ] && [ -z "$(apt-cache search --names-only '^linux-image-6\.1[.-]' 2> /dev/null)" ]; then
+    apt-get update -qq < /dev/null >&2 || true
+  fi
+}
+
 # Minimal systems have no device file, or one for root alone.
 open_tun() {
   if [ "$(id -u)" != 0 ]; then return; fi
@@ -91,7 +98,10 @@ open_tun() {
 case ${1:-} in
   run) need_to_run ;;
   test) need_to_test ;;
-  long) need_for_long ;;
+  long)
+    need_for_long
+    refresh_lists
+    ;;
   *) echo "usage: need.sh run|test|long" >&2; exit 2 ;;
 esac
 install
