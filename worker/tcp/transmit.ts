@@ -37,6 +37,8 @@ const EAGAIN = 11;
 const MSG_PEEK = 2;
 const SOL_SOCKET = 1;
 const SO_PEEK_OFF = 42;
+/** How far `peekBehind` can look; more than any tap queue holds. */
+const MOST_IN_FLIGHT = 1 << 24;
 /** Frames of one flow in one go, so that no flow starves the others; the rest follows in the same wake-up. */
 const FRAMES_AT_ONCE = 16;
 
@@ -87,7 +89,7 @@ function sendFin(flow: number): void {
 /** What the guest's window leaves, held back where a sliver would be sent (RFC 9293 §3.8.6.2.1). */
 function usableWindow(row: number): number {
   const inFlight = (rows[row + SND_NXT]! - rows[row + SND_UNA]!) | 0;
-  const room = (rows[row + SND_WND]! - inFlight) | 0;
+  const room = (Math.min(rows[row + SND_WND]!, MOST_IN_FLIGHT) - inFlight) | 0;
   return room < rows[row + MSS]! && inFlight > 0 ? 0 : room;
 }
 
@@ -148,7 +150,7 @@ export function rewind(flow: number): void {
 export function resendFirst(flow: number): void {
   const row = flow * ROW;
   const next = rows[row + SND_NXT]!;
-  const outstanding = (next - rows[row + SND_UNA]!) | 0;
+  const outstanding = (rows[row + SND_MAX]! - rows[row + SND_UNA]!) | 0;
   rows[row + SND_NXT] = rows[row + SND_UNA]!;
   rows[row + FLAGS]! |= PEEK_ASTRAY;
   cancelMeasurement(row);
