@@ -136,6 +136,16 @@ describe('worker/tcp: the window of the guest', () => {
     expect(dialogue.seen().reduce((sum, { payload }) => sum + payload.length, 0)).to.equal(1600);
   });
 
+  for (const peekOffset of [true, false]) {
+    it(`may be larger than can be in flight ${peekOffset ? 'with' : 'without'} SO_PEEK_OFF`, () => {
+      const dialogue = established({ windowScale: 14, peekOffset });
+      dialogue.stream.write(new Uint8Array(17 << 20));
+      const sent = dialogue.seen().reduce((sum, { payload }) => sum + payload.length, 0);
+      expect(sent).to.equal(1 << 24);
+      expect(dialogue.acknowledge(dialogue.ack + sent).reduce((sum, { payload }) => sum + payload.length, 0)).to.equal(1 << 20);
+    });
+  }
+
   it('RFC 9293 §3.8.6.1: a closed window is probed, ever more rarely, and never given up while it is answered', () => {
     const dialogue = established();
     dialogue.window = 0;
