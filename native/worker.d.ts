@@ -48,8 +48,6 @@ export interface Native {
   getOptionBytes(fd: number, level: number, name: number, offset: number, length: number): number;
   /** SO_LINGER on with time 0: close() will send a reset. */
   setAbortive(fd: number): number;
-  /** ioctl(fd, SIOCOUTQ): bytes of the send queue that the peer has not acknowledged. */
-  unacknowledged(fd: number): number;
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
 

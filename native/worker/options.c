@@ -2,8 +2,6 @@
 #define _GNU_SOURCE
 #include "arena.h"
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,15 +40,6 @@ static napi_value set_abortive(napi_env env, napi_callback_info info)
   return answer_call(env, setsockopt(argument[0], SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive));
 }
 
-static napi_value unacknowledged(napi_env env, napi_callback_info info)
-{
-  ARGUMENTS(1);
-  int queued = 0;
-  if (ioctl(argument[0], SIOCOUTQ, &queued) < 0)
-    return answer(env, -errno);
-  return answer(env, queued);
-}
-
 static napi_value shut_down(napi_env env, napi_callback_info info)
 {
   ARGUMENTS(2);
@@ -67,7 +56,6 @@ const struct function option_functions[] = {{"getOption", get_option},
                                             {"setOption", set_option},
                                             {"getOptionBytes", get_option_bytes},
                                             {"setAbortive", set_abortive},
-                                            {"unacknowledged", unacknowledged},
                                             {"shutdown", shut_down},
                                             {"close", close_fd},
                                             {NULL, NULL}};

@@ -12,7 +12,7 @@ function declared(room: string): Map<string, number> {
 }
 
 /** Words that wait for what will speak them: links without offloads, and telling a flow's queue. */
-const WAITING: Readonly<Record<string, readonly string[]>> = { worker: ['unacknowledged', 'checksum'], supervisor: [] };
+const WAITING: Readonly<Record<string, readonly string[]>> = { worker: ['checksum'], supervisor: [] };
 
 describe('arch: native vocabulary', () => {
   for (const room of ['worker', 'supervisor']) {

@@ -52,10 +52,6 @@ describe('policies and the code', () => {
     expect(optionsOf('worker', 'getsockopt')).to.deep.equal(read);
   });
 
-  it('the worker does not use what its policy refuses: the unacknowledged bytes of a socket', () => {
-    expect(sources('worker', '.ts')).to.not.match(/\.unacknowledged\(/);
-  });
-
   it('an opener may set exactly the socket options that it does', () => {
     const code = readFileSync(join(ROOT, 'native/opener.c'), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
     const set = unique([...code.matchAll(/\b(?:SO|TCP|UDP|IP|IPV6)_[A-Z0-9_]+\b/g)].map((match) => match[0])).filter(

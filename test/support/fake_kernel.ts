@@ -261,11 +261,6 @@ export class FakeKernel implements Native {
     return 0;
   }
 
-  unacknowledged(fd: number): number {
-    const file = this.#files.get(fd);
-    return file instanceof FakeStream ? file.outgoing.length : -EBADF;
-  }
-
   shutdown(fd: number, how: number): number {
     const file = this.#files.get(fd);
     if (how !== SHUT_WR) return -EINVAL;
