@@ -15,7 +15,7 @@ export interface GuestOptions {
   mss: number;
   /** Shift offered, −1: none. */
   windowScale: number;
-  /** Bytes of the receive buffer. */
+  /** Bytes of the receive buffer at first. */
   buffer: number;
   /** Hands over superframes of so many bytes at most; 0: single segments. */
   superframe: number;
@@ -46,6 +46,8 @@ export class ReferenceGuest {
   /** Right edge of the largest window announced. */
   rcvEdge = 0;
   irs = 0;
+  /** Bytes of the receive buffer; when it gets smaller, so does the window (RFC 9293 §3.8.6: discouraged, and to be survived). */
+  buffer: number;
 
   readonly #options: GuestOptions;
   readonly #output: (segment: Segment) => void;
@@ -73,6 +75,7 @@ export class ReferenceGuest {
     this.#output = output;
     this.#clock = clock;
     this.#mss = options.mss;
+    this.buffer = options.buffer;
     this.sndUna = options.iss | 0;
     this.sndNxt = options.iss | 0;
     this.sndMax = options.iss | 0;
@@ -99,7 +102,7 @@ export class ReferenceGuest {
     const before = this.#windowRoom();
     this.received.push(this.unread.take(length));
     if (this.state !== 'open' || this.sawEnd) return;
-    const worth = Math.min(this.#mss, this.#options.buffer >> 1);
+    const worth = Math.min(this.#mss, this.buffer >> 1);
     if (before < worth && this.#windowRoom() >= worth) this.#acknowledge();
   }
 
@@ -352,7 +355,8 @@ export class ReferenceGuest {
   }
 
   #windowRoom(): number {
-    return Math.max(this.#options.buffer - this.unread.length, (this.rcvEdge - this.rcvNxt) | 0, 0);
+    const promised = this.buffer < this.#options.buffer ? 0 : (this.rcvEdge - this.rcvNxt) | 0;
+    return Math.max(this.buffer - this.unread.length, promised, 0);
   }
 
   #windowField(): number {

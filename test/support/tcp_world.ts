@@ -17,6 +17,8 @@ import { ENDS4, ENDS6, startFor, Workbench } from './workbench.ts';
 /** Where the guest's stream begins in the pattern; the far end's begins at 0. */
 const GUEST_STREAM = 77_777;
 const HEAL_LIMIT_MS = 1_800_000;
+/** A guest that is gone without a word is noticed after two hours when there is nothing to tell it. */
+const IDLE_HEAL_LIMIT_MS = 7_300_000;
 const REFUSALS = [EAGAIN, ENOBUFS, EIO];
 
 export interface WorldOptions extends Omit<GuestOptions, 'sourcePort' | 'destinationPort'> {
@@ -34,6 +36,7 @@ export type StepKind =
   | 'guestRead'
   | 'guestClose'
   | 'guestReset'
+  | 'guestShrink'
   | 'hostWrite'
   | 'hostRead'
   | 'hostClose'
@@ -51,7 +54,8 @@ export type StepKind =
   | 'refuse'
   | 'limitSend'
   | 'advance'
-  | 'run';
+  | 'run'
+  | 'storm';
 
 export interface Step {
   kind: StepKind;
@@ -127,6 +131,9 @@ export class TcpWorld {
         return this.#guestWrite(n);
       case 'guestRead':
         return this.guest.read(n);
+      case 'guestShrink':
+        this.guest.buffer = Math.max(this.#options.buffer - n, 100);
+        return;
       case 'guestClose':
         this.guestClosed = true;
         return this.guest.close();
@@ -141,9 +148,36 @@ export class TcpWorld {
       case 'run':
         for (let rounds = n % 8; rounds > 0; rounds--) this.#exchange();
         return;
+      case 'storm':
+        return this.#storm(n);
       default:
         if (kind.startsWith('host') || kind === 'answer' || kind === 'accept' || kind === 'limitSend') this.#actFar(kind, n);
         else this.#actWire(kind, n);
+    }
+  }
+
+  /** Some rounds on a bad wire: `seed` tells what is lost, doubled, late or refused, and when time passes. */
+  #storm(seed: number): void {
+    let state = seed | 1;
+    const chance = (of: number): boolean => {
+      state = Math.imul(state, 1_664_525) + 1_013_904_223;
+      return (state >>> 16) % of === 0;
+    };
+    for (let rounds = 0; rounds < 12; rounds++) {
+      if (chance(6)) this.#refusals = 1;
+      for (const toGuest of [true, false]) {
+        const queue: unknown[] = toGuest ? this.#toGuest : this.#toWorker;
+        for (let left = queue.length; left > 0; left--) {
+          if (chance(5)) queue.shift();
+          else if (chance(8)) queue.push(queue[0]);
+          else if (chance(5)) queue.push(queue.shift());
+          else this.#pass(toGuest, 0);
+        }
+      }
+      if (chance(4)) this.guest.read(500);
+      if (chance(4)) this.far?.stream.read(700);
+      if (chance(3)) this.#advance(chance(2) ? 250 : 1100);
+      this.#settle();
     }
   }
 
@@ -296,6 +330,7 @@ export class TcpWorld {
   /** No more faults: everything that is due happens, both applications read everything and close. */
   heal(): void {
     this.#refusals = 0;
+    this.guest.buffer = this.#options.buffer;
     const start = this.bench.kernel.now;
     for (let quiet = 0; quiet < 3; ) {
       this.#answerOpener();
@@ -318,7 +353,7 @@ export class TcpWorld {
       if (wait !== null) this.#advance(wait);
       else if (quiet++ === 0) this.guest.keepAlive();
       this.#settle();
-      if (this.bench.kernel.now - start > HEAL_LIMIT_MS * 1000)
+      if (this.bench.kernel.now - start > (this.guest.state === 'aborted' ? IDLE_HEAL_LIMIT_MS : HEAL_LIMIT_MS) * 1000)
         throw new Error(
           `no end is reached in half an hour: the guest is ${this.guest.state}, ${this.bench
             .takenRows()

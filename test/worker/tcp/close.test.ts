@@ -1,5 +1,7 @@
 /** The end of a connection, each way alone and both at once. */
 import { expect } from 'chai';
+import { rows } from '../../../worker/flow/row.ts';
+import { RCV_EDGE } from '../../../worker/tcp/row.ts';
 import { EAGAIN } from '../../support/fake_file.ts';
 import { ACK, FIN, PSH, RST, type Segment } from '../../support/guest_frame.ts';
 import { Dialogue, type DialogueOptions, pattern } from '../../support/tcp_dialogue.ts';
@@ -11,8 +13,11 @@ function established(options: DialogueOptions = {}): Dialogue {
 }
 
 function farText(dialogue: Dialogue): Uint8Array {
-  dialogue.stream.read(1 << 20);
-  dialogue.bench.settle();
+  do {
+    dialogue.stream.read(1 << 20);
+    dialogue.bench.settle();
+  } while (dialogue.stream.outgoing.length > 0);
+  dialogue.stream.read(0);
   return dialogue.stream.farReceived.peek(0, 1 << 20);
 }
 
@@ -140,6 +145,29 @@ describe('worker/tcp: close', () => {
     expect(dialogue.stream.farSawEnd).to.equal(true);
   });
 
+  it('RFC 9293 §3.10.7.4: a FIN beyond the window, or behind bytes that were not taken, is not acknowledged', () => {
+    const beyond = established({ windowScale: -1 });
+    const most = 65_000;
+    beyond.bench.deliver(beyond.frame(ACK, { payload: pattern(most), gsoSize: 1400 }));
+    beyond.seq = (beyond.seq + most) | 0;
+    beyond.bench.kernel.tap.toGuest.length = 0;
+    const edge = rows[beyond.row() + RCV_EDGE] as number;
+    const room = (edge - beyond.seq) | 0;
+    beyond.bench.deliver(beyond.frame(ACK | FIN, { payload: pattern(room + 1, most), gsoSize: 1400 }));
+    beyond.bench.advance(5);
+    expect(beyond.seen().at(-1)?.ack).to.equal(edge);
+    expect(farText(beyond)).to.have.length(most + room);
+    expect(beyond.stream.farSawEnd).to.equal(false);
+
+    const full = established();
+    full.stream.sendBuffer = 0;
+    for (let at = 0; at < 64; at++) full.sendData(pattern(10, at * 10));
+    sendFin(full, pattern(10, 640));
+    full.stream.sendBuffer = 1 << 20;
+    expect(farText(full)).to.deep.equal(pattern(640));
+    expect(full.stream.farSawEnd).to.equal(false);
+  });
+
   it('a FIN behind stashed bytes is passed on after them, and ends a connection that is through otherwise', () => {
     const dialogue = established();
     dialogue.stream.end();
@@ -148,7 +176,6 @@ describe('worker/tcp: close', () => {
     dialogue.stream.sendLimits.push(3);
     sendFin(dialogue, pattern(10));
     expect(dialogue.stream.outgoing.length).to.equal(3);
-    farText(dialogue);
     expect(farText(dialogue)).to.deep.equal(pattern(10));
     expect(dialogue.stream.farSawEnd).to.equal(true);
     expect(dialogue.stream.farSawReset).to.equal(false);

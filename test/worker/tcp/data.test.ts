@@ -11,8 +11,11 @@ function established(options: DialogueOptions = {}): Dialogue {
 }
 
 function farText(dialogue: Dialogue): Uint8Array {
-  dialogue.stream.read(1 << 20);
-  dialogue.bench.settle();
+  do {
+    dialogue.stream.read(1 << 20);
+    dialogue.bench.settle();
+  } while (dialogue.stream.outgoing.length > 0);
+  dialogue.stream.read(0);
   return dialogue.stream.farReceived.peek(0, 1 << 20);
 }
 

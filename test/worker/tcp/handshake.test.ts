@@ -125,7 +125,10 @@ describe('worker/tcp: handshake', () => {
     dialogue.stream.write(pattern(10));
     dialogue.bench.settle();
     const answers = dialogue.send(ACK, { ack: ((synAck?.seq ?? 0) + 1) | 0, seq: (dialogue.seq + 1_000_000) | 0 });
-    expect(answers.every((segment) => segment.payload.length === 0)).to.equal(true);
+    expect(answers).to.have.length(1);
+    expect(answers[0]).to.deep.include({ flags: ACK, ack: dialogue.seq });
+    dialogue.bench.advance(1001);
+    expect(dialogue.seen()).to.deep.equal([synAck]);
   });
 
   it('a RST that fits ends the attempt, before and after the far end has accepted', () => {

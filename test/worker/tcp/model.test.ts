@@ -57,6 +57,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   steps(4, bytes, 'refuse', 'limitSend'),
   steps(6, milliseconds, 'advance'),
   steps(8, frames, 'run'),
+  steps(6, fc.nat(), 'storm'),
+  steps(2, fc.integer({ min: 0, max: 20_000 }), 'guestShrink'),
 );
 
 const resets = fc.record({ at: fc.nat({ max: 60 }), kind: fc.constantFrom<StepKind>('guestReset', 'hostReset') });

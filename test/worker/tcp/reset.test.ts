@@ -1,6 +1,6 @@
 /** Resets either way, and segments that would like to be one (RFC 9293 §3.10.7.4, RFC 5961). */
 import { expect } from 'chai';
-import { EPIPE, ECONNRESET } from '../../support/fake_file.ts';
+import { ECONNRESET, EPIPE, EPOLLERR } from '../../support/fake_file.ts';
 import { ACK, FIN, RST, SYN } from '../../support/guest_frame.ts';
 import { Dialogue, pattern } from '../../support/tcp_dialogue.ts';
 
@@ -94,8 +94,11 @@ describe('worker/tcp: reset', () => {
 
   it('an error that is none (SO_ERROR 0) ends nothing', () => {
     const dialogue = established();
-    dialogue.stream.wake(8);
-    dialogue.bench.settle();
+    const { poll } = dialogue.stream;
+    dialogue.stream.poll = () => EPOLLERR;
+    dialogue.stream.wake(EPOLLERR);
+    dialogue.bench.turn();
+    dialogue.stream.poll = poll;
     expect(dialogue.bench.flows()).to.equal(1);
   });
 

@@ -11,8 +11,11 @@ function established(options: DialogueOptions = {}): Dialogue {
 }
 
 function farText(dialogue: Dialogue): Uint8Array {
-  dialogue.stream.read(1 << 20);
-  dialogue.bench.settle();
+  do {
+    dialogue.stream.read(1 << 20);
+    dialogue.bench.settle();
+  } while (dialogue.stream.outgoing.length > 0);
+  dialogue.stream.read(0);
   return dialogue.stream.farReceived.peek(0, 1 << 20);
 }
 
@@ -95,9 +98,18 @@ describe('worker/tcp: the window announced to the guest', () => {
     expect([...answers, ...dialogue.seen()].at(-1)).to.deep.include({ ack: dialogue.seq });
     expect(dialogue.bench.counter('tcp_partial_sends')).to.be.greaterThan(0);
     dialogue.stream.sendLimits.length = 0;
-    farText(dialogue);
     expect(farText(dialogue)).to.deep.equal(pattern(2000));
     expect(dialogue.bench.counter('tcp_resets_sent')).to.equal(0);
+  });
+
+  it('no room is told of while bytes are stashed', () => {
+    const dialogue = established();
+    const before = dialogue.send(ACK, { seq: (dialogue.seq - 1) | 0 })[0] as Segment;
+    dialogue.stream.sendLimits.push(...new Array(200).fill(0));
+    const answers = dialogue.sendData(pattern(60_000).slice(0, 1400));
+    for (let at = 1; at < 40; at++) answers.push(...dialogue.sendData(pattern(1400, 1400 * at)));
+    expect(dialogue.stream.outgoing.length).to.equal(0);
+    for (const answer of answers) expect((edgeOf(answer) - edgeOf(before)) | 0).to.be.lessThan(1 << SHIFT);
   });
 
   it('a stash that is full is an ACK that is not sent: the guest sends again', () => {
@@ -111,7 +123,6 @@ describe('worker/tcp: the window announced to the guest', () => {
     }
     expect(taken).to.equal(6400);
     dialogue.stream.sendBuffer = 1 << 20;
-    farText(dialogue);
     expect(farText(dialogue)).to.deep.equal(pattern(6400));
     dialogue.seq = (1001 + 6400) | 0;
     dialogue.sendData(pattern(600, 6400));
@@ -167,6 +178,27 @@ describe('worker/tcp: the window of the guest', () => {
     expect(probes).to.be.lessThan(hours * 60);
     dialogue.window = 5000;
     expect(dialogue.send(ACK)[0]?.payload).to.deep.equal(pattern(10));
+  });
+
+  it('RFC 9293 §3.8.6.1: a window that closes over what is in flight is probed, too', () => {
+    const dialogue = established();
+    dialogue.stream.write(pattern(3000));
+    dialogue.seen();
+    dialogue.window = 0;
+    dialogue.acknowledge(dialogue.ack + 1000);
+    dialogue.bench.advance(5000);
+    const probes = dialogue.seen();
+    expect(probes.length).to.be.greaterThan(0);
+    for (const probe of probes) expect(probe).to.deep.include({ flags: ACK, seq: (dialogue.ack - 1) | 0 });
+  });
+
+  it('RFC 9293 §3.8.6.2.1: a sliver of it is left alone while something is in flight', () => {
+    const dialogue = established({ window: 1500, mss: 1000 });
+    dialogue.stream.write(pattern(1000));
+    dialogue.seen();
+    dialogue.stream.write(pattern(1000, 1000));
+    expect(dialogue.seen()).to.deep.equal([]);
+    expect(dialogue.acknowledge(dialogue.ack + 1000)[0]?.payload).to.deep.equal(pattern(1000, 1000));
   });
 
   it('a guest that answers no probe is given up, and the far end is told', () => {
