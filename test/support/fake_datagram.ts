@@ -7,6 +7,17 @@ interface Batch {
   segment: number;
 }
 
+/** An entry of a socket's error queue: struct sock_extended_err, who complains (16 bytes), and the payload in error. */
+export interface SocketError {
+  errno: number;
+  origin: number;
+  type: number;
+  code: number;
+  info: number;
+  offender: Uint8Array;
+  payload: Uint8Array;
+}
+
 export class FakeDatagram extends FakeFile {
   /** Datagrams the worker has sent. */
   readonly sent: Uint8Array[] = [];
@@ -14,7 +25,7 @@ export class FakeDatagram extends FakeFile {
   readonly sendErrors: number[] = [];
   closed = false;
   readonly #incoming: Batch[] = [];
-  readonly #errors: number[] = [];
+  readonly #errors: SocketError[] = [];
   /** sk_err: reported once, by whichever call comes first. */
   #pending = 0;
 
@@ -48,11 +59,11 @@ export class FakeDatagram extends FakeFile {
     return this.#incoming.shift() ?? -EAGAIN;
   }
 
-  /** The oldest entry of the error queue: its errno; 0 when there is none. */
-  receiveError(): number {
-    const errno = this.#errors.shift() ?? 0;
-    if (errno !== 0) this.#pending = this.#errors[0] ?? 0;
-    return errno;
+  /** Takes the oldest entry of the error queue; what is reported next is the errno of the one behind it. */
+  receiveError(): SocketError | undefined {
+    const error = this.#errors.shift();
+    if (error !== undefined) this.#pending = this.#errors[0]?.errno ?? 0;
+    return error;
   }
 
   takeError(): number {
@@ -67,10 +78,10 @@ export class FakeDatagram extends FakeFile {
     this.wake(EPOLLIN);
   }
 
-  /** An ICMP error comes for something that was sent. */
-  fail(errno: number): void {
-    this.#errors.push(errno);
-    this.#pending = errno;
+  /** An error comes for something that was sent. */
+  fail(error: SocketError): void {
+    this.#errors.push(error);
+    this.#pending = error.errno;
     this.wake(EPOLLERR);
   }
 }

@@ -223,12 +223,12 @@ export class FakeKernel implements Native {
   receiveError(fd: number, offset: number, length: number, record: number): number {
     const file = this.#files.get(fd);
     if (!(file instanceof FakeDatagram)) return -EBADF;
-    const errno = file.receiveError();
-    if (errno === 0) return -EAGAIN;
-    this.#range(record, 36).fill(0);
-    this.#view.setInt32(record, errno, true);
-    this.#range(offset, length);
-    return 0;
+    const error = file.receiveError();
+    if (error === undefined) return -EAGAIN;
+    const { errno, origin, type, code, info } = error;
+    for (const [at, value] of [errno, origin, type, code, info].entries()) this.#view.setInt32(record + 4 * at, value, true);
+    this.#range(record + 20, 16).set(error.offender);
+    return this.#store(error.payload, offset, length);
   }
 
   getOption(fd: number, level: number, name: number): number {

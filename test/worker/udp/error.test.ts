@@ -1,0 +1,75 @@
+/** Errors of a flow's socket, as the guest sees them. */
+import { expect } from 'chai';
+import { addressFromBytes } from '../../../shared/addresses.ts';
+import { FakeDatagram } from '../../support/fake_datagram.ts';
+import { buildDatagram, type Ends } from '../../support/guest_frame.ts';
+import { pattern } from '../../support/tcp_dialogue.ts';
+import { ENDS4, ENDS6, Workbench } from '../../support/workbench.ts';
+
+const ORIGIN_LOCAL = 1;
+const ORIGIN_ICMP = 2;
+const ORIGIN_ICMP6 = 3;
+const ECONNREFUSED = 111;
+const EMSGSIZE = 90;
+
+function opened(ends: Ends): { bench: Workbench; socket: FakeDatagram } {
+  const bench = new Workbench();
+  const socket = new FakeDatagram();
+  bench.deliver(buildDatagram(ends, 5000, 53, pattern(40)));
+  bench.kernel.opener.answer(5000, socket);
+  bench.settle();
+  return { bench, socket };
+}
+
+describe('worker/udp: errors', () => {
+  it('RFC 792, RFC 1122 §3.2.2: an ICMP error reaches the guest with its own packet in it, from who has complained', () => {
+    const { bench, socket } = opened(ENDS4);
+    const router = addressFromBytes(Uint8Array.of(203, 0, 113, 9));
+    socket.fail({ errno: ECONNREFUSED, origin: ORIGIN_ICMP, type: 3, code: 1, info: 0, offender: router, payload: pattern(40) });
+    bench.settle();
+    const [packet] = bench.packets(ENDS4);
+    expect(packet?.source).to.deep.equal(router.slice(12));
+    expect(Array.from(packet?.l4.slice(0, 2) ?? [])).to.deep.equal([3, 1]);
+    const inner = packet?.l4.slice(8) as Uint8Array;
+    expect(inner.length).to.equal(28);
+    expect(inner[9]).to.equal(17);
+    expect(inner.slice(12, 16)).to.deep.equal(ENDS4.guest);
+    expect(inner.slice(16, 20)).to.deep.equal(ENDS4.far);
+    const udp = new DataView(inner.buffer, inner.byteOffset + 20);
+    expect([udp.getUint16(0), udp.getUint16(2), udp.getUint16(4)]).to.deep.equal([5000, 53, 48]);
+    expect(bench.counter('icmp_errors_to_guest')).to.equal(1);
+  });
+
+  it('RFC 4443 §3.1: the same for IPv6, with as much of the packet as fits', () => {
+    const { bench, socket } = opened(ENDS6);
+    socket.fail({ errno: ECONNREFUSED, origin: ORIGIN_ICMP6, type: 1, code: 4, info: 0, offender: ENDS6.far, payload: pattern(40) });
+    bench.settle();
+    const [packet] = bench.packets(ENDS6);
+    expect(packet?.protocol).to.equal(58);
+    expect(Array.from(packet?.l4.slice(0, 2) ?? [])).to.deep.equal([1, 4]);
+    expect(packet?.l4.slice(8 + 48)).to.deep.equal(pattern(40));
+  });
+
+  it('RFC 1191 §4: a datagram that is too big is told with the MTU', () => {
+    const { bench, socket } = opened(ENDS4);
+    const none = new Uint8Array(16);
+    socket.fail({ errno: EMSGSIZE, origin: ORIGIN_LOCAL, type: 0, code: 0, info: 1400, offender: none, payload: pattern(2000) });
+    bench.settle();
+    const [packet] = bench.packets(ENDS4);
+    expect(Array.from(packet?.l4.slice(0, 2) ?? [])).to.deep.equal([3, 4]);
+    expect(new DataView((packet?.l4 as Uint8Array).buffer, packet?.l4.byteOffset).getUint16(6)).to.equal(1400);
+    expect(packet?.source).to.deep.equal(ENDS4.far);
+  });
+
+  it('RFC 4443 §2.4 (f): errors come at a limited rate', () => {
+    const { bench, socket } = opened(ENDS4);
+    for (let at = 0; at < 200; at++)
+      socket.fail({ errno: ECONNREFUSED, origin: ORIGIN_ICMP, type: 3, code: 3, info: 0, offender: addressFromBytes(ENDS4.far), payload: pattern(9) });
+    bench.settle();
+    expect(bench.packets(ENDS4).length).to.be.lessThan(100);
+    bench.advance(1000);
+    socket.fail({ errno: ECONNREFUSED, origin: ORIGIN_ICMP, type: 3, code: 3, info: 0, offender: addressFromBytes(ENDS4.far), payload: pattern(9) });
+    bench.settle();
+    expect(bench.packets(ENDS4).length).to.equal(1);
+  });
+});
