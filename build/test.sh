@@ -1,39 +1,7 @@
 #!/bin/sh
 # npm test: installs and builds what is missing, then lint and the quick tests; `--long` the others, FILE… those. The last line counts.
-#
-# The tests make namespaces, for which they must be root, and run the product as nobody, who must be able to read this folder. All runs in a
-# mount namespace, so that names of namespaces stay inside and root is an account that the tests' sshd lets in; a folder that nobody can't
-# reach (/root) is mounted elsewhere. An ordinary user with subordinate ids (/etc/subuid) becomes root of a user namespace.
 set -eu
 cd "$(dirname "$0")/.."
-
-run_tests() {
-  . build/runtime.sh
-  exec "$NODE" --disable-warning=ExperimentalWarning build/test.ts "$@"
-}
-
-reachable() { setpriv --reuid=65534 --regid=65534 --clear-groups test -r "$PWD/bin/pasta" -a -x "$PWD/bin/pasta" 2> /dev/null; }
-
-if [ "${1:-}" = --inside ]; then
-  shift
-  if [ -w /run ]; then
-    mkdir -p /run/netns
-    mount -t tmpfs tmpfs /run/netns
-  else
-    mount -t tmpfs -o mode=0755 tmpfs /run
-    mkdir /run/netns
-    ip link set lo up
-  fi
-  (umask 077 && echo 'root:*:1::::::' > /run/netns/shadow)
-  mount --bind /run/netns/shadow /etc/shadow
-  rm /run/netns/shadow
-  if ! reachable; then
-    # The machines of test/vm see this tree, with /run, /tmp and /mnt of their own.
-    mount --bind . /srv
-    cd /srv
-  fi
-  run_tests "$@"
-fi
 
 sh build/need.sh run
 if [ "${1:-}" = --long ]; then wanted=long; else wanted=test; fi
@@ -42,6 +10,4 @@ sh build/packages.sh
 sh build/build.sh
 # A user namespace has no way to the mirror.
 if [ $wanted = long ] && [ "$(id -u)" != 0 ]; then for series in 6.1 6.12; do sh test/vm/build.sh $series || true; done; fi
-if [ "$(id -u)" = 0 ]; then spaces=--mount; else spaces='--user --map-root-user --map-auto --net --mount'; fi
-if unshare $spaces true 2> /dev/null; then exec unshare $spaces sh build/test.sh --inside "$@"; fi
-run_tests "$@"
+exec sh build/inside.sh sh -c '. build/runtime.sh; exec "$NODE" --disable-warning=ExperimentalWarning build/test.ts "$@"' sh "$@"
