@@ -7,22 +7,7 @@
  */
 import { ByteQueue } from './byte_queue.ts';
 import { ACK, FIN, PSH, RST, type Segment, SYN } from './guest_frame.ts';
-
-export interface GuestOptions {
-  iss: number;
-  sourcePort: number;
-  destinationPort: number;
-  mss: number;
-  /** Shift offered, −1: none. */
-  windowScale: number;
-  /** Bytes of the receive buffer at first. */
-  buffer: number;
-  /** Hands over superframes of so many bytes at most; 0: single segments. */
-  superframe: number;
-  /** Probes a closed window with a byte of data rather than with an old sequence number. */
-  probesWithData: boolean;
-  keepsOutOfOrder: boolean;
-}
+import type { GuestOptions } from './tcp_schedule.ts';
 
 const SUPERFRAME_HEADERS = 60;
 const FIRST_TIMEOUT = 1000;

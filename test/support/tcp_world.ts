@@ -9,9 +9,10 @@ import { ROW } from '../../worker/flow/row.ts';
 import { EAGAIN, ECONNREFUSED, EIO, ENOBUFS } from './fake_file.ts';
 import { FakeStream } from './fake_stream.ts';
 import { ACK, buildSegment, type Ends, FIN, parseFrame, readSegment, RST, type Segment, SYN } from './guest_frame.ts';
-import { type GuestOptions, ReferenceGuest } from './reference_guest.ts';
+import { ReferenceGuest } from './reference_guest.ts';
 import { FAR_PORT, GUEST_PORT, pattern } from './tcp_dialogue.ts';
 import { checkFlows, describeFlow } from './tcp_invariants.ts';
+import type { Step, StepKind, WorldOptions } from './tcp_schedule.ts';
 import { ENDS4, ENDS6, startFor, Workbench } from './workbench.ts';
 
 /** Where the guest's stream begins in the pattern; the far end's begins at 0. */
@@ -20,50 +21,6 @@ const HEAL_LIMIT_MS = 1_800_000;
 /** A guest that is gone without a word is noticed after two hours when there is nothing to tell it. */
 const IDLE_HEAL_LIMIT_MS = 7_300_000;
 const REFUSALS = [EAGAIN, ENOBUFS, EIO];
-
-export interface WorldOptions extends Omit<GuestOptions, 'sourcePort' | 'destinationPort'> {
-  workerIss: number;
-  ipv6: boolean;
-  mtu: number;
-  peekOffset: boolean;
-  sendBuffer: number;
-  overhead: number;
-  refused: boolean;
-}
-
-export type StepKind =
-  | 'guestWrite'
-  | 'guestRead'
-  | 'guestClose'
-  | 'guestReset'
-  | 'guestShrink'
-  | 'hostWrite'
-  | 'hostRead'
-  | 'hostClose'
-  | 'hostReset'
-  | 'answer'
-  | 'accept'
-  | 'toGuest'
-  | 'toWorker'
-  | 'pickToGuest'
-  | 'pickToWorker'
-  | 'dropToGuest'
-  | 'dropToWorker'
-  | 'doubleToGuest'
-  | 'doubleToWorker'
-  | 'refuse'
-  | 'limitSend'
-  | 'advance'
-  | 'run'
-  | 'storm';
-
-export interface Step {
-  kind: StepKind;
-  /** How many bytes, frames or milliseconds, or which frame. */
-  n: number;
-  /** Whether the worker's loop runs before the next step. */
-  turns: boolean;
-}
 
 /** One connection of the far end. */
 interface Far {

@@ -5,7 +5,8 @@
  * schedule that fast-check has found.
  */
 import fc from 'fast-check';
-import { type Step, type StepKind, TcpWorld, type WorldOptions } from '../../support/tcp_world.ts';
+import type { Step, StepKind, WorldOptions } from '../../support/tcp_schedule.ts';
+import { TcpWorld } from '../../support/tcp_world.ts';
 
 const SCHEDULES = Number(process.env['RAVIOLI_SCHEDULES'] ?? 2000);
 const SEED = Number(process.env['RAVIOLI_SEED'] ?? Date.now() % 0x7fffffff);

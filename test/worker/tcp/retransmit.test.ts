@@ -52,7 +52,7 @@ function text(dialogue: Dialogue, length: number, from: number): Uint8Array {
 
 for (const peekOffset of [true, false]) {
   describe(`worker/tcp: retransmission ${peekOffset ? 'with' : 'without'} SO_PEEK_OFF`, () => {
-    it('RFC 6298 (2.1), (5.5): after 1 s at first, then twice as late each time', () => {
+    it('RFC 6298 §2.1, §5.5: after 1 s at first, then twice as late each time', () => {
       const dialogue = established({ peekOffset });
       sendPieces(dialogue, 1);
       const found = arrivals(dialogue, 16_000);
@@ -64,7 +64,7 @@ for (const peekOffset of [true, false]) {
       expect(dialogue.bench.counter('tcp_retransmissions')).to.equal(4);
     });
 
-    it('RFC 6298 (2.2): after a measured round trip it is as short as may be: 200 ms', () => {
+    it('RFC 6298 §2.2: after a measured round trip it is as short as may be: 200 ms', () => {
       const dialogue = established({ peekOffset });
       sendPieces(dialogue, 1);
       dialogue.bench.advance(1);
@@ -85,7 +85,7 @@ for (const peekOffset of [true, false]) {
       expect(arrivals(dialogue, 3000)[0]?.at, 'the timeout that was backed off stays').to.equal(2000);
     });
 
-    it('RFC 6298 (5.3): an ACK of a part starts the timer anew', () => {
+    it('RFC 6298 §5.3: an ACK of a part starts the timer anew', () => {
       const dialogue = established({ peekOffset });
       sendPieces(dialogue, 2);
       dialogue.bench.advance(900);
