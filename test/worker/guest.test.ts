@@ -8,7 +8,16 @@ import { type BenchOptions, ENDS4, ENDS6, Workbench } from '../support/workbench
 const EMPTY = new Uint8Array(0);
 
 function syn(ends = ENDS4): Uint8Array {
-  return buildSegment(ends, { sourcePort: 1000, destinationPort: 80, seq: 1, ack: 0, flags: SYN, window: 1000, payload: EMPTY, gsoSize: 0 });
+  return buildSegment(ends, {
+    sourcePort: 1000,
+    destinationPort: 80,
+    seq: 1,
+    ack: 0,
+    flags: SYN,
+    window: 1000,
+    payload: EMPTY,
+    gsoSize: 0,
+  });
 }
 
 /** One frame of each protocol and family. */

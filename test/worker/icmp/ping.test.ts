@@ -25,7 +25,10 @@ for (const ends of [ENDS4, ENDS6]) {
       for (const sequence of [2, 1]) socket.answer(echoMessage(ends, reply, 0x1234, sequence, pattern(56)));
       bench.settle();
       const packets = bench.packets(ends);
-      expect(packets.map(({ l4 }) => Array.from(l4.slice(4, 8)))).to.deep.equal([[0xbe, 0xef, 0, 2], [0xbe, 0xef, 0, 1]]);
+      expect(packets.map(({ l4 }) => Array.from(l4.slice(4, 8)))).to.deep.equal([
+        [0xbe, 0xef, 0, 2],
+        [0xbe, 0xef, 0, 1],
+      ]);
       for (const { source, destination, l4 } of packets) {
         expect(source).to.deep.equal(ends.far);
         expect(destination).to.deep.equal(ends.guest);
