@@ -67,6 +67,19 @@ describe('worker/tcp: the opener’s queue is full', () => {
     expect(bench.packets(ENDS4).map((packet) => readSegment(packet).destinationPort)).to.deep.equal([1, 2, 3, 4, 5, 6]);
   });
 
+  it('a request that comes when there is room again waits behind those that wait', () => {
+    const bench = new Workbench();
+    bench.kernel.opener.room = 1;
+    bench.deliver(syn(1), syn(2));
+    bench.kernel.opener.room = 5;
+    for (const port of [3, 4]) bench.kernel.tap.send(syn(port));
+    bench.turn();
+    bench.kernel.opener.makeRoom(1);
+    bench.settle();
+    const ids = bench.kernel.opener.requests.map(({ id }) => id & 0x3ffff);
+    expect(ids).to.deep.equal([0, 1, 2, 3]);
+  });
+
   it('a request whose flow has ended meanwhile costs a socket that is closed at once', () => {
     const bench = new Workbench();
     bench.kernel.opener.room = 0;
