@@ -63,9 +63,19 @@ describe('worker/udp: errors', () => {
 
   it('RFC 1191 §4, RFC 4443 §3.2: a router’s word on the MTU is passed on', () => {
     const small = opened(ENDS4);
-    small.socket.fail({ errno: EMSGSIZE, origin: ORIGIN_ICMP, type: 3, code: 4, info: 1300, offender: addressFromBytes(ENDS4.far), payload: pattern(9) });
+    small.socket.fail({
+      errno: EMSGSIZE,
+      origin: ORIGIN_ICMP,
+      type: 3,
+      code: 4,
+      info: 1300,
+      offender: addressFromBytes(ENDS4.far),
+      payload: pattern(9),
+    });
     small.bench.settle();
-    expect(Array.from(small.bench.packets(ENDS4)[0]?.l4.slice(0, 8) ?? []).filter((_, at) => at !== 2 && at !== 3)).to.deep.equal([3, 4, 0, 0, 5, 20]);
+    expect(Array.from(small.bench.packets(ENDS4)[0]?.l4.slice(0, 8) ?? []).filter((_, at) => at !== 2 && at !== 3)).to.deep.equal([
+      3, 4, 0, 0, 5, 20,
+    ]);
     const big = opened(ENDS6);
     big.socket.fail({ errno: EMSGSIZE, origin: ORIGIN_ICMP6, type: 2, code: 0, info: 1300, offender: ENDS6.far, payload: pattern(9) });
     big.bench.settle();
@@ -73,7 +83,11 @@ describe('worker/udp: errors', () => {
   });
 
   it('an offender that the guest can’t know is the far address', () => {
-    for (const offender of [new Uint8Array(16), addressFromBytes(Uint8Array.of(127, 0, 0, 1)), addressFromBytes(Uint8Array.of(0, 0, 0, 0))]) {
+    for (const offender of [
+      new Uint8Array(16),
+      addressFromBytes(Uint8Array.of(127, 0, 0, 1)),
+      addressFromBytes(Uint8Array.of(0, 0, 0, 0)),
+    ]) {
       const { bench, socket } = opened(ENDS4);
       socket.fail({ errno: ECONNREFUSED, origin: ORIGIN_ICMP, type: 3, code: 3, info: 0, offender, payload: pattern(9) });
       bench.settle();
@@ -84,11 +98,27 @@ describe('worker/udp: errors', () => {
   it('RFC 4443 §2.4 (f): errors come at a limited rate', () => {
     const { bench, socket } = opened(ENDS4);
     for (let at = 0; at < 200; at++)
-      socket.fail({ errno: ECONNREFUSED, origin: ORIGIN_ICMP, type: 3, code: 3, info: 0, offender: addressFromBytes(ENDS4.far), payload: pattern(9) });
+      socket.fail({
+        errno: ECONNREFUSED,
+        origin: ORIGIN_ICMP,
+        type: 3,
+        code: 3,
+        info: 0,
+        offender: addressFromBytes(ENDS4.far),
+        payload: pattern(9),
+      });
     bench.settle();
     expect(bench.packets(ENDS4).length).to.be.lessThan(100);
     bench.advance(1000);
-    socket.fail({ errno: ECONNREFUSED, origin: ORIGIN_ICMP, type: 3, code: 3, info: 0, offender: addressFromBytes(ENDS4.far), payload: pattern(9) });
+    socket.fail({
+      errno: ECONNREFUSED,
+      origin: ORIGIN_ICMP,
+      type: 3,
+      code: 3,
+      info: 0,
+      offender: addressFromBytes(ENDS4.far),
+      payload: pattern(9),
+    });
     bench.settle();
     expect(bench.packets(ENDS4).length).to.equal(1);
   });

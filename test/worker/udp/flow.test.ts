@@ -41,7 +41,12 @@ for (const ends of [ENDS4, ENDS6]) {
       sendFrom(bench, ends, pattern(10), pattern(0), pattern(30), pattern(1200));
       expect(bench.kernel.opener.requests).to.have.length(1);
       const [request] = bench.kernel.opener.requests;
-      expect(request).to.include({ verb: Verb.UDP_CONNECT, sourcePort: PORT, destinationPort: FAR, family: ends.guest.length === 4 ? 4 : 6 });
+      expect(request).to.include({
+        verb: Verb.UDP_CONNECT,
+        sourcePort: PORT,
+        destinationPort: FAR,
+        family: ends.guest.length === 4 ? 4 : 6,
+      });
       expect(Buffer.from(request?.destination.slice(16 - ends.far.length) ?? [])).to.deep.equal(Buffer.from(ends.far));
       const socket = new FakeDatagram();
       bench.kernel.opener.answer(PORT, socket);
@@ -72,13 +77,20 @@ for (const ends of [ENDS4, ENDS6]) {
       socket.answer(pattern(900), 1000);
       bench.settle();
       const packets = bench.packets(ends);
-      expect(packets.map(({ gsoType, gsoSize }) => [gsoType, gsoSize])).to.deep.equal([[5, 1000], [0, 0]]);
+      expect(packets.map(({ gsoType, gsoSize }) => [gsoType, gsoSize])).to.deep.equal([
+        [5, 1000],
+        [0, 0],
+      ]);
       expect(packets.map(payloadOf)).to.deep.equal([pattern(4500), pattern(900)]);
     });
 
     it('is split for a guest whose kernel takes no such frames', () => {
       const { bench, socket } = opened({ offloads: NO_USO }, ends);
-      for (const [length, segment] of [[4500, 1000], [40, 7], [2000, 1000]] as const) {
+      for (const [length, segment] of [
+        [4500, 1000],
+        [40, 7],
+        [2000, 1000],
+      ] as const) {
         socket.answer(pattern(length), segment);
         bench.settle();
         const pieces = bench.packets(ends).map(payloadOf);
@@ -214,7 +226,8 @@ describe('worker/udp: too much, and errors', () => {
     bench.settle();
     bench.kernel.opener.answer(PORT, sockets[0], first);
     bench.settle();
-    for (const [at, port] of [PORT, 6000].entries()) expect(sockets[at]?.sent).to.deep.equal([0, 1, 2, 3, 4].map((i) => pattern(10, port + i)));
+    for (const [at, port] of [PORT, 6000].entries())
+      expect(sockets[at]?.sent).to.deep.equal([0, 1, 2, 3, 4].map((i) => pattern(10, port + i)));
   });
 
   it('a socket that takes no more loses the datagram, and counts it', () => {
@@ -274,7 +287,12 @@ describe('worker/udp: too much, and errors', () => {
 
   it('port 0 and DHCP go nowhere', () => {
     const bench = new Workbench();
-    for (const [from, to] of [[0, 53], [53, 0], [68, 67]] as const) bench.deliver(buildDatagram(ENDS4, from, to, pattern(1)));
+    for (const [from, to] of [
+      [0, 53],
+      [53, 0],
+      [68, 67],
+    ] as const)
+      bench.deliver(buildDatagram(ENDS4, from, to, pattern(1)));
     bench.deliver(buildDatagram(ENDS6, 546, 547, pattern(1)));
     expect(bench.flows()).to.equal(0);
   });
