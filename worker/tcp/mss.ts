@@ -10,7 +10,7 @@ import { TCP_HEADER } from '../wire/tcp.ts';
  * waits for a probe, and the window of a connection may fall to an eighth of its send buffer (46 KB at first) before that
  * is taken for too small (tcp/window.ts). What the guest hands over at once is a superframe of 64 KiB all the same.
  */
-const LARGEST_MSS = 4096;
+export const LARGEST_MSS = 4096;
 
 let mtu = 1500;
 

@@ -166,7 +166,8 @@ function takeAck(flow: number, seq: number, length: number, bits: number): boole
     }
   }
   const first = rows[row + SND_WL1]!;
-  if (!before(ack, una) && (before(first, seq) || (first === seq && !before(ack, rows[row + SND_WL2]!)))) {
+  // What acknowledges more than all before it is the newest, also when its data is an older one's, sent again.
+  if (after(ack, una) || (ack === una && (before(first, seq) || (first === seq && !before(ack, rows[row + SND_WL2]!))))) {
     rows[row + SND_WND] = announced;
     rows[row + SND_WL1] = seq;
     rows[row + SND_WL2] = ack;

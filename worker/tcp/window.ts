@@ -13,7 +13,7 @@ import { watchFlowAgain } from '../flow/watch.ts';
 import { SOCKET_FACTS } from '../link/arena.ts';
 import { kernel } from '../link/kernel.ts';
 import { view } from '../wire/memory.ts';
-import { ourMss } from './mss.ts';
+import { LARGEST_MSS, ourMss } from './mss.ts';
 import { OFFERED, RCV_EDGE, RCV_NXT, RCV_SHIFT, STASH_FIRST, WINDOW_SMALL } from './row.ts';
 
 const SOL_SOCKET = 1;
@@ -35,14 +35,15 @@ function fieldOf(room: number, shift: number): number {
 
 /**
  * The header field of the window to announce. The socket is only asked when a fair part of what was promised is used up:
- * a promise that stands costs no system call.
+ * a promise that stands costs no system call. One that may hold no segment is asked for anew each time: the guest does not
+ * use it up, it probes.
  */
 export function presentWindow(flow: number): number {
   const row = flow * ROW;
   const promised = (rows[row + RCV_EDGE]! - rows[row + RCV_NXT]!) | 0;
   const offered = rows[row + OFFERED]!;
-  if (promised >= offered - (offered >> 2) && (rows[row + FLAGS]! & WINDOW_SMALL) === 0) return fieldOf(promised, rows[row + RCV_SHIFT]!);
-  return announceWindow(flow);
+  const stands = promised >= offered - (offered >> 2) && promised >= LARGEST_MSS && (rows[row + FLAGS]! & WINDOW_SMALL) === 0;
+  return stands ? fieldOf(promised, rows[row + RCV_SHIFT]!) : announceWindow(flow);
 }
 
 /** Asks the socket for its room, remembers what is promised by it, and returns the header field. */
