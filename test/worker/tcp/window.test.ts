@@ -52,6 +52,21 @@ describe('worker/tcp: the window announced to the guest', () => {
     expect(dialogue.stream.farReceived.peek(0, sent)).to.deep.equal(pattern(sent));
   });
 
+  it('RFC 9293 §3.8.6.1: one that holds no segment is looked at anew for each probe', () => {
+    const dialogue = established();
+    dialogue.stream.sendBuffer = 24_000;
+    dialogue.stream.overhead = 0.25;
+    dialogue.sendData(pattern(60_000).slice(0, 32_000));
+    dialogue.sendData(pattern(33_000, 32_000));
+    dialogue.bench.advance(5);
+    dialogue.seen();
+    const probe = (): number => edgeOf(dialogue.send(ACK, { seq: (dialogue.seq - 1) | 0 })[0] as Segment) - dialogue.seq;
+    expect(probe()).to.be.within(1, 4095);
+    dialogue.stream.read(1 << 20);
+    expect(dialogue.seen(), 'the socket was never too full for an event').to.deep.equal([]);
+    expect(probe()).to.be.greaterThan(8000);
+  });
+
   it('room that is used up in the turn in which it was told of is waited for again', () => {
     const dialogue = established({ windowScale: 7 });
     dialogue.stream.sendBuffer = 400_000;
@@ -219,6 +234,16 @@ describe('worker/tcp: the window of the guest', () => {
     dialogue.send(ACK, old);
     dialogue.stream.write(pattern(500));
     expect(dialogue.seen()[0]?.payload.length).to.equal(500);
+  });
+
+  it('comes with every ACK of something new, also when the data beside it is older and sent again', () => {
+    const dialogue = established({ window: 1000 });
+    dialogue.stream.write(pattern(1000));
+    dialogue.seen();
+    dialogue.send(ACK, { seq: (dialogue.seq + 500) | 0, payload: pattern(500, 500) });
+    dialogue.stream.write(pattern(1000, 1000));
+    const answers = dialogue.send(ACK, { payload: pattern(500), ack: (dialogue.ack + 1000) | 0, window: 0 });
+    expect(answers.reduce((sum, { payload }) => sum + payload.length, 0)).to.equal(0);
   });
 
   it('RFC 9293 §3.8.6: a window that shrinks stops the flow, and loses nothing', () => {
