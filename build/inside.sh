@@ -3,8 +3,8 @@
 #
 # They make namespaces, for which they must be root, and run the product as nobody, who must be able to read this folder. All runs in a
 # mount namespace, so that names of namespaces stay inside and root is an account that the tests' sshd lets in; a folder that nobody can't
-# reach (/root) is mounted elsewhere. An ordinary user with subordinate ids (/etc/subuid) becomes root of a user namespace; one without
-# stays as he is.
+# reach (/root), or that a virtual machine would not see, is mounted elsewhere. An ordinary user with subordinate ids (/etc/subuid) becomes
+# root of a user namespace; one without stays as he is.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -28,8 +28,9 @@ fi
 (umask 077 && echo 'root:*:1::::::' > /run/netns/shadow)
 mount --bind /run/netns/shadow /etc/shadow
 rm /run/netns/shadow
-if ! reachable; then
-  # The machines of test/vm see this tree, with /run, /tmp and /mnt of their own.
+# The machines of test/vm see this tree too, with /run, /tmp and /mnt of their own.
+case $PWD in /run/* | /tmp/* | /mnt/*) hidden=true ;; *) hidden=false ;; esac
+if $hidden || ! reachable; then
   mount --bind . /srv
   cd /srv
 fi
