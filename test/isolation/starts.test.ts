@@ -64,7 +64,9 @@ describe('a sealed worker, seen from outside', function () {
     }
   });
 
-  it('holds nothing that it was not given, and nothing of the environment it was started from', async () => {
+  it('holds nothing that it was not given, and nothing of the environment it was started from', async function () {
+    // The descriptors of a process that is not dumpable are shown to root outside of all user namespaces alone.
+    if (!/^\s*0\s+0\s+4294967295$/m.test(readFileSync('/proc/self/uid_map', 'latin1'))) this.skip();
     const worker = await AttackedWorker.start(build.root);
     try {
       const names = readdirSync(`/proc/${worker.pid}/fd`).map((fd) => readlinkSync(`/proc/${worker.pid}/fd/${fd}`));

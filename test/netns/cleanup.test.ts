@@ -5,8 +5,11 @@ import { start } from '../support/processes.ts';
 import { PRODUCT } from '../support/translator.ts';
 import { gone, inhabitants, startProduct, type Started } from '../support/product.ts';
 
-/** A command with a child that has left the session and ignores what it can. */
-const CROWD = `(trap '' HUP INT TERM; setsid sleep 1000) & echo ready; exec sleep 1000`;
+/**
+ * A command with a child that has left the session and ignores what it can. Ready is said by the program that stays: a shell handles SIGINT,
+ * and one that comes between its last word and its exec is nobody's.
+ */
+const CROWD = `(trap '' HUP INT TERM; setsid sleep 1000) & exec perl -e '$| = 1; print "ready\\n"; sleep 1000'`;
 
 async function expectNothingLeft(running: Started): Promise<void> {
   await Promise.all(running.everyone.map((pid) => gone(pid)));
