@@ -27,6 +27,7 @@
  * opener: no namespaces here (it joins some itself, see opener.c), only what is needed for a clean start.
  */
 #define _GNU_SOURCE
+#include "injection.h"
 #include "jail.h"
 
 #include <errno.h>
@@ -251,7 +252,7 @@ static _Noreturn void become_command(const struct command *command, uid_t uid, g
   write_text("/proc/sys/net/ipv4/ping_group_range", "0 0", false);
   if (command->hostname && sethostname(command->hostname, strnlen(command->hostname, MAX_HOSTNAME)))
     fail(FAIL_HOSTNAME);
-  if (command->session && (setsid() < 0 || ioctl(STDIN_FILENO, TIOCSCTTY, 0)))
+  if (command->session ? setsid() < 0 || ioctl(STDIN_FILENO, TIOCSCTTY, 0) : refuse_injection())
     fail(FAIL_TERMINAL);
   report(STEP_READY, 0);
   if (!wait_for_byte())

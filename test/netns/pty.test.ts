@@ -155,18 +155,21 @@ describe('netns: pty', function () {
     expect(terminal.shown).to.contain('erase = ^H').and.to.contain('intr = ^X');
   });
 
-  it('does not let the command push input into the user’s terminal, even where the kernel still lets anybody do so', async function () {
-    // Older kernels have no such setting, and root of a user namespace may not change it.
-    if (!isWritable(LEGACY_TIOCSTI)) this.skip();
-    const before = readFileSync(LEGACY_TIOCSTI, 'latin1');
-    writeFileSync(LEGACY_TIOCSTI, '1');
-    after(() => writeFileSync(LEGACY_TIOCSTI, before));
-    const push = 'for my $fd (0..2) { open(my $h, "+<&=", $fd); for my $c (split //, "pushed\\n") { ioctl($h, 0x5412, $c) } }';
-    const script = '"$0" --config-net -- perl -e "$1"; read -t 1 line || line=nothing; echo "got=$line"';
-    terminal = new Terminal(['bash', '-c', script, PRODUCT, push]);
-    await terminal.see(/got=(\S*)/);
-    expect(terminal.shown).not.to.match(/got=pushed/);
-  });
+  // With a pipe behind it the command shares the user's terminal.
+  for (const pipe of ['', '| cat']) {
+    it(`does not let the command push input into the user’s terminal, even where the kernel still lets anybody do so ${pipe}`, async function () {
+      // Older kernels have no such setting, and root of a user namespace may not change it.
+      if (!isWritable(LEGACY_TIOCSTI)) this.skip();
+      const before = readFileSync(LEGACY_TIOCSTI, 'latin1');
+      writeFileSync(LEGACY_TIOCSTI, '1');
+      after(() => writeFileSync(LEGACY_TIOCSTI, before));
+      const push = 'for my $fd (0..2) { open(my $h, "+<&=", $fd); for my $c (split //, "pushed\\n") { ioctl($h, 0x5412, $c) } }';
+      const script = `"$0" --config-net -- perl -e "$1" ${pipe}; read -t 1 line || line=nothing; echo "got=$line"`;
+      terminal = new Terminal(['bash', '-c', script, PRODUCT, push]);
+      await terminal.see(/got=(\S*)/);
+      expect(terminal.shown).not.to.match(/got=pushed/);
+    });
+  }
 
   describe('the user’s terminal is as before', () => {
     const around = (...words: string[]): Terminal => {
