@@ -46,10 +46,11 @@ function needsRoot(file: string): boolean {
   );
 }
 
-/** Runs a command to its end; descriptor 3 takes one JSON value per line. */
+/** Runs a command to its end, or to ours; descriptor 3 takes one JSON value per line. */
 function runProcess(command: readonly string[], limit: number): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = spawn(command[0] as string, command.slice(1), { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe', 'pipe'], detached: true });
+    const line = ['--pdeathsig=KILL', '--', ...command];
+    const child = spawn('setpriv', line, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe', 'pipe'], detached: true });
     let output = '';
     let lines = '';
     let late = false;
