@@ -22,6 +22,7 @@ import { CLOCK, EVENTS, MAX_EVENTS, RECEIVE, RECEIVE_LENGTHS, RECEIVE_SLOTS, SLO
 import { counters } from './link/counters.ts';
 import { kernel } from './link/kernel.ts';
 import { receiveFrames } from './link/tap.ts';
+import { learnFromLooks, looksBeforeSleep } from './patience.ts';
 import { flushAcknowledgements } from './tcp/acknowledge.ts';
 import { opened } from './tcp/connection.ts';
 import { socketEvent, timerEvent } from './tcp/events.ts';
@@ -158,10 +159,21 @@ function timersDue(): void {
   }
 }
 
+/** Events, within `timeout` ms (−1 = for ever); looks for them before it sleeps where that pays. */
+function awaitEvents(timeout: number): number {
+  const looks = timeout === 0 ? 0 : looksBeforeSleep();
+  if (looks > 0) {
+    let count = 0;
+    for (let look = 0; look < looks && count === 0; look++) count = kernel.epollWait(epoll, EVENTS, MAX_EVENTS, 0);
+    learnFromLooks(count !== 0);
+    if (count !== 0) return count;
+  }
+  return kernel.epollWait(epoll, EVENTS, MAX_EVENTS, timeout);
+}
+
 /** One turn: what has happened until now, and what has come due. */
 export function turn(): void {
-  const timeout = askingAgain() > 0 ? 0 : untilNextTimer(nowMs);
-  const count = kernel.epollWait(epoll, EVENTS, MAX_EVENTS, timeout);
+  const count = awaitEvents(askingAgain() > 0 ? 0 : untilNextTimer(nowMs));
   readClock();
   counters[Counter.wakeups]!++;
   for (let i = 0; i < count; i++) dispatch(EVENTS + i * 12);
