@@ -6,7 +6,7 @@
  *   destination = map-guest-address  → the address the guest was given, which is the host's own
  *   anything else                    → unchanged; link-local gets the template interface as its scope
  */
-import { isLinkLocal6 } from '../wire/address.ts';
+import { isLinkLocal6, setWords } from '../wire/address.ts';
 
 const WORDS = 4;
 const mapLoopback4 = new Int32Array(WORDS);
@@ -23,14 +23,6 @@ const LOOPBACK6 = new Int32Array([0, 0, 0, 1]);
 /** The host-side destination decided last, and the interface index it is scoped to (0 = none). */
 export const target = new Int32Array(WORDS);
 export let targetInterface = 0;
-
-/** Stores 16 bytes in network order as four words; an empty array leaves the address unset (all zero). */
-function setWords(words: Int32Array, address: Uint8Array): void {
-  words.fill(0);
-  if (address.length !== 16) return;
-  const from = new DataView(address.buffer, address.byteOffset, 16);
-  for (let i = 0; i < WORDS; i++) words[i] = from.getInt32(i * 4);
-}
 
 /** The facts the table works on; 16 bytes each, or empty when not set. */
 export interface ForwardingFacts {
@@ -82,9 +74,4 @@ export function forward(words: Int32Array, at: number, family: number): void {
     for (let i = 0; i < WORDS; i++) target[i] = words[at + i]!;
     if (family === 6 && isLinkLocal6(target, 0)) targetInterface = templateInterface;
   }
-}
-
-/** True when the four words from `at` are the address of `map-host-loopback`: ours to answer in the guest's eyes, the host's in fact. */
-export function isHostLoopbackMap(words: Int32Array, at: number, family: number): boolean {
-  return equals(words, at, family === 4 ? mapLoopback4 : mapLoopback6);
 }

@@ -4,7 +4,7 @@
  * "We" are the far end of the link. Every address but the guest's is reached through us, so ARP and NDP are answered for all of them;
  * but only a few addresses *are* ours, and an echo request to one of those must not leave this process.
  */
-import { MAPPED_WORD, equalWords, isUnspecified6 } from '../wire/address.ts';
+import { MAPPED_WORD, equalWords, isUnspecified6, setWords } from '../wire/address.ts';
 
 const WORDS = 4;
 
@@ -34,13 +34,6 @@ const gateway6 = new Int32Array(WORDS);
 const hostLoopback4 = new Int32Array(WORDS);
 const hostLoopback6 = new Int32Array(WORDS);
 let hasUplink = false;
-
-function setWords(words: Int32Array, address: Uint8Array): void {
-  words.fill(0);
-  if (address.length !== WORDS * 4) return;
-  const from = new DataView(address.buffer, address.byteOffset, address.byteLength);
-  for (let word = 0; word < WORDS; word++) words[word] = from.getInt32(word * 4);
-}
 
 /** Sets the facts; `macOffset` is where our MAC lies in the arena. */
 export function setIdentity(macOffset: number, facts: IdentityFacts): void {

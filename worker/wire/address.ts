@@ -61,3 +61,11 @@ export function isMapped(words: Int32Array, at: number): boolean {
 export function equalWords(a: Int32Array, i: number, b: Int32Array, j: number): boolean {
   return a[i + 3] === b[j + 3] && a[i + 2] === b[j + 2] && a[i + 1] === b[j + 1] && a[i] === b[j];
 }
+
+/** Stores 16 bytes in network order as four words of `words`; any other length leaves the address unset (all zero). For the start only. */
+export function setWords(words: Int32Array, address: Uint8Array): void {
+  words.fill(0);
+  if (address.length !== 16) return;
+  const from = new DataView(address.buffer, address.byteOffset, address.byteLength);
+  for (let word = 0; word < 4; word++) words[word] = from.getInt32(word * 4);
+}
