@@ -8,6 +8,7 @@ export const SYN = 2;
 export const RST = 4;
 export const PSH = 8;
 export const ACK = 16;
+export const URG = 32;
 
 const VNET = 10;
 const ETHERNET = 14;
@@ -18,6 +19,12 @@ export interface Ends {
   far: Uint8Array;
   guestMac: Uint8Array;
   ourMac: Uint8Array;
+}
+
+/** Bytes from `left` up to `right`, which is not one of them. */
+export interface SackBlock {
+  left: number;
+  right: number;
 }
 
 export interface Segment {
@@ -32,6 +39,16 @@ export interface Segment {
   /** MSS and shift of a SYN, absent where not offered. */
   mss?: number | undefined;
   windowScale?: number | undefined;
+  /** RFC 2018 §2, in a SYN. */
+  sackPermitted?: boolean | undefined;
+  /** RFC 7323 §3.2: TSval and TSecr, int32. */
+  timestamp?: { value: number; echo: number } | undefined;
+  /** RFC 2018 §3: int32 edges, as in the header. */
+  sack?: readonly SackBlock[] | undefined;
+  /** The urgent pointer, with URG set. */
+  urgent?: number | undefined;
+  /** Bytes to send in place of the options above, as they stand; never set by `readSegment`. */
+  rawOptions?: readonly number[] | undefined;
   payload: Uint8Array;
   /** MSS of the segments that a superframe holds, 0 for an ordinary frame. */
   gsoSize: number;
@@ -104,12 +121,35 @@ export function buildFrame(ends: Ends, protocol: number, l4: Uint8Array, gsoType
   return frame;
 }
 
+function word(value: number): number[] {
+  return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
+}
+
+/** Option bytes in the order in which kernels have them, filled up with NOPs. */
+function optionBytes(segment: Segment): readonly number[] {
+  if (segment.rawOptions !== undefined) return segment.rawOptions;
+  const { mss, sackPermitted, timestamp, windowScale, sack } = segment;
+  const options: number[] = [];
+  if (mss !== undefined) options.push(2, 4, mss >>> 8, mss & 255);
+  if (sackPermitted === true) options.push(4, 2);
+  if (timestamp !== undefined) {
+    while (options.length % 4 !== 2) options.push(1);
+    options.push(8, 10, ...word(timestamp.value), ...word(timestamp.echo));
+  }
+  if (windowScale !== undefined) options.push(1, 3, 3, windowScale);
+  if (sack !== undefined && sack.length > 0) {
+    options.push(1, 1, 5, 2 + 8 * sack.length);
+    for (const { left, right } of sack) options.push(...word(left), ...word(right));
+  }
+  while (options.length % 4 !== 0) options.push(1);
+  return options;
+}
+
 /** A TCP segment of the guest. */
 export function buildSegment(ends: Ends, segment: Segment): Uint8Array {
-  const options: number[] = [];
-  if (segment.mss !== undefined) options.push(2, 4, segment.mss >>> 8, segment.mss & 255);
-  if (segment.windowScale !== undefined) options.push(1, 3, 3, segment.windowScale);
+  const options = optionBytes(segment);
   const header = 20 + options.length;
+  if (options.length > 40 || options.length % 4 !== 0) throw new Error(`${options.length} bytes of options don't fit a TCP header`);
   const l4 = new Uint8Array(header + segment.payload.length);
   const view = viewOf(l4);
   view.setUint16(0, segment.sourcePort);
@@ -119,6 +159,7 @@ export function buildSegment(ends: Ends, segment: Segment): Uint8Array {
   view.setUint8(12, header << 2);
   view.setUint8(13, segment.flags);
   view.setUint16(14, segment.window);
+  view.setUint16(18, segment.urgent ?? 0);
   l4.set(options, 20);
   l4.set(segment.payload, header);
   const gsoType = segment.gsoSize === 0 ? 0 : ends.guest.length === 4 ? 1 : 4;
@@ -228,13 +269,43 @@ export function readSegment(packet: Packet): Segment {
     payload: packet.l4.slice(header),
     gsoSize: packet.gsoSize,
   };
-  insist(view.getUint16(18) === 0 && (view.getUint8(12) & 15) === 0, 'urgent pointer and reserved bits');
+  insist((view.getUint8(12) & 15) === 0, 'reserved bits');
+  if ((segment.flags & URG) !== 0) segment.urgent = view.getUint16(18);
+  else insist(view.getUint16(18) === 0, 'an urgent pointer without URG');
+  readOptions(view, header, segment);
+  return segment;
+}
+
+function readOptions(view: DataView, header: number, segment: Segment): void {
+  const seen = new Set<number>();
   for (let at = 20; at < header; ) {
     const kind = view.getUint8(at);
     if (kind === 0) break;
-    if (kind === 2) segment.mss = view.getUint16(at + 2);
-    if (kind === 3) segment.windowScale = view.getUint8(at + 2);
-    at += kind === 1 ? 1 : view.getUint8(at + 1);
+    if (kind === 1) {
+      at++;
+      continue;
+    }
+    const length = at + 1 < header ? view.getUint8(at + 1) : 0;
+    insist(length >= 2 && at + length <= header, `option ${kind} of ${length} bytes`);
+    insist(!seen.has(kind), `two options ${kind}`);
+    seen.add(kind);
+    readOption(view, at, kind, length, segment);
+    at += length;
   }
-  return segment;
+}
+
+function readOption(view: DataView, at: number, kind: number, length: number, segment: Segment): void {
+  const inSyn = (segment.flags & SYN) !== 0;
+  const rightLength = { 2: 4, 3: 3, 4: 2, 8: 10 }[kind] ?? length;
+  insist(length === rightLength, `option ${kind} of ${length} bytes`);
+  insist(inSyn ? kind !== 5 : kind < 2 || kind > 4, `option ${kind} in a segment with flags ${segment.flags}`);
+  if (kind === 2) segment.mss = view.getUint16(at + 2);
+  if (kind === 3) segment.windowScale = view.getUint8(at + 2);
+  if (kind === 4) segment.sackPermitted = true;
+  if (kind === 8) segment.timestamp = { value: view.getInt32(at + 2), echo: view.getInt32(at + 6) };
+  if (kind !== 5) return;
+  insist(length > 2 && length % 8 === 2, `a SACK option of ${length} bytes`);
+  const blocks: SackBlock[] = [];
+  for (let edge = at + 2; edge < at + length; edge += 8) blocks.push({ left: view.getInt32(edge), right: view.getInt32(edge + 4) });
+  segment.sack = blocks;
 }

@@ -17,6 +17,11 @@ export interface DialogueOptions extends BenchOptions {
   mss?: number;
   windowScale?: number;
   window?: number;
+  /** Whether the guest's SYN offers SACK, and timestamps (RFC 7323 §3.2). */
+  sackPermitted?: boolean;
+  timestamps?: boolean;
+  /** The guest's timestamp clock at the start of the bench's; it ticks each millisecond. */
+  timestampStart?: number;
 }
 
 /** `length` bytes that tell their place: byte i is a function of `from + i`. */
@@ -33,6 +38,11 @@ export class Dialogue {
   seq: number;
   ack = 0;
   window: number;
+  /** Whether both sides have offered timestamps; TS.Recent and Last.ACK.sent of RFC 7323 §4.3. */
+  timestampsAgreed = false;
+  timestampEcho = 0;
+  lastAckSent = 0;
+  readonly #clockStart: number;
 
   constructor(options: DialogueOptions = {}) {
     this.options = options;
@@ -42,10 +52,35 @@ export class Dialogue {
     this.stream.hasPeekOffset = options.peekOffset ?? true;
     this.seq = (options.guestIss ?? 1000) | 0;
     this.window = options.window ?? 65_535;
+    this.#clockStart = this.bench.kernel.now;
+  }
+
+  /** The guest's timestamp clock, int32. */
+  timestampNow(): number {
+    return ((this.options.timestampStart ?? 1_000_000) + Math.floor((this.bench.kernel.now - this.#clockStart) / 1000)) | 0;
+  }
+
+  /** The timestamp option of a segment that the guest sends now, undefined where there is none. */
+  #timestamp(flags: number): { value: number; echo: number } | undefined {
+    const offers = (flags & SYN) !== 0 && this.options.timestamps === true;
+    if (!offers && !this.timestampsAgreed) return undefined;
+    return { value: this.timestampNow(), echo: (flags & ACK) !== 0 ? this.timestampEcho : 0 };
+  }
+
+  /** What an honest guest remembers of a segment of the worker (RFC 7323 §4.3). */
+  #note(segment: Segment): Segment {
+    const { timestamp } = segment;
+    if ((segment.flags & SYN) !== 0) {
+      this.timestampsAgreed = this.options.timestamps === true && timestamp !== undefined;
+      this.timestampEcho = timestamp?.value ?? 0;
+    } else if (timestamp !== undefined && ((timestamp.value - this.timestampEcho) | 0) >= 0 && ((segment.seq - this.lastAckSent) | 0) <= 0)
+      this.timestampEcho = timestamp.value;
+    return segment;
   }
 
   /** A frame of the guest; what isn't given is what an honest guest would say now. */
   frame(flags: number, given: Partial<Segment> = {}): Uint8Array {
+    if ((flags & ACK) !== 0) this.lastAckSent = given.ack ?? this.ack;
     return buildSegment(this.ends, {
       sourcePort: GUEST_PORT,
       destinationPort: FAR_PORT,
@@ -53,6 +88,7 @@ export class Dialogue {
       ack: (flags & ACK) !== 0 ? this.ack : 0,
       flags,
       window: this.window,
+      timestamp: this.#timestamp(flags),
       payload: new Uint8Array(0),
       gsoSize: 0,
       ...given,
@@ -76,15 +112,19 @@ export class Dialogue {
   /** What the worker has sent to the guest since last asked, all turns taken. */
   seen(): Segment[] {
     this.bench.settle();
-    return this.bench.packets(this.ends).map(readSegment);
+    return this.bench.packets(this.ends).map((packet) => this.#note(readSegment(packet)));
   }
 
   /** The guest's SYN; the request it leads to waits at the opener. */
   sendSyn(): Segment[] {
-    const { mss = 1460, windowScale = 7 } = this.options;
-    const answers = this.send(SYN, { mss: mss < 0 ? undefined : mss, windowScale: windowScale < 0 ? undefined : windowScale });
+    const answers = this.send(SYN, this.#synOptions());
     this.seq = (this.seq + 1) | 0;
     return answers;
+  }
+
+  #synOptions(): Partial<Segment> {
+    const { mss = 1460, windowScale = 7, sackPermitted } = this.options;
+    return { mss: mss < 0 ? undefined : mss, windowScale: windowScale < 0 ? undefined : windowScale, sackPermitted };
   }
 
   /** Opens the connection; returns the worker's SYN|ACK. */
