@@ -5,8 +5,9 @@
  *   load hold|udp-hold          ADDRESS PORT COUNT       then: a line on stdin makes all flows echo again, end of file ends
  *   load time                   COUNT COMMAND…           milliseconds from start to exit
  *
- * Times are microseconds. A peer that stops moving must not hang the measurement: every wait has a limit, and what did not come is missing
- * from the count. */
+ * Times are microseconds, but those of a stream milliseconds: `stall`, the longest that a receiver had to wait for more, and `rto`, what the
+ * sending kernel waits before it sends again, 0 where we receive. A peer that stops moving must not hang the measurement: every wait has a
+ * limit, and what did not come is missing from the count. */
 #include "load.h"
 
 #include <pthread.h>
@@ -35,24 +36,38 @@ static int connected(int type, int offset) {
   return fd;
 }
 
+/* One flow of a measurement. */
+struct flow {
+  struct counted counted;
+  double timeout; /* ms: the kernel's retransmission timeout at the end */
+};
+
+static double retransmission_timeout(int fd) {
+  struct tcp_info info = {0};
+  socklen_t length = sizeof info;
+  getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);
+  return info.tcpi_rto / 1e3;
+}
+
 static void *stream_out(void *result) {
   static char data[STREAM_BUFFER];
-  struct counted *counted = result;
+  struct flow *flow = result;
   int fd = connected(SOCK_STREAM, 1);
   uint32_t asked = htonl(seconds * 1000);
   send(fd, &asked, sizeof asked, 0);
   long long end = now() + seconds * 1e9;
   while (now() < end)
     if (send(fd, data, sizeof data, MSG_NOSIGNAL) < 0 && errno != EAGAIN) break;
+  flow->timeout = retransmission_timeout(fd);
   shutdown(fd, SHUT_WR);
   limit(fd, SO_RCVTIMEO, 10000);
-  if (recv(fd, counted, sizeof *counted, MSG_WAITALL) != sizeof *counted) die("no count from the sink");
+  if (recv(fd, &flow->counted, sizeof flow->counted, MSG_WAITALL) != sizeof flow->counted) die("no count from the sink");
   return 0;
 }
 
 static void *stream_in(void *result) {
   static __thread char data[STREAM_BUFFER];
-  struct counted *counted = result;
+  struct counted *counted = &((struct flow *)result)->counted;
   int fd = connected(SOCK_STREAM, 2);
   uint32_t asked = htonl(seconds * 1000);
   send(fd, &asked, sizeof asked, 0);
@@ -61,23 +76,27 @@ static void *stream_in(void *result) {
   while (now() < end) {
     ssize_t got = recv(fd, data, sizeof data, 0);
     if (got == 0 || (got < 0 && errno != EAGAIN)) break;
-    if (got > 0) counted->amount += got;
+    if (got > 0) arrived(counted, got);
   }
+  arrived(counted, 0);
   counted->nanoseconds = now() - begin;
   return 0;
 }
 
 static void stream(void *(*work)(void *), int parallel) {
   pthread_t threads[64];
-  struct counted counted[64] = {0};
-  double bytes = 0, rate = 0;
-  for (int i = 0; i < parallel; i++) pthread_create(&threads[i], 0, work, &counted[i]);
+  struct flow flows[64] = {0};
+  double bytes = 0, rate = 0, stall = 0, timeout = 0;
+  for (int i = 0; i < parallel; i++) pthread_create(&threads[i], 0, work, &flows[i]);
   for (int i = 0; i < parallel; i++) {
+    struct counted *counted = &flows[i].counted;
     pthread_join(threads[i], 0);
-    bytes += counted[i].amount;
-    rate += counted[i].amount * 8.0 / counted[i].nanoseconds;
+    bytes += counted->amount;
+    rate += counted->amount * 8.0 / counted->nanoseconds;
+    if (counted->stalled > stall) stall = counted->stalled;
+    if (i == 0 || flows[i].timeout < timeout) timeout = flows[i].timeout; /* others may have been backed off just now */
   }
-  printf("{\"bytes\":%.0f,\"gbit\":%.4f}\n", bytes, rate);
+  printf("{\"bytes\":%.0f,\"gbit\":%.4f,\"stall\":%.1f,\"rto\":%.1f}\n", bytes, rate, stall / 1e6, timeout);
 }
 
 static int by_size(const void *a, const void *b) {
@@ -118,7 +137,7 @@ static void transactions(int type, int each_connects) {
 }
 
 static struct counted ask(int fd, char what) {
-  struct counted counted = {-1, 0};
+  struct counted counted = {.amount = -1};
   limit(fd, SO_RCVTIMEO, 300);
   for (int i = 0; i < 10 && counted.amount < 0; i++) {
     struct counted answer;

@@ -18,9 +18,9 @@
 
 #define STREAM_BUFFER (256 * 1024)
 
-/* Answer of a sink: bytes or datagrams, and the time they took. */
+/* Answer of a sink: bytes or datagrams, the time they took, and of a stream the longest wait for more, once the first had come. */
 struct counted {
-  long long amount, nanoseconds;
+  long long amount, nanoseconds, stalled, latest;
 };
 
 /* What a datagram source shall send; rate 0 is as fast as it goes. */
@@ -47,6 +47,14 @@ static inline long long now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+/* Bytes have arrived, or, with 0, the time is over. */
+static inline void arrived(struct counted *counted, long long bytes) {
+  long long time = now(), waited = counted->amount ? time - counted->latest : 0;
+  if (waited > counted->stalled) counted->stalled = waited;
+  counted->latest = time;
+  counted->amount += bytes;
 }
 
 static inline void nodelay(int fd) { setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); }

@@ -1,7 +1,8 @@
 /**
  * What is measured: each row drives one kind of traffic through one tool, and yields some metrics with their goals.
  */
-import { type Impairment, load, loadCommand, LOAD_PORT } from '../test/support/load.ts';
+import type { Impairment } from '../test/support/impairment.ts';
+import { load, loadCommand, LOAD_PORT } from '../test/support/load.ts';
 import { cpuSeconds, kernelCounter, privateBytes } from '../test/support/processtable.ts';
 import { check, start } from '../test/support/processes.ts';
 import { programPath, type Tool, type Translator } from '../test/support/translator.ts';
@@ -248,8 +249,8 @@ export const ROWS: readonly Row[] = [
     ],
     measure: flows,
   },
-  impaired('TCP out, 50 ms, 1 % lost', 'out', { delay: 25, loss: 10, reorder: 0 }),
-  impaired('TCP in, 50 ms, 1 % lost', 'in', { delay: 25, loss: 10, reorder: 0 }),
-  impaired('TCP out, 50 ms, 1 % out of order', 'out', { delay: 25, loss: 0, reorder: 10 }),
-  impaired('TCP in, 50 ms, 1 % out of order', 'in', { delay: 25, loss: 0, reorder: 10 }),
+  impaired('TCP out, 50 ms, 1 % lost', 'out', { delay: 25, loss: 1 }),
+  impaired('TCP in, 50 ms, 1 % lost', 'in', { delay: 25, loss: 1 }),
+  impaired('TCP out, 50 ms, 1 % out of order', 'out', { delay: 25, reorder: 1 }),
+  impaired('TCP in, 50 ms, 1 % out of order', 'in', { delay: 25, reorder: 1 }),
 ];

@@ -1,7 +1,7 @@
 /* The far end of every measurement: `serve ADDRESS PORT` answers until it is killed.
  *
  *   TCP PORT    echo: what comes is sent back, any number of connections
- *   TCP PORT+1  sink: 4 bytes of milliseconds, then data; answers with bytes and nanoseconds counted until the time was over
+ *   TCP PORT+1  sink: 4 bytes of milliseconds, then data; answers with a struct counted when the time is over
  *   TCP PORT+2  source: 4 bytes of milliseconds, then sends for so long and closes
  *   UDP PORT    echo
  *   UDP PORT+1  sink: 'd' is counted, 'z' resets the count, 'q' asks for it
@@ -60,9 +60,10 @@ static void sink(int fd) {
   ssize_t got = 1;
   while (now() < end && got != 0) {
     got = recv(fd, buffer, sizeof buffer, 0);
-    if (got > 0) counted.amount += got;
+    if (got > 0) arrived(&counted, got);
     else if (got < 0 && errno != EAGAIN) exit(1);
   }
+  if (got != 0) arrived(&counted, 0);
   counted.nanoseconds = now() - begin;
   send(fd, &counted, sizeof counted, MSG_NOSIGNAL);
   for (end = now() + 5000000000LL; now() < end && (got > 0 || (got < 0 && errno == EAGAIN));) got = recv(fd, buffer, sizeof buffer, 0);

@@ -13,7 +13,8 @@ function modified(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-function program(name: 'load' | 'serve' | 'impair'): string {
+/** Path of a program of bench/, up to date. */
+export function program(name: 'load' | 'serve' | 'impair'): string {
   const path = `${BUILT}${name}`;
   const newest = Math.max(modified(`${SOURCE}${name}.c`), modified(`${SOURCE}load.h`));
   if (modified(path) <= newest) {
@@ -23,20 +24,6 @@ function program(name: 'load' | 'serve' | 'impair'): string {
     renameSync(fresh, path);
   }
   return path;
-}
-
-/** What happens to frames between `host` and `far`. */
-export interface Impairment {
-  /** Milliseconds, each way. */
-  readonly delay: number;
-  /** Parts in a thousand, each way. */
-  readonly loss: number;
-  readonly reorder: number;
-}
-
-/** Arguments that run a bad network between two namespaces; see impair.c. */
-export function impairCommand(one: string, other: string, name: string, bad: Impairment): string[] {
-  return [program('impair'), one, other, name, String(bad.delay * 1000), String(bad.loss), String(bad.reorder)];
 }
 
 /** First of the three ports of a `serve`. */

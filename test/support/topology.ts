@@ -10,8 +10,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type Impairment, impairCommand } from './load.ts';
-import { start, UNPRIVILEGED } from './processes.ts';
+import { type Impairment, startBadNetwork } from './impairment.ts';
+import { UNPRIVILEGED } from './processes.ts';
 
 export const HOST4 = '192.0.2.2';
 export const HOST6 = '2001:db8::2';
@@ -31,7 +31,7 @@ export interface Topology {
   remove(): void;
 }
 
-const NAME = /^rv(\d+)x\d+[hf]$/;
+const NAME = /^rv(\d+)x\d+[fgh]$/;
 /** In memory: files of a gigabyte must not measure the disk. */
 const BASE = '/dev/shm/';
 const FOLDER = /^ravioli-run-(\d+)-/;
@@ -75,7 +75,8 @@ export function setKernel(namespace: string | number): void {
   execFileSync('nsenter', [`--net=${path}`, 'sh', '-ec', SETTINGS], { stdio: 'ignore' });
 }
 
-function removeNamespace(name: string): void {
+/** Removes a namespace of `ip netns`, and ends what runs in it. */
+export function removeNamespace(name: string): void {
   if (!existsSync(`/run/netns/${name}`)) return;
   for (const pid of ip('netns', 'pids', name).split('\n')) {
     if (pid === '' || Number(pid) === process.pid) continue;
@@ -128,13 +129,12 @@ export function makeTopology(): Topology {
 /** The same with a bad network in place of the veth pair. */
 export async function makeImpairedTopology(bad: Impairment): Promise<Topology> {
   const topology = makeNamespaces();
-  const network = start(impairCommand(topology.host, topology.far, 'eth0', bad), { user: 0, timeout: 3_600_000 });
-  await network.waitFor(/ready/);
+  const network = await startBadNetwork(topology.host, topology.far, 'eth0', bad);
   configure(topology.host, topology.far);
   return {
     ...topology,
     remove() {
-      network.child.kill('SIGKILL');
+      network.kill();
       topology.remove();
     },
   };
