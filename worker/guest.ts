@@ -19,7 +19,7 @@ import { answerStray } from './tcp/stray.ts';
 import { datagramFromGuest } from './udp/flow.ts';
 import { isBroadcast4, isMulticast4, isMulticast6, isUnspecified4, isUnspecified6, MAPPED_WORD } from './wire/address.ts';
 import { copyMac, equalMac, ETHERTYPE_ARP, isGroupMac, sourceMac } from './wire/ethernet.ts';
-import { counterOf, frame, parse, Verdict } from './wire/frame.ts';
+import { counterOf, frame, parse, verifyL4Checksum, Verdict } from './wire/frame.ts';
 import * as ipv4 from './wire/ipv4.ts';
 import * as ipv6 from './wire/ipv6.ts';
 import { ACK, destinationPort as tcpDestination, flags, RST, sourcePort as tcpSource, SYN } from './wire/tcp.ts';
@@ -133,6 +133,11 @@ export function frameFromGuest(at: number, length: number): void {
     return;
   }
   if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return;
+  // The guest's own kernel leaves the sum to us, or has seen that it is right; what it only forwards may have come over a bad link.
+  if (!verifyL4Checksum()) {
+    counters[Counter.frames_malformed]!++;
+    return;
+  }
   readKey();
   switch (frame.protocol) {
     case ipv4.PROTOCOL_TCP:

@@ -87,17 +87,25 @@ function pseudo(source: Uint8Array, destination: Uint8Array, protocol: number, l
   return fold(sum16(source) + sum16(destination) + protocol + (length >>> 16) + (length & 0xffff));
 }
 
-/** An Ethernet frame of `protocol` from the guest to the far end, with a virtio-net header that tells of segments if `gsoSize` > 0. */
+/** Where the checksum is in the headers that a kernel leaves without one. */
+const CHECKSUM_AT: Readonly<Record<number, number>> = { 6: 16, 17: 6 };
+
+/**
+ * An Ethernet frame of `protocol` from the guest to the far end, as its kernel hands it over: the virtio-net header tells that the TCP or
+ * UDP checksum has yet to be made, and of segments if `gsoSize` > 0.
+ */
 export function buildFrame(ends: Ends, protocol: number, l4: Uint8Array, gsoType = 0, gsoSize = 0, headers = 0): Uint8Array {
   const ipv4 = ends.guest.length === 4;
   const header = ipv4 ? 20 : 40;
   const frame = new Uint8Array(VNET + ETHERNET + header + l4.length);
   const view = viewOf(frame);
-  view.setUint8(0, gsoType === 0 ? 0 : 1);
+  const checksumAt = CHECKSUM_AT[protocol];
+  view.setUint8(0, checksumAt === undefined ? 0 : 1);
   view.setUint8(1, gsoType);
   view.setUint16(2, gsoType === 0 ? 0 : ETHERNET + header + headers, true);
   view.setUint16(4, gsoSize, true);
-  view.setUint16(6, gsoType === 0 ? 0 : ETHERNET + header, true);
+  view.setUint16(6, checksumAt === undefined ? 0 : ETHERNET + header, true);
+  view.setUint16(8, checksumAt ?? 0, true);
   frame.set(ends.ourMac, VNET);
   frame.set(ends.guestMac, VNET + 6);
   view.setUint16(VNET + 12, ipv4 ? 0x0800 : 0x86dd);
@@ -119,6 +127,18 @@ export function buildFrame(ends: Ends, protocol: number, l4: Uint8Array, gsoType
   }
   frame.set(l4, l3 + header);
   return frame;
+}
+
+/** The frame as it comes over a link without offload: the checksum is in it. For TCP, and UDP whose sum is not 0. */
+export function withChecksum(frame: Uint8Array, ends: Ends): Uint8Array {
+  const whole = frame.slice();
+  const view = viewOf(whole);
+  const start = VNET + view.getUint16(6, true);
+  const l4 = whole.subarray(start);
+  const protocol = view.getUint16(8, true) === CHECKSUM_AT[6] ? 6 : 17;
+  view.setUint16(start + view.getUint16(8, true), ~sum16(l4, pseudo(ends.guest, ends.far, protocol, l4.length)));
+  whole.fill(0, 0, VNET);
+  return whole;
 }
 
 function word(value: number): number[] {

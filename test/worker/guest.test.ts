@@ -1,7 +1,7 @@
 /** A frame of the guest, and who takes it. */
 import { expect } from 'chai';
 import { MessageId } from '../../shared/messages.ts';
-import { buildDatagram, buildEcho, buildFrame, buildSegment, SYN } from '../support/guest_frame.ts';
+import { buildDatagram, buildEcho, buildFrame, buildSegment, SYN, withChecksum } from '../support/guest_frame.ts';
 import { pattern } from '../support/tcp_dialogue.ts';
 import { type BenchOptions, ENDS4, ENDS6, Workbench } from '../support/workbench.ts';
 
@@ -68,6 +68,34 @@ describe('worker/guest', () => {
     expect(bench.counter('frames_malformed')).to.equal(2);
     expect(bench.counter('frames_unknown_protocol')).to.equal(1);
     expect(bench.kernel.tap.toGuest).to.have.length(0);
+  });
+
+  it('drops what a link has spoiled, be it a bit, and takes what is whole or has its checksum yet to be made', () => {
+    const VOUCHED = 2;
+    const whole = {
+      tcp4: withChecksum(FRAMES.tcp4, ENDS4),
+      tcp6: withChecksum(FRAMES.tcp6, ENDS6),
+      udp4: withChecksum(FRAMES.udp4, ENDS4),
+      udp6: withChecksum(FRAMES.udp6, ENDS6),
+      icmp4: FRAMES.icmp4,
+      icmp6: FRAMES.icmp6,
+    };
+    for (const [name, frame] of Object.entries(whole)) {
+      const spoiled = frame.slice();
+      spoiled[spoiled.length - 1]! ^= 0x10;
+      const bench = new Workbench();
+      bench.deliver(spoiled);
+      expect(bench.kernel.opener.requests, name).to.have.length(0);
+      expect(bench.kernel.tap.toGuest, name).to.have.length(0);
+      expect(bench.counter('frames_malformed'), name).to.equal(1);
+      bench.deliver(frame);
+      expect(bench.kernel.opener.requests, name).to.have.length(1);
+
+      spoiled[0] = VOUCHED;
+      const trusting = new Workbench();
+      trusting.deliver(spoiled);
+      expect(trusting.kernel.opener.requests, `${name}, vouched for`).to.have.length(1);
+    }
   });
 
   it('a TCP segment to a group or from nobody is dropped', () => {

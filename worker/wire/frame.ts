@@ -3,8 +3,8 @@
  *
  * `parse` fills `frame`; what is below it (tcp, udp, icmp, local) trusts the offsets and uses the formats' accessors without checks.
  * There is one `Frame`: keeping it, or a value of it, beyond the handling of its frame is a bug, but for plain ints that were copied.
- * TCP and UDP checksums aren't verified here: on a tap of this kernel they are good, or not yet made (`NEEDS_CSUM`); a link
- * whose frames come from elsewhere calls `verifyL4Checksum`.
+ * Checksums of TCP, UDP and ICMP aren't verified by `parse`: whoever goes on with the frame calls `verifyL4Checksum`, which costs nothing
+ * where the guest's kernel vouches for them or has left them open (`NEEDS_CSUM`).
  */
 import * as arp from './arp.ts';
 import { pseudoSum4, pseudoSum6, sum } from './checksum.ts';
