@@ -4,11 +4,12 @@
 // biome-ignore format: families of counters are read as lines
 export const COUNTERS = [
   'frames_from_guest', 'bytes_from_guest', 'frames_to_guest', 'bytes_to_guest',
-  'frames_malformed', 'frames_unknown_protocol', 'frames_fragment', 'frames_loopback_address',
+  'frames_malformed', 'frames_bad_checksum', 'frames_unknown_protocol', 'frames_fragment', 'frames_loopback_address',
   'tap_write_refused',
   'arp_answered', 'ndp_answered', 'echo_answered',
   'tcp_flows_opened', 'tcp_flows_refused', 'tcp_flows_ended', 'tcp_retransmissions', 'tcp_resets_sent', 'tcp_resets_received',
-  'tcp_out_of_order', 'tcp_duplicate_acks', 'tcp_zero_windows', 'tcp_partial_sends', 'tcp_stalls_repaired',
+  'tcp_out_of_order', 'tcp_duplicate_acks', 'tcp_challenges',
+  'tcp_late_copies', 'tcp_time_waits', 'tcp_expired', 'tcp_zero_windows', 'tcp_partial_sends', 'tcp_stalls_repaired',
   'udp_flows_opened', 'udp_flows_refused', 'udp_flows_ended', 'udp_datagrams_out', 'udp_datagrams_in', 'udp_datagrams_dropped',
   'ping_flows_opened', 'ping_flows_refused', 'ping_flows_ended',
   'icmp_errors_to_guest', 'opener_refused', 'wakeups', 'stale_events',

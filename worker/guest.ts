@@ -89,8 +89,8 @@ function takeTcp(): void {
   if (from === 0 || to === 0 || destinationIsGroup()) return;
   const ports = (from << 16) | to;
   const flow = find(ports, ipv4.PROTOCOL_TCP);
-  if (flow >= 0) segmentFromGuest(flow);
-  else if ((flags(frame.l4) & (SYN | ACK | RST)) !== SYN || !open(ports)) answerStray(key);
+  if (flow >= 0 && !segmentFromGuest(flow)) return;
+  if ((flags(frame.l4) & (SYN | ACK | RST)) !== SYN || !open(ports)) answerStray(key);
 }
 
 function takeUdp(): void {
@@ -135,7 +135,7 @@ export function frameFromGuest(at: number, length: number): void {
   if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return;
   // The guest's own kernel leaves the sum to us, or has seen that it is right; what it only forwards may have come over a bad link.
   if (!verifyL4Checksum()) {
-    counters[Counter.frames_malformed]!++;
+    counters[Counter.frames_bad_checksum]!++;
     return;
   }
   readKey();

@@ -27,7 +27,7 @@ import { bindKernel, kernel } from './link/kernel.ts';
 import { openTap } from './link/tap.ts';
 import { setIdentity } from './local/identity.ts';
 import { OPENER, openLoop, runLoop, watchTap } from './loop.ts';
-import { abandon } from './tcp/connection.ts';
+import { abandon } from './tcp/ending.ts';
 import { setSegmentMtu } from './tcp/mss.ts';
 import { openStash } from './tcp/stash.ts';
 import { setPeekOffset } from './tcp/transmit.ts';

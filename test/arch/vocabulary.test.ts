@@ -11,7 +11,7 @@ function declared(room: string): Map<string, number> {
   return new Map(methods.map(([, name, list]) => [name as string, list === '' ? 0 : (list?.split(/, (?=\w+: )/).length ?? 0)]));
 }
 
-/** Words that wait for what will speak them: links without offloads, and telling a flow's queue. */
+/** Words that wait for what will speak them: links without offloads. */
 const WAITING: Readonly<Record<string, readonly string[]>> = { worker: ['checksum'], supervisor: [] };
 
 describe('arch: native vocabulary', () => {

@@ -12,6 +12,7 @@ export const EIO = 5;
 export const EBADF = 9;
 export const EAGAIN = 11;
 export const EINVAL = 22;
+export const EMFILE = 24;
 export const EPIPE = 32;
 export const EMSGSIZE = 90;
 export const EOPNOTSUPP = 95;

@@ -68,7 +68,7 @@ function checkFlow(kernel: FakeKernel, row: number): void {
     insist(((at(TIMER_AT) - at(tcp.RETRANSMIT_AT)) | 0) <= 0, 'the timer is later than the retransmission');
   if (has(tcp.ACK_DELAYED)) insist(((at(TIMER_AT) - at(tcp.ACK_AT)) | 0) <= 0, 'the timer is later than the delayed ACK');
   insist(!has(tcp.ACK_NOW), 'an ACK was owed and not sent');
-  if (has(tcp.CONNECTING)) return;
+  if (has(tcp.CONNECTING) || has(tcp.TIME_WAIT)) return;
   const stream = kernel.file(at(FD));
   if (!(stream instanceof FakeStream)) throw new Error(`the flow has no socket: ${describeFlow(row)}`);
   if (at(tcp.SND_MAX) !== at(tcp.SND_UNA)) insist(has(tcp.RETRANSMIT), 'something is unacknowledged and no timer runs');

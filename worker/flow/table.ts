@@ -23,6 +23,9 @@ export let flowCount = 0;
 /** Sockets that flows hold or have asked an opener for. */
 export let descriptorCount = 0;
 
+/** FD of a row whose socket was given back before the row. */
+const SOCKET_RETURNED = -2;
+
 /** The key of the flow sought: guest address, far address. Filled by the caller before `find` or `add`. */
 export const key = new Int32Array(8);
 export const KEY_GUEST = 0;
@@ -130,6 +133,12 @@ export function remove(flow: number): void {
   rows[row + NEXT] = freed;
   freed = flow;
   flowCount--;
+  if (rows[row + FD] !== SOCKET_RETURNED) descriptorCount--;
+}
+
+/** The flow's socket was closed, and the row goes on without one. */
+export function returnSocket(flow: number): void {
+  rows[flow * ROW + FD] = SOCKET_RETURNED;
   descriptorCount--;
 }
 

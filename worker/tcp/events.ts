@@ -5,8 +5,9 @@ import { counters } from '../link/counters.ts';
 import { FD, FLAGS, GENERATION, KIND, LAST_ACTIVE, ROW, rows, TCP } from '../flow/row.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from '../flow/watch.ts';
 import { kernel } from '../link/kernel.ts';
-import { abandon, abort, connected, connectFailed } from './connection.ts';
-import { deliverStash } from './receive.ts';
+import { connected, connectFailed } from './connection.ts';
+import { abandon, abort } from './ending.ts';
+import { deliverStash } from './deliver.ts';
 import {
   ACK_AT,
   ACK_DELAYED,
@@ -24,11 +25,15 @@ import {
   SND_WND,
   STASH_FIRST,
   SYN_RECEIVED,
+  SYN_SENT,
+  TIME_WAIT,
   WINDOW_SMALL,
   RCV_EDGE,
 } from './row.ts';
-import { sendSegment, sendSynAck } from './segment.ts';
-import { backOff, IDLE_LIMIT, armRetransmission, scheduleNext } from './timeout.ts';
+import { sendSegment, sendSyn } from './segment.ts';
+import { expireTimeWait } from './time_wait.ts';
+import { armRetransmission, backOff, cancelMeasurement, isExpired, isSilent, scheduleNext } from './timeout.ts';
+import { ACK } from '../wire/tcp.ts';
 import { push, pushOn, rewind } from './transmit.ts';
 import { announceWindow } from './window.ts';
 
@@ -37,12 +42,12 @@ const SO_ERROR = 4;
 const ETIMEDOUT = 110;
 /** Expiries in a row after which the guest is taken for gone; about 15 minutes with the backing off, as kernels do. */
 const MAX_RETRIES = 15;
-/** SYN|ACKs after which a guest that asked for the connection is taken for gone. */
-const MAX_SYN_RETRIES = 5;
 
 /** Events of the flow's host socket. */
 export function socketEvent(flow: number, events: number): void {
   const row = flow * ROW;
+  // An event of this turn, for the socket that was given back.
+  if ((rows[row + FLAGS]! & TIME_WAIT) !== 0) return;
   if ((rows[row + FLAGS]! & CONNECTING) !== 0) {
     if ((events & (EPOLLERR | EPOLLHUP)) !== 0) {
       connectFailed(flow, kernel.getOption(rows[row + FD]!, SOL_SOCKET, SO_ERROR));
@@ -88,17 +93,19 @@ function retransmit(flow: number): void {
   const flags = rows[row + FLAGS]!;
   const retries = ++rows[row + RETRIES]!;
   rows[row + FLAGS] = flags & ~RETRANSMIT;
-  if (retries > ((flags & SYN_RECEIVED) !== 0 ? MAX_SYN_RETRIES : MAX_RETRIES)) {
+  if (retries > MAX_RETRIES) {
     abort(flow, ETIMEDOUT);
     return;
   }
+  // Whoever waits for the guest isn't idle.
+  if ((flags & ESTABLISHED) !== 0) rows[row + LAST_ACTIVE] = nowMs;
   backOff(row);
-  if ((flags & SYN_RECEIVED) !== 0) {
+  if ((flags & (SYN_RECEIVED | SYN_SENT)) !== 0) {
     counters[Counter.tcp_retransmissions]!++;
-    sendSynAck(flow, rows[row + ISS]!);
+    cancelMeasurement(row);
+    sendSyn(flow, rows[row + ISS]!, (flags & SYN_SENT) !== 0 ? 0 : ACK);
   } else if (rows[row + SND_WND] === 0 || rows[row + SND_MAX] === rows[row + SND_UNA]) {
-    // A window probe: a segment just left of the window makes the guest say where it stands (RFC 9293 §3.8.6.1).
-    sendSegment(flow, (rows[row + SND_UNA]! - 1) | 0, 0, 0);
+    probe(flow);
     if (rows[row + SND_MAX] === rows[row + SND_UNA] && (flags & HOST_READABLE) === 0) return;
   } else {
     rewind(flow);
@@ -108,14 +115,26 @@ function retransmit(flow: number): void {
   armRetransmission(flow);
 }
 
+/** A segment just left of the window makes the guest say where it stands (RFC 9293 §3.8.4, §3.8.6.1). */
+function probe(flow: number): void {
+  sendSegment(flow, (rows[flow * ROW + SND_UNA]! - 1) | 0, 0, 0);
+}
+
 /** The flow's timer is due: does what has come due and sets it again. */
 export function timerEvent(flow: number): void {
   const row = flow * ROW;
-  if (((nowMs - rows[row + LAST_ACTIVE]!) | 0) >= IDLE_LIMIT) {
-    if ((rows[row + FLAGS]! & ESTABLISHED) !== 0) abort(flow, ETIMEDOUT);
-    else abandon(flow, ETIMEDOUT);
+  const flags = rows[row + FLAGS]!;
+  if ((flags & TIME_WAIT) !== 0) {
+    expireTimeWait(flow);
     return;
   }
+  if (isExpired(row)) {
+    counters[Counter.tcp_expired]!++;
+    if ((flags & SYN_SENT) !== 0) abandon(flow, ETIMEDOUT);
+    else abort(flow, ETIMEDOUT);
+    return;
+  }
+  if ((flags & ESTABLISHED) !== 0 && rows[row + SND_MAX] === rows[row + SND_UNA] && isSilent(row)) probe(flow);
   if ((rows[row + FLAGS]! & ACK_DELAYED) !== 0 && ((nowMs - rows[row + ACK_AT]!) | 0) >= 0) sendSegment(flow, rows[row + SND_MAX]!, 0, 0);
   if ((rows[row + FLAGS]! & RETRANSMIT) !== 0 && ((nowMs - rows[row + RETRANSMIT_AT]!) | 0) >= 0) {
     const generation = rows[row + GENERATION];

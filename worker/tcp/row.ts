@@ -48,6 +48,29 @@ export const ACKED = OWN + 25;
 
 /** Bytes of the window when the socket was last asked for its room. */
 export const OFFERED = OWN + 26;
+/** RFC 7323 §4.3, §5.2: TS.Recent, and the moment (ms) it was taken; what is added to the clock for our own timestamps. */
+export const TS_RECENT = OWN + 27;
+export const TS_RECENT_AT = OWN + 28;
+export const TS_OFFSET = OWN + 29;
+/** First entry + 1 of the flow's scoreboard, 0 = none (tcp/scoreboard.ts); how many bytes it holds. */
+export const SACK_FIRST = OWN + 30;
+export const SACKED = OWN + 31;
+/** RFC 6675 §2 HighRxt: the number behind the last byte sent again in this recovery. */
+export const HIGH_RXT = OWN + 32;
+/** RFC 5681 §2: bytes; 0 = no loss has ever asked for a bound. */
+export const CWND = OWN + 33;
+export const SSTHRESH = OWN + 34;
+/** Moment (ms) when a hole is old enough to be taken for a loss. */
+export const REORDER_AT = OWN + 35;
+/** First slot + 1 of what came out of order, 0 = none (tcp/reassembly.ts). */
+export const AHEAD_FIRST = OWN + 36;
+/** RFC 5961 §5.2 MAX.SND.WND: the largest window the guest has announced, bytes. */
+export const MAX_SND_WND = OWN + 37;
+/** Challenge ACKs since CHALLENGED_AT (ms), RFC 5961 §7. */
+export const CHALLENGES = OWN + 38;
+export const CHALLENGED_AT = OWN + 39;
+/** Moment (ms) the guest last said anything. */
+export const HEARD_AT = OWN + 40;
 
 // FLAGS of a TCP flow: events that have happened, and what is armed.
 /** The host socket's connect is under way. */
@@ -80,3 +103,15 @@ export const WINDOW_SMALL = 1 << 13;
 export const PEEK_ASTRAY = 1 << 14;
 /** We have sent since the guest's last data: a dialogue, where a reply may carry the ACK. */
 export const SPOKE_LAST = 1 << 15;
+/** Both ends offered timestamps (RFC 7323 §3.2). */
+export const TIMESTAMPS = 1 << 16;
+/** Both ends permit SACK (RFC 2018 §2). */
+export const SACK_PERMITTED = 1 << 17;
+/** Our SYN went to the guest and no SYN of its came yet: RFC 9293's SYN-SENT. */
+export const SYN_SENT = 1 << 18;
+/** Our FIN went first: the connection ends in TIME-WAIT. */
+export const CLOSED_FIRST = 1 << 19;
+/** Only the row is left, for the guest's late segments; the socket was given back. */
+export const TIME_WAIT = 1 << 20;
+/** The guest probes whether the far end is there: so does the host socket. */
+export const KEEPALIVE = 1 << 21;

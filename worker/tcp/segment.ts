@@ -13,7 +13,8 @@ import { LINK_HEADER } from '../link/tap.ts';
 import { transmit } from '../flow/transmit.ts';
 import { PROTOCOL_TCP } from '../wire/ipv4.ts';
 import { IPV6_HEADER } from '../wire/ipv6.ts';
-import { ACK, RST, setChecksum, SYN, TCP_CHECKSUM, TCP_HEADER, writeTcp, writeTcpSynOptions } from '../wire/tcp.ts';
+import { ACK, RST, setChecksum, SYN, TCP_CHECKSUM, TCP_HEADER, writeTcp } from '../wire/tcp.ts';
+import { synOptionsBytes, TIMESTAMPS_BYTES, writeSynOptions, writeTimestamps } from '../wire/tcp_option.ts';
 import {
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
   VIRTIO_NET_HDR_GSO_NONE,
@@ -22,19 +23,18 @@ import {
   writeVnet,
 } from '../wire/vnet.ts';
 import { ourMss } from './mss.ts';
-import { ACK_DELAYED, ACK_NOW, ACKED, MSS, RCV_EDGE, RCV_NXT, RCV_SHIFT } from './row.ts';
+import { ACK_DELAYED, ACK_NOW, ACKED, MSS, RCV_EDGE, RCV_NXT, RCV_SHIFT, SACK_PERMITTED, TIMESTAMPS, TS_RECENT } from './row.ts';
+import { ourTimestamp } from './timestamp.ts';
 import { presentWindow } from './window.ts';
-
-const MSS_OPTION = 4;
-const SCALE_OPTION = 4;
 
 /** Largest payload of one frame: as many whole segments as an IP packet of 64 KiB holds. */
 export function framePayload(row: number): number {
   const mss = rows[row + MSS]!;
-  const most = 65_535 - TCP_HEADER - IPV6_HEADER;
+  const most = 65_535 - TCP_HEADER - TIMESTAMPS_BYTES - IPV6_HEADER;
   return mss >= most ? most : most - (most % mss);
 }
 
+/** Writes what precedes `payload` bytes at TRANSMIT_PAYLOAD, where `headerBytes` count options that are there already, and transmits. */
 function emit(row: number, seq: number, ack: number, flagBits: number, windowField: number, headerBytes: number, payload: number): boolean {
   const l4 = TRANSMIT_PAYLOAD - headerBytes;
   const length = headerBytes + payload;
@@ -50,28 +50,47 @@ function emit(row: number, seq: number, ack: number, flagBits: number, windowFie
   return transmit(at, TRANSMIT_PAYLOAD + payload - at);
 }
 
+/** Writes the options that every segment of the flow carries; returns the bytes of the header with them. */
+function writeOptions(row: number): number {
+  if ((rows[row + FLAGS]! & TIMESTAMPS) === 0) return TCP_HEADER;
+  writeTimestamps(TRANSMIT_PAYLOAD - TIMESTAMPS_BYTES, ourTimestamp(row), rows[row + TS_RECENT]!);
+  return TCP_HEADER + TIMESTAMPS_BYTES;
+}
+
 /** Sends a segment with ACK and the present window; `payload` bytes lie at TRANSMIT_PAYLOAD. False when the link refused it: a lost frame. */
 export function sendSegment(flow: number, seq: number, flagBits: number, payload: number): boolean {
   const row = flow * ROW;
   const windowField = presentWindow(flow);
   rows[row + FLAGS]! &= ~(ACK_NOW | ACK_DELAYED);
   rows[row + ACKED] = rows[row + RCV_NXT]!;
-  return emit(row, seq, rows[row + RCV_NXT]!, flagBits | ACK, windowField, TCP_HEADER, payload);
+  return emit(row, seq, rows[row + RCV_NXT]!, flagBits | ACK, windowField, writeOptions(row), payload);
 }
 
-/** Sends SYN|ACK with our MSS and, when the guest offered one, a window scale. Its window is never scaled (RFC 7323 §2.2). */
-export function sendSynAck(flow: number, seq: number): boolean {
+/**
+ * Sends a SYN (`flagBits` 0) or SYN|ACK (`ACK`) with our MSS and the options that the flow's flags and RCV_SHIFT tell. Its
+ * window is never scaled (RFC 7323 §2.2).
+ */
+export function sendSyn(flow: number, seq: number, flagBits: number): boolean {
   const row = flow * ROW;
   const scale = rows[row + RCV_SHIFT]!;
-  const options = scale < 0 ? MSS_OPTION : MSS_OPTION + SCALE_OPTION;
-  writeTcpSynOptions(TRANSMIT_PAYLOAD - options, ourMss(isIpv4(row)), scale);
+  const sack = (rows[row + FLAGS]! & SACK_PERMITTED) !== 0;
+  const timestamps = (rows[row + FLAGS]! & TIMESTAMPS) !== 0;
+  const options = synOptionsBytes(scale, sack, timestamps);
+  const at = TRANSMIT_PAYLOAD - options;
+  writeSynOptions(at, ourMss(isIpv4(row)), scale, sack, timestamps, ourTimestamp(row), flagBits === 0 ? 0 : rows[row + TS_RECENT]!);
   const windowField = Math.min((rows[row + RCV_EDGE]! - rows[row + RCV_NXT]!) | 0, 0xffff);
-  return emit(row, seq, rows[row + RCV_NXT]!, SYN | ACK, windowField, TCP_HEADER + options, 0);
+  return emit(row, seq, flagBits === 0 ? 0 : rows[row + RCV_NXT]!, SYN | flagBits, windowField, TCP_HEADER + options, 0);
 }
 
-/** Sends RST|ACK for the flow (RFC 9293 §3.10.7.4). */
+/** Sends RST|ACK for the flow (RFC 9293 §3.10.7.4); with timestamps, if agreed on (RFC 7323 §3.2). */
 export function sendReset(flow: number, seq: number): void {
   const row = flow * ROW;
   counters[Counter.tcp_resets_sent]!++;
-  emit(row, seq, rows[row + RCV_NXT]!, RST | ACK, 0, TCP_HEADER, 0);
+  emit(row, seq, rows[row + RCV_NXT]!, RST | ACK, 0, writeOptions(row), 0);
+}
+
+/** Sends RST with the sequence number that the guest takes for acceptable, before any SYN of its came (RFC 9293 §3.10.7.3). */
+export function sendResetWithoutAck(flow: number, seq: number): void {
+  counters[Counter.tcp_resets_sent]!++;
+  emit(flow * ROW, seq, 0, RST, 0, TCP_HEADER, 0);
 }

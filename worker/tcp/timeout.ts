@@ -5,7 +5,22 @@
 import { nowMs, nowUs } from '../flow/clock.ts';
 import { FLAGS, LAST_ACTIVE, ROW, rows } from '../flow/row.ts';
 import { setTimer } from '../flow/timers.ts';
-import { ACK_AT, ACK_DELAYED, RETRANSMIT, RETRANSMIT_AT, RTO, RTT_AT, RTT_SEQ, RTTVAR, SRTT } from './row.ts';
+import {
+  ACK_AT,
+  ACK_DELAYED,
+  CONNECTING,
+  ESTABLISHED,
+  FIN_ACKED,
+  HEARD_AT,
+  HOST_SHUT,
+  RETRANSMIT,
+  RETRANSMIT_AT,
+  RTO,
+  RTT_AT,
+  RTT_SEQ,
+  RTTVAR,
+  SRTT,
+} from './row.ts';
 import { before } from './sequence.ts';
 
 /** RFC 6298 §2.1: before a measurement. */
@@ -14,8 +29,56 @@ export const INITIAL_RTO = 1000;
 const MIN_RTO = 200;
 /** RFC 6298 §2.5. */
 const MAX_RTO = 120_000;
-/** A connection without a segment for so long is ended. */
-export const IDLE_LIMIT = 7_200_000;
+/** RFC 6298 §5.7. */
+export const RTO_AFTER_LOST_SYN = 3000;
+/** As good as never; the wheel comes round earlier and links again. */
+const NEVER = 0x3fffffff;
+
+/** Milliseconds, each 0 for never. */
+export interface Timeouts {
+  /** How long a guest may leave our SYN or SYN|ACK unanswered. */
+  handshake: number;
+  /** How long a connection may pass no data. */
+  idle: number;
+  /** The same once one direction is closed. */
+  halfClosed: number;
+  /** How long a guest may be silent before it is asked whether it is there. */
+  keepAlive: number;
+}
+
+/** The peer's: its handshake's tries take 19 s, its connections may be idle for two hours. An idle guest is left alone. */
+export const DEFAULT_TIMEOUTS: Timeouts = { handshake: 19_000, idle: 7_200_000, halfClosed: 7_200_000, keepAlive: 0 };
+
+let timeouts = DEFAULT_TIMEOUTS;
+
+/** Sets the times of all connections. */
+export function setTimeouts(wanted: Timeouts): void {
+  timeouts = wanted;
+}
+
+/** How long a flow with these flags may be without activity, ms. */
+function inactivityLimit(flags: number): number {
+  // The host's kernel gives up connecting long before, by itself.
+  if ((flags & CONNECTING) !== 0) return DEFAULT_TIMEOUTS.idle;
+  if ((flags & ESTABLISHED) === 0) return timeouts.handshake || NEVER;
+  return ((flags & (HOST_SHUT | FIN_ACKED)) === 0 ? timeouts.idle : timeouts.halfClosed) || NEVER;
+}
+
+/** True when the flow has been inactive for as long as it may be. */
+export function isExpired(row: number): boolean {
+  return ((nowMs - rows[row + LAST_ACTIVE]!) | 0) >= inactivityLimit(rows[row + FLAGS]!);
+}
+
+/** The next moment at which silent guests are asked: the same for all flows, so that one wake-up does for many. */
+function nextProbeRound(): number {
+  const now = nowMs >>> 0;
+  return (now - (now % timeouts.keepAlive) + timeouts.keepAlive) | 0;
+}
+
+/** True when the guest has been silent for so long that it is to be asked whether it is there. */
+export function isSilent(row: number): boolean {
+  return timeouts.keepAlive !== 0 && ((nowMs - rows[row + HEARD_AT]!) | 0) >= timeouts.keepAlive >> 1;
+}
 
 /** Starts a measurement with the segment that ends before `seq`, unless one is under way. */
 export function startMeasurement(row: number, seq: number): void {
@@ -64,8 +127,12 @@ export function armRetransmission(flow: number): void {
 /** Sets the flow's one timer to the earliest of its deadlines. */
 export function scheduleNext(flow: number): void {
   const row = flow * ROW;
-  let at = (rows[row + LAST_ACTIVE]! + IDLE_LIMIT) | 0;
   const flags = rows[row + FLAGS]!;
+  let at = (rows[row + LAST_ACTIVE]! + inactivityLimit(flags)) | 0;
+  if (timeouts.keepAlive !== 0 && (flags & ESTABLISHED) !== 0) {
+    const round = nextProbeRound();
+    if (before(round, at)) at = round;
+  }
   if ((flags & RETRANSMIT) !== 0 && before(rows[row + RETRANSMIT_AT]!, at)) at = rows[row + RETRANSMIT_AT]!;
   if ((flags & ACK_DELAYED) !== 0 && before(rows[row + ACK_AT]!, at)) at = rows[row + ACK_AT]!;
   setTimer(flow, at);

@@ -13,7 +13,7 @@ import { FD, FLAGS, ROW, rows } from '../flow/row.ts';
 import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { kernel } from '../link/kernel.ts';
 import { FIN, PSH } from '../wire/tcp.ts';
-import { abort } from './connection.ts';
+import { abort } from './ending.ts';
 import {
   ESTABLISHED,
   FIN_SENT,

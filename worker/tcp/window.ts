@@ -14,7 +14,7 @@ import { SOCKET_FACTS } from '../link/arena.ts';
 import { kernel } from '../link/kernel.ts';
 import { view } from '../wire/memory.ts';
 import { LARGEST_MSS, ourMss } from './mss.ts';
-import { OFFERED, RCV_EDGE, RCV_NXT, RCV_SHIFT, STASH_FIRST, WINDOW_SMALL } from './row.ts';
+import { OFFERED, RCV_EDGE, RCV_NXT, RCV_SHIFT, STASH_FIRST, TIME_WAIT, WINDOW_SMALL } from './row.ts';
 
 const SOL_SOCKET = 1;
 const SO_MEMINFO = 55;
@@ -42,8 +42,9 @@ export function presentWindow(flow: number): number {
   const row = flow * ROW;
   const promised = (rows[row + RCV_EDGE]! - rows[row + RCV_NXT]!) | 0;
   const offered = rows[row + OFFERED]!;
-  const stands = promised >= offered - (offered >> 2) && promised >= LARGEST_MSS && (rows[row + FLAGS]! & WINDOW_SMALL) === 0;
-  return stands ? fieldOf(promised, rows[row + RCV_SHIFT]!) : announceWindow(flow);
+  const flags = rows[row + FLAGS]!;
+  const stands = promised >= offered - (offered >> 2) && promised >= LARGEST_MSS && (flags & WINDOW_SMALL) === 0;
+  return stands || (flags & TIME_WAIT) !== 0 ? fieldOf(promised, rows[row + RCV_SHIFT]!) : announceWindow(flow);
 }
 
 /** Asks the socket for its room, remembers what is promised by it, and returns the header field. */

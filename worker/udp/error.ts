@@ -4,37 +4,18 @@
  * The kernel keeps the errors of a host socket in its error queue, each with the datagram's payload and, for an ICMP error,
  * type, code and sender. The packet in error that the guest gets back carries its own addresses and ports.
  */
-import { Counter } from '../../shared/counters.ts';
-import { nowMs } from '../flow/clock.ts';
+import { blameFar, complainer, sendIcmpError, unreachableCode, writePacketInError } from '../flow/icmp_error.ts';
 import { isIpv4 } from '../flow/packet.ts';
-import { FAR, FD, GUEST, PORTS, ROW, rows } from '../flow/row.ts';
-import { transmit } from '../flow/transmit.ts';
-import { ERROR_RECORD, GUEST_MAC, OUR_MAC, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
-import { counters } from '../link/counters.ts';
+import { FD, PORTS, ROW, rows } from '../flow/row.ts';
+import { ERROR_RECORD, SPLIT } from '../link/arena.ts';
 import { kernel } from '../link/kernel.ts';
-import { LINK_HEADER } from '../link/tap.ts';
 import { isLoopback4, isLoopback6, isMapped, isUnspecified6 } from '../wire/address.ts';
-import { ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, writeEthernet } from '../wire/ethernet.ts';
-import {
-  errorLength4,
-  errorLength6,
-  FRAGMENTATION_NEEDED4,
-  ICMP_HEADER,
-  PACKET_TOO_BIG6,
-  UNREACHABLE4,
-  UNREACHABLE6,
-  writeError4,
-  writeError6,
-} from '../wire/icmp.ts';
-import { IPV4_HEADER, PROTOCOL_ICMP, PROTOCOL_UDP, writeIpv4 } from '../wire/ipv4.ts';
-import { IPV6_HEADER, PROTOCOL_ICMPV6, readAddress, writeIpv6 } from '../wire/ipv6.ts';
+import { FRAGMENTATION_NEEDED4, PACKET_TOO_BIG6, UNREACHABLE4, UNREACHABLE6 } from '../wire/icmp.ts';
+import { IPV4_HEADER, PROTOCOL_UDP } from '../wire/ipv4.ts';
+import { IPV6_HEADER, readAddress } from '../wire/ipv6.ts';
 import { bytes, view } from '../wire/memory.ts';
 import { UDP_HEADER, writeUdp } from '../wire/udp.ts';
-import { writeVnetPlain } from '../wire/vnet.ts';
 
-const HOP_LIMIT = 255;
-/** TTL of the guest's packet in error; nobody knows what it was. */
-const EMBEDDED_HOP_LIMIT = 64;
 /** More of a payload never fits into an error (RFC 4443 §3.1: 1280 bytes in all). */
 const MOST_PAYLOAD = 1232;
 
@@ -51,90 +32,22 @@ const ORIGIN_ICMP = 2;
 const ORIGIN_ICMP6 = 3;
 
 const EMSGSIZE = 90;
-const ENETUNREACH = 101;
-const ECONNREFUSED = 111;
-const EHOSTUNREACH = 113;
-const EACCES = 13;
 
-/** RFC 4443 §2.4 (f): errors per second, and how many at once; what Linux allows a host. */
-const RATE = 1000;
-const BURST = 50;
-let tokens = BURST;
-let filledAt = 0;
-
-const sender = new Int32Array(4);
-
-function mayTell(): boolean {
-  const elapsed = (nowMs - filledAt) | 0;
-  filledAt = nowMs;
-  tokens = Math.min(BURST, tokens + (Math.max(elapsed, 0) * RATE) / 1000);
-  if (tokens < 1) return false;
-  tokens -= 1;
-  return true;
-}
-
-/** Codes for errors that this host found itself (RFC 792; RFC 1812 §5.2.7.1; RFC 4443 §3.1); −1: nothing to tell. */
-function codeOf(errno: number, ipv4: boolean): number {
-  switch (errno) {
-    case ENETUNREACH:
-      return 0;
-    case EHOSTUNREACH:
-      return ipv4 ? 1 : 3;
-    case ECONNREFUSED:
-      return ipv4 ? 3 : 4;
-    case EACCES:
-      return ipv4 ? 13 : 1;
-    default:
-      return -1;
-  }
-}
-
-/** Puts the packet in error at `at`: the guest's, with `length` bytes of payload from `payload`. Returns its length. */
-function writePacketInError(row: number, at: number, payload: number, length: number): number {
-  const ports = rows[row + PORTS]!;
-  const header = isIpv4(row) ? IPV4_HEADER : IPV6_HEADER;
-  const total = UDP_HEADER + length;
-  if (isIpv4(row)) writeIpv4(at, IPV4_HEADER + total, PROTOCOL_UDP, rows[row + GUEST + 3]!, rows[row + FAR + 3]!, EMBEDDED_HOP_LIMIT, 0);
-  else writeIpv6(at, total, PROTOCOL_UDP, rows, row + GUEST, rows, row + FAR, EMBEDDED_HOP_LIMIT, 0, 0);
-  writeUdp(at + header, ports >>> 16, ports & 0xffff, total);
-  bytes.copyWithin(at + header + UDP_HEADER, payload, payload + length);
-  return header + total;
-}
-
-/** Sends the error; `sender` is who complains. */
+/** Tells the guest about its datagram with `payloadLength` bytes from `payload`. */
 function tell(row: number, type: number, code: number, word: number, payload: number, payloadLength: number): void {
-  if (!mayTell()) return;
-  const l4 = TRANSMIT_PAYLOAD;
-  const ipv4 = isIpv4(row);
-  const l3 = l4 - (ipv4 ? IPV4_HEADER : IPV6_HEADER);
-  const l2 = l3 - ETHERNET_HEADER;
-  const available = writePacketInError(row, l4 + ICMP_HEADER, payload, Math.min(payloadLength, MOST_PAYLOAD));
-  let length: number;
-  if (ipv4) {
-    length = errorLength4(l4 + ICMP_HEADER, available);
-    writeIpv4(l3, IPV4_HEADER + length, PROTOCOL_ICMP, sender[3]!, rows[row + GUEST + 3]!, HOP_LIMIT, 0);
-    writeError4(l4, type, code, word, l4 + ICMP_HEADER, available);
-  } else {
-    length = errorLength6(available);
-    writeIpv6(l3, length, PROTOCOL_ICMPV6, sender, 0, rows, row + GUEST, HOP_LIMIT, 0, 0);
-    writeError6(l3, l4, type, code, word, l4 + ICMP_HEADER, available);
-  }
-  writeEthernet(l2, GUEST_MAC, OUR_MAC, ipv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
-  writeVnetPlain(l2 - LINK_HEADER);
-  counters[Counter.icmp_errors_to_guest]!++;
-  transmit(l2 - LINK_HEADER, l4 + length - (l2 - LINK_HEADER));
-}
-
-/** The far address, as the guest knows it, is who complains. */
-function blameFar(row: number): void {
-  for (let word = 0; word < 4; word++) sender[word] = rows[row + FAR + word]!;
+  const length = UDP_HEADER + Math.min(payloadLength, MOST_PAYLOAD);
+  const ports = rows[row + PORTS]!;
+  const at = writePacketInError(row, PROTOCOL_UDP, length);
+  writeUdp(at, ports >>> 16, ports & 0xffff, length);
+  bytes.copyWithin(at + UDP_HEADER, payload, payload + length - UDP_HEADER);
+  sendIcmpError(row, type, code, word, (isIpv4(row) ? IPV4_HEADER : IPV6_HEADER) + length);
 }
 
 /** Who complains is the offender, unless the guest knows it by the far address only: a mapped host, or nobody's address. */
 function blameOffender(row: number): void {
-  readAddress(ERROR_RECORD + OFFENDER, sender, 0);
-  const ipv4 = isMapped(sender, 0);
-  const unknown = ipv4 ? isLoopback4(sender[3]!) || sender[3] === 0 : isLoopback6(sender, 0) || isUnspecified6(sender, 0);
+  readAddress(ERROR_RECORD + OFFENDER, complainer, 0);
+  const ipv4 = isMapped(complainer, 0);
+  const unknown = ipv4 ? isLoopback4(complainer[3]!) || complainer[3] === 0 : isLoopback6(complainer, 0) || isUnspecified6(complainer, 0);
   if (unknown || ipv4 !== isIpv4(row)) blameFar(row);
 }
 
@@ -149,7 +62,7 @@ export function tellLocalError(flow: number, errno: number, info: number, payloa
     else tell(row, PACKET_TOO_BIG6, 0, info, payload, length);
     return;
   }
-  const code = codeOf(errno, ipv4);
+  const code = unreachableCode(errno, ipv4);
   if (code >= 0) tell(row, ipv4 ? UNREACHABLE4 : UNREACHABLE6, code, 0, payload, length);
 }
 

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { rows } from '../../../worker/flow/row.ts';
 import { RCV_EDGE } from '../../../worker/tcp/row.ts';
 import { EAGAIN } from '../../support/fake_file.ts';
-import { ACK, FIN, PSH, RST, type Segment } from '../../support/guest_frame.ts';
+import { ACK, FIN, PSH, RST, type Segment, SYN } from '../../support/guest_frame.ts';
 import { Dialogue, type DialogueOptions, pattern } from '../../support/tcp_dialogue.ts';
 
 function established(options: DialogueOptions = {}): Dialogue {
@@ -26,6 +26,14 @@ function sendFin(dialogue: Dialogue, payload: Uint8Array = new Uint8Array(0)): S
   const answers = dialogue.sendData(payload, ACK | FIN);
   dialogue.seq = (dialogue.seq + 1) | 0;
   return answers;
+}
+
+/** Nothing but the row is left, and that goes after a minute. */
+function expectTimeWait(dialogue: Dialogue): void {
+  expect(dialogue.bench.kernel.openFlows(), 'the socket was given back').to.equal(0);
+  expect(dialogue.bench.flows(), 'TIME-WAIT').to.equal(1);
+  dialogue.bench.advance(60_001);
+  dialogue.bench.expectNothingLeft();
 }
 
 describe('worker/tcp: close', () => {
@@ -64,9 +72,9 @@ describe('worker/tcp: close', () => {
     expect(farText(dialogue)).to.deep.equal(pattern(700));
     const last = sendFin(dialogue);
     expect(last.at(-1)).to.deep.include({ flags: ACK, ack: dialogue.seq, seq: dialogue.ack });
-    dialogue.bench.expectNothingLeft();
     dialogue.stream.read(0);
     expect(dialogue.stream.farSawEnd).to.equal(true);
+    expectTimeWait(dialogue);
   });
 
   it('RFC 9293 §3.6: both close at once', () => {
@@ -79,7 +87,7 @@ describe('worker/tcp: close', () => {
     expect([...answers, ...dialogue.seen()].map(({ ack }) => ack)).to.include(dialogue.seq);
     expect(dialogue.bench.flows(), 'our FIN is not acknowledged').to.equal(1);
     dialogue.acknowledge(dialogue.ack + 1);
-    dialogue.bench.expectNothingLeft();
+    expectTimeWait(dialogue);
   });
 
   it('RFC 9293 §3.8.1: a FIN that is lost is sent again, and the same', () => {
@@ -179,16 +187,55 @@ describe('worker/tcp: close', () => {
     expect(farText(dialogue)).to.deep.equal(pattern(10));
     expect(dialogue.stream.farSawEnd).to.equal(true);
     expect(dialogue.stream.farSawReset).to.equal(false);
-    dialogue.bench.expectNothingLeft();
+    expectTimeWait(dialogue);
   });
 
-  it('the last ACK was lost: the FIN of the guest comes again, to nobody, and gets RST', () => {
+  it('RFC 9293 §3.10.7.4: the last ACK was lost: the FIN of the guest comes again, and is acknowledged again', () => {
     const dialogue = established();
     dialogue.stream.end();
     dialogue.seen();
     dialogue.acknowledge(dialogue.ack + 1);
     sendFin(dialogue);
-    expect(dialogue.send(FIN | ACK, { seq: (dialogue.seq - 1) | 0 })[0]).to.deep.include({ flags: RST, seq: dialogue.ack });
+    expect(dialogue.send(FIN | ACK, { seq: (dialogue.seq - 1) | 0 })[0]).to.deep.include({
+      flags: ACK,
+      seq: dialogue.ack,
+      ack: dialogue.seq,
+    });
+    expectTimeWait(dialogue);
+  });
+
+  it('RFC 9293 §3.6.1: TIME-WAIT gives way to a SYN with a higher number, and not to an old one', () => {
+    const dialogue = established();
+    dialogue.stream.end();
+    dialogue.seen();
+    dialogue.acknowledge(dialogue.ack + 1);
+    sendFin(dialogue);
+    expect(dialogue.send(SYN, { seq: (dialogue.seq - 5) | 0, mss: 1460 })[0]).to.deep.include({ flags: ACK, ack: dialogue.seq });
+    expect(dialogue.bench.kernel.opener.requests).to.have.length(0);
+    expect(dialogue.send(SYN, { seq: (dialogue.seq + 5) | 0, mss: 1460 })).to.deep.equal([]);
+    expect(dialogue.bench.kernel.opener.requests).to.have.length(1);
+  });
+
+  it('RFC 1337: a reset does not end TIME-WAIT', () => {
+    const dialogue = established();
+    dialogue.stream.end();
+    dialogue.seen();
+    dialogue.acknowledge(dialogue.ack + 1);
+    sendFin(dialogue);
+    dialogue.send(RST);
+    expectTimeWait(dialogue);
+  });
+
+  it('TIME-WAIT gives way to a new flow when the table is full', () => {
+    const dialogue = new Dialogue({ flows: 1 });
+    dialogue.establish();
+    dialogue.stream.end();
+    dialogue.seen();
+    dialogue.acknowledge(dialogue.ack + 1);
+    sendFin(dialogue);
+    dialogue.bench.deliver(dialogue.frame(SYN, { sourcePort: 41_000 }));
+    expect(dialogue.bench.counter('tcp_flows_refused')).to.equal(0);
+    expect(dialogue.bench.kernel.opener.requests).to.have.length(1);
   });
 
   it('a host that speaks and closes before the handshake is done is heard', () => {

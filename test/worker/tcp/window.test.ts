@@ -305,7 +305,7 @@ function transferBothWays(dialogue: Dialogue): void {
   let ended = false;
   let acked = dialogue.seq;
   const start = dialogue.seq;
-  for (let round = 0; round < 60 && !(ended && ((acked - start) | 0) === 2001); round++) {
+  for (let round = 0; round < 200 && !(ended && ((acked - start) | 0) === 2001); round++) {
     const payload = pattern(2000).subarray((acked - start) | 0);
     dialogue.bench.deliver(dialogue.frame(ACK | FIN, { seq: acked, payload: payload.slice(), gsoSize: payload.length > 1400 ? 1400 : 0 }));
     dialogue.bench.advance(300);

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { sum } from '../../../worker/wire/checksum.ts';
 import { Verdict, frame, parse, verifyL4Checksum } from '../../../worker/wire/frame.ts';
 import * as tcp from '../../../worker/wire/tcp.ts';
+import * as option from '../../../worker/wire/tcp_option.ts';
 import { ARENA_BYTES, freshArena, put, putBytes, take, takeBytes } from './arena.ts';
 import * as captures from './captures.ts';
 
@@ -47,8 +48,8 @@ describe('wire/frame', () => {
       gsoType: 0,
       gsoSize: 0,
     });
-    tcp.readSynOptions(frame.l4);
-    expect([tcp.destinationPort(frame.l4), tcp.synMss, tcp.synWindowScale]).to.deep.equal([443, 1460, 10]);
+    option.readOptions(frame.l4);
+    expect([tcp.destinationPort(frame.l4), option.optionMss, option.optionWindowScale]).to.deep.equal([443, 1460, 10]);
   });
 
   it('places its offsets in a TCP/IPv6 frame, a UDP superframe and behind extension headers', () => {

@@ -1,0 +1,50 @@
+/**
+ * Connections that the host's side opens: a socket is there, and the guest is asked by a SYN.
+ *
+ * Until the guest has answered nothing of the far end's data is looked at; it waits in the socket. A guest that refuses, by RST
+ * or by silence, has the far end reset.
+ */
+import { Counter } from '../../shared/counters.ts';
+import { MessageId } from '../../shared/messages.ts';
+import { logFlow } from '../flow/journal.ts';
+import { isIpv4 } from '../flow/packet.ts';
+import { FD, FLAGS, ROW, rows } from '../flow/row.ts';
+import { watchFlow } from '../flow/watch.ts';
+import { counters } from '../link/counters.ts';
+import { kernel } from '../link/kernel.ts';
+import { OFFERS_SACK, prepare, sendSynNow, startPeeking, take } from './connection.ts';
+import { abandon } from './ending.ts';
+import { linkMss } from './mss.ts';
+import { MSS, RCV_SHIFT, SACK_PERMITTED, SYN_SENT, TIMESTAMPS } from './row.ts';
+import { scheduleNext } from './timeout.ts';
+import { OFFERED_SHIFT } from './window.ts';
+
+/**
+ * Opens a connection to the guest for the connected host socket `fd`, which is taken over. The caller has set the key
+ * (flow/table.ts): KEY_GUEST is whom to ask, KEY_FAR who the guest shall think it is. `ports` = guest port << 16 | far port.
+ * False when it can't be: the far end was told by a reset.
+ */
+export function openToGuest(fd: number, ports: number): boolean {
+  const flow = take(ports);
+  if (flow < 0) {
+    kernel.setAbortive(fd);
+    kernel.close(fd);
+    return false;
+  }
+  const row = flow * ROW;
+  rows[row + FD] = fd;
+  rows[row + MSS] = linkMss(isIpv4(row));
+  rows[row + RCV_SHIFT] = OFFERED_SHIFT;
+  prepare(flow);
+  rows[row + FLAGS] = SYN_SENT | TIMESTAMPS | (OFFERS_SACK ? SACK_PERMITTED : 0);
+  counters[Counter.tcp_flows_opened]!++;
+  logFlow(MessageId.FLOW_BEGAN, flow, 0);
+  if (watchFlow(flow) < 0) {
+    abandon(flow, 0);
+    return false;
+  }
+  startPeeking(flow);
+  sendSynNow(flow, 0);
+  scheduleNext(flow);
+  return true;
+}
