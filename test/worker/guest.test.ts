@@ -65,7 +65,7 @@ describe('worker/guest', () => {
     const unknown = buildFrame(ENDS4, 132, pattern(20));
     bench.deliver(short, EMPTY.slice(), unknown);
     expect(bench.counter('frames_from_guest')).to.equal(3);
-    expect(bench.counter('frames_bad_checksum')).to.equal(2);
+    expect(bench.counter('frames_malformed')).to.equal(2);
     expect(bench.counter('frames_unknown_protocol')).to.equal(1);
     expect(bench.kernel.tap.toGuest).to.have.length(0);
   });
