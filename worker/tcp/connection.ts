@@ -73,9 +73,13 @@ const ETIMEDOUT = 110;
 /** Whether SACK is permitted to a guest that permits it. */
 export const OFFERS_SACK = false;
 
-/** Initial sequence numbers: a keyed hash of the flow plus a clock (RFC 6528 §3); 4 µs steps. */
+/**
+ * Initial sequence numbers: a keyed hash of the flow plus a clock (RFC 6528 §3) of 4 µs steps. It is made of the milliseconds
+ * and what is left of them: the microseconds alone wrap after 71 minutes, and numbers would go back (RFC 9293 §3.4.1).
+ */
 function initialSequence(row: number): number {
-  return (flowHash(rows, row + GUEST, row + FAR, rows[row + PORTS]!, rows[row + PROTOCOL]! | 0x100) + (nowUs >>> 2)) | 0;
+  const clock = Math.imul(nowMs, 250) + (((nowUs - Math.imul(nowMs, 1000)) | 0) >> 2);
+  return (flowHash(rows, row + GUEST, row + FAR, rows[row + PORTS]!, rows[row + PROTOCOL]! | 0x100) + clock) | 0;
 }
 
 /** Takes a row for the flow whose key is set; −1 when there is no room, and the limit is told. */

@@ -60,7 +60,8 @@ export function announceWindow(flow: number): number {
     room = (buffer - view.getInt32(SOCKET_FACTS + WMEM_QUEUED, true)) >> 1;
   }
   // Silly window avoidance (RFC 9293 §3.8.6.2.2): less than a segment, and less than a fraction of the buffer, is nothing.
-  if (room < ourMss(isIpv4(row)) && room < buffer >> 3) room = 0;
+  const told = shift < 0 ? room : (room >> shift) << shift;
+  if (told < ourMss(isIpv4(row)) && room < buffer >> 3) room = 0;
   if (rows[row + STASH_FIRST] !== 0) room = 0;
   const small = room < buffer >> 3;
   const flags = rows[row + FLAGS]!;

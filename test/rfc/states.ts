@@ -1,0 +1,99 @@
+/** Connections in the states that the tests of a standard begin with, and what their two ends have seen. */
+import { expect } from 'chai';
+import { rows } from '../../worker/flow/row.ts';
+import { RCV_SHIFT } from '../../worker/tcp/row.ts';
+import { ACK, FIN, type Segment } from '../support/guest_frame.ts';
+import { Dialogue, type DialogueOptions, pattern } from '../support/tcp_dialogue.ts';
+
+/** The guest's SYN is at the opener: the far end has not answered. */
+export function connecting(options: DialogueOptions = {}): Dialogue {
+  const dialogue = new Dialogue(options);
+  dialogue.sendSyn();
+  dialogue.bench.kernel.opener.answer(0, dialogue.stream);
+  dialogue.bench.settle();
+  return dialogue;
+}
+
+/** SYN-RECEIVED: the SYN|ACK is on its way; `dialogue.ack` acknowledges it. */
+export function synReceived(options: DialogueOptions = {}): { dialogue: Dialogue; synAck: Segment } {
+  const dialogue = connecting(options);
+  dialogue.stream.accept();
+  const [synAck] = dialogue.seen();
+  if (synAck === undefined) throw new Error('no SYN|ACK came');
+  dialogue.ack = (synAck.seq + 1) | 0;
+  return { dialogue, synAck };
+}
+
+/** ESTABLISHED, without anything in flight; windows of the guest are not scaled unless asked for. */
+export function established(options: DialogueOptions = {}): Dialogue {
+  const dialogue = new Dialogue({ windowScale: 0, ...options });
+  dialogue.establish();
+  return dialogue;
+}
+
+/** The guest's FIN, behind `payload`; what it is answered by at once. */
+export function sendFin(dialogue: Dialogue, payload: Uint8Array = new Uint8Array(0)): Segment[] {
+  const answers = dialogue.sendData(payload, ACK | FIN);
+  dialogue.seq = (dialogue.seq + 1) | 0;
+  return answers;
+}
+
+/** The host's FIN; returns it, and leaves it unacknowledged. */
+export function hostFin(dialogue: Dialogue): Segment {
+  dialogue.stream.end();
+  const fin = dialogue.seen().at(-1);
+  if (fin === undefined || (fin.flags & FIN) === 0) throw new Error('no FIN came');
+  return fin;
+}
+
+/** Everything that the far end has got of the guest's stream. */
+export function farText(dialogue: Dialogue): Uint8Array {
+  do {
+    dialogue.stream.read(1 << 20);
+    dialogue.bench.settle();
+  } while (dialogue.stream.outgoing.length > 0);
+  dialogue.stream.read(0);
+  return dialogue.stream.farReceived.peek(0, 1 << 24);
+}
+
+/** The payloads of segments, one after the other. */
+export function bytesOf(segments: readonly Segment[]): Uint8Array {
+  return Uint8Array.from(segments.flatMap(({ payload }) => Array.from(payload)));
+}
+
+/** The host writes `count` pieces of `size` bytes, each sent in a frame of its own; returns those frames. */
+export function sendPieces(dialogue: Dialogue, count: number, size = 1000, from = 0): Segment[] {
+  const sent: Segment[] = [];
+  for (let piece = 0; piece < count; piece++) {
+    dialogue.stream.write(pattern(size, from + piece * size));
+    sent.push(...dialogue.seen());
+  }
+  expect(sent.map(({ payload }) => payload.length)).to.deep.equal(new Array(count).fill(size));
+  return sent;
+}
+
+/** What comes within `limit` ms, each with the ms from now. */
+export function arrivals(dialogue: Dialogue, limit: number, step = 1): { at: number; segment: Segment }[] {
+  const found: { at: number; segment: Segment }[] = [];
+  for (let at = step; at <= limit; at += step) {
+    dialogue.bench.advance(step);
+    for (const segment of dialogue.seen()) found.push({ at, segment });
+  }
+  return found;
+}
+
+/** The guest sends until its window is closed, while the far end reads nothing; returns how many bytes it sent. */
+export function fillWindow(dialogue: Dialogue): number {
+  const shift = Math.max(rows[dialogue.row() + RCV_SHIFT] as number, 0);
+  const edgeOf = (segment: Segment): number => (segment.ack + (segment.window << shift)) | 0;
+  let edge = edgeOf(dialogue.send(ACK, { seq: (dialogue.seq - 1) | 0 })[0] as Segment);
+  let sent = 0;
+  for (let room = (edge - dialogue.seq) | 0; room > 0; room = (edge - dialogue.seq) | 0) {
+    const length = Math.min(room, 1400);
+    const answers = dialogue.sendData(pattern(length, sent));
+    sent += length;
+    dialogue.bench.advance(5);
+    for (const answer of [...answers, ...dialogue.seen()]) if (((edgeOf(answer) - edge) | 0) > 0) edge = edgeOf(answer);
+  }
+  return sent;
+}
