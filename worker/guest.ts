@@ -13,6 +13,7 @@ import { transmit } from './flow/transmit.ts';
 import { answerArp } from './local/arp.ts';
 import { answerEcho } from './local/echo.ts';
 import { answerNdp } from './local/ndp.ts';
+import { takeAdvice } from './tcp/advice.ts';
 import { open } from './tcp/connection.ts';
 import { segmentFromGuest } from './tcp/receive.ts';
 import { answerStray } from './tcp/stray.ts';
@@ -103,7 +104,7 @@ function takeUdp(): void {
 function takeIcmp(): void {
   if (frame.family === 6 && wantsNdp && transmitAnswer(answerNdp(frame, ANSWER + LINK_HEADER), Counter.ndp_answered)) return;
   if (!wantsIcmp || destinationIsGroup()) return;
-  if (transmitAnswer(answerEcho(frame, ANSWER + LINK_HEADER), Counter.echo_answered)) return;
+  if (transmitAnswer(answerEcho(frame, ANSWER + LINK_HEADER), Counter.echo_answered) || takeAdvice()) return;
   echoFromGuest();
 }
 

@@ -216,6 +216,33 @@ export function buildEcho(ends: Ends, identifier: number, sequence: number, payl
   return buildFrame(ends, ipv4 ? 1 : 58, echoMessage(ends, ipv4 ? 8 : 128, identifier, sequence, payload));
 }
 
+/** An ICMP or ICMPv6 error of the guest's side about a packet of `protocol` from the far end, of which two ports and a number are returned. */
+export function buildError(
+  ends: Ends,
+  type: number,
+  code: number,
+  word: number,
+  protocol: number,
+  [sourcePort, destinationPort, number]: readonly [number, number, number],
+): Uint8Array {
+  const ipv4 = ends.guest.length === 4;
+  // Seen from the packet in error, the far end is the source.
+  const turned = { ...ends, guest: ends.far, far: ends.guest };
+  const l4 = new Uint8Array(8);
+  viewOf(l4).setUint16(0, sourcePort);
+  viewOf(l4).setUint16(2, destinationPort);
+  viewOf(l4).setInt32(4, number);
+  const packet = buildFrame(turned, protocol, l4).subarray(VNET + ETHERNET);
+  const message = new Uint8Array(8 + packet.length);
+  const view = viewOf(message);
+  view.setUint8(0, type);
+  view.setUint8(1, code);
+  view.setUint32(4, word);
+  message.set(packet, 8);
+  view.setUint16(2, ~sum16(message, ipv4 ? 0 : pseudo(ends.guest, ends.far, 58, message.length)));
+  return buildFrame(ends, ipv4 ? 1 : 58, message);
+}
+
 function insist(holds: boolean, what: string): void {
   if (!holds) throw new Error(`a frame of the worker is wrong: ${what}`);
 }
