@@ -21,10 +21,11 @@ export function openTimers(now: number): void {
   current = now | 0;
 }
 
-function link(flow: number, at: number): void {
+/** Links the flow into the slot of the moment `at`, or of `soonest` ms from now if that is later. */
+function link(flow: number, at: number, soonest: number): void {
   const row = flow * ROW;
   let ahead = (at - current) | 0;
-  if (ahead < 1) ahead = 1;
+  if (ahead < soonest) ahead = soonest;
   let slot: number;
   // A slot a whole turn ahead would be taken for the present one, so the last slot's span is linked early and again.
   if (ahead < SLOTS) slot = (current + ahead) & 255;
@@ -69,7 +70,7 @@ export function setTimer(flow: number, at: number): void {
     if (((comesUp(slot) - at) | 0) <= 0) return;
     unlink(flow);
   }
-  link(flow, at);
+  link(flow, at, 1);
 }
 
 /** The flow wants no call. */
@@ -84,13 +85,13 @@ function detach(slot: number): number {
   return first;
 }
 
-/** Links every flow of a higher level's slot again, nearer. */
+/** Links every flow of a higher level's slot again, nearer; the present slot of level 0 comes up after this. */
 function cascade(slot: number): void {
   let flow = detach(slot);
   while (flow >= 0) {
     const next = rows[flow * ROW + TIMER_NEXT]!;
     rows[flow * ROW + TIMER_SLOT] = -1;
-    link(flow, rows[flow * ROW + TIMER_AT]!);
+    link(flow, rows[flow * ROW + TIMER_AT]!, 0);
     flow = next;
   }
 }
@@ -151,9 +152,9 @@ export function collectDue(now: number): number {
       const row = flow * ROW;
       const next = rows[row + TIMER_NEXT]!;
       rows[row + TIMER_SLOT] = -1;
-      if (((rows[row + TIMER_AT]! - current) | 0) > 0) link(flow, rows[row + TIMER_AT]!);
+      if (((rows[row + TIMER_AT]! - current) | 0) > 0) link(flow, rows[row + TIMER_AT]!, 1);
       else if (count < due.length) due[count++] = flow;
-      else link(flow, (current + 1) | 0);
+      else link(flow, (current + 1) | 0, 1);
       flow = next;
     }
     if (count === due.length) break;

@@ -28,9 +28,7 @@ describe('worker/flow/timers', () => {
         fresh(start);
         setTimer(3, (start + distance) | 0);
         expect(dueAt((start + distance - 1) | 0), `${start}+${distance}, one early`).to.deep.equal([]);
-        const exact = dueAt((start + distance) | 0);
-        const found = exact.length > 0 ? exact : dueAt((start + distance + 1) | 0);
-        expect(found, `${start}+${distance}`).to.deep.equal([3]);
+        expect(dueAt((start + distance) | 0), `${start}+${distance}`).to.deep.equal([3]);
       }
     }
   });
@@ -92,7 +90,7 @@ describe('worker/flow/timers', () => {
               expect((model.get(flow)! - now) | 0, 'due early').to.be.at.most(0);
               model.delete(flow);
             }
-            for (const [, at] of model) expect((now - at) | 0, 'late by more than 1 ms').to.be.at.most(1);
+            for (const [, at] of model) expect((now - at) | 0, 'late').to.be.below(0);
           }
         }
       }),
