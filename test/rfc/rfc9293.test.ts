@@ -76,7 +76,7 @@ const CHECKSUM_AND_ISN: Table = {
 };
 
 const OPENING: Table = {
-  'MUST-10': missing('simultaneous open', 'connections from the host are not opened yet'),
+  'MUST-10': 'both ends may open at once',
   'MUST-11': 'SYN-RECEIVED remembers who opened',
   'MUST-41': absent('a passive OPEN hinders no other', 'listening sockets are the supervisor’s and the kernel’s'),
   'MUST-42': absent('several LISTENs for one port', 'listening sockets are the supervisor’s and the kernel’s'),
@@ -90,12 +90,12 @@ const OPENING: Table = {
 
 const CLOSING: Table = {
   'MUST-12': 'the far end is told whether the guest closed or aborted',
-  'MUST-13': missing('TIME-WAIT of two MSL', 'a connection ends with its last ACK'),
+  'MUST-13': 'a connection that we closed first stays in TIME-WAIT',
   'SHLD-2': 'a RST may have data',
   'SHLD-3': 'data that nobody will read is answered by RST',
-  'SHLD-4': missing('timestamps shorten TIME-WAIT', 'no timestamps yet'),
+  'SHLD-4': 'timestamps tell a new connection from a late segment in TIME-WAIT',
   'MAY-1': 'a far end that has closed both ways is half-duplex closing',
-  'MAY-2': missing('a SYN in TIME-WAIT may be accepted', 'no TIME-WAIT yet'),
+  'MAY-2': 'a new SYN ends TIME-WAIT',
 };
 
 const RETRANSMISSION: Table = {
@@ -106,7 +106,7 @@ const RETRANSMISSION: Table = {
   'MUST-22': 'SYNs are given up as well',
   'MUST-23': differs(
     'R2 of a SYN is at least three minutes',
-    'a minute is what kernels allow a SYN|ACK: a guest that is one link away and silent is gone',
+    'a guest is one link away: 19 s, as the peer has it, unless the user wants more',
   ),
   'SHLD-9': absent('the user is told of R1', NO_USER),
   'SHLD-10': absent('R1 is at least three retransmissions', 'there is no other route to the guest that R1 could make IP look for'),
@@ -138,14 +138,14 @@ const SENDING: Table = {
 };
 
 const KEEP_ALIVE: Table = {
-  'MUST-24': missing('keep-alives can be asked for', 'no keep-alives yet'),
+  'MUST-24': 'keep-alives can be asked for',
   'MUST-25': 'keep-alives are off by default',
-  'MUST-26': missing('keep-alives are sent when idle only', 'no keep-alives yet'),
-  'MUST-27': missing('the interval can be configured', 'no keep-alives yet'),
-  'MUST-28': missing('the interval is at least two hours', 'no keep-alives yet'),
-  'MUST-29': missing('one keep-alive without an answer ends nothing', 'no keep-alives yet'),
-  'SHLD-12': missing('keep-alives have no data', 'no keep-alives yet'),
-  'MAY-5': missing('keep-alives may be sent', 'no keep-alives yet'),
+  'MUST-26': 'keep-alives are sent when idle only',
+  'MUST-27': 'the interval can be configured',
+  'MUST-28': 'without configuration there are none within two hours',
+  'MUST-29': 'one keep-alive without an answer ends nothing',
+  'SHLD-12': 'keep-alives have no data',
+  'MAY-5': 'keep-alives may be sent',
   'MAY-6': absent('keep-alives may have a garbage byte', 'every TCP of today answers one without data'),
 };
 

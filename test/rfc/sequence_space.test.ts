@@ -29,8 +29,10 @@ describe('RFC 9293 §3.4: arithmetic', () => {
       fc.property(sequenceNumber, distances, (a, d) => {
         const b = advance(a, d);
         const ahead = modulo(d);
-        expect([before(a, b), after(a, b)], `${a} and ${d} more`).to.deep.equal([ahead !== 0 && ahead < 2 ** 31, ahead >= 2 ** 31]);
-        if (ahead !== 2 ** 31) expect([before(b, a), after(b, a)]).to.deep.equal([after(a, b), before(a, b)]);
+        // Neither way is the shorter one.
+        fc.pre(ahead !== 2 ** 31);
+        expect([before(a, b), after(a, b)], `${a} and ${d} more`).to.deep.equal([ahead !== 0 && ahead < 2 ** 31, ahead > 2 ** 31]);
+        expect([before(b, a), after(b, a)]).to.deep.equal([after(a, b), before(a, b)]);
         expect([distance(a, b), b | 0, modulo(b)]).to.deep.equal([d | 0, b, modulo(a + d)]);
       }),
     );

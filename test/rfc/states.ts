@@ -1,9 +1,12 @@
 /** Connections in the states that the tests of a standard begin with, and what their two ends have seen. */
 import { expect } from 'chai';
+import { addressFromBytes } from '../../shared/addresses.ts';
 import { rows } from '../../worker/flow/row.ts';
+import { key, KEY_FAR, KEY_GUEST } from '../../worker/flow/table.ts';
+import { openToGuest } from '../../worker/tcp/inbound.ts';
 import { RCV_SHIFT } from '../../worker/tcp/row.ts';
 import { ACK, FIN, type Segment } from '../support/guest_frame.ts';
-import { Dialogue, type DialogueOptions, pattern } from '../support/tcp_dialogue.ts';
+import { Dialogue, type DialogueOptions, FAR_PORT, GUEST_PORT, pattern } from '../support/tcp_dialogue.ts';
 
 /** The guest's SYN is at the opener: the far end has not answered. */
 export function connecting(options: DialogueOptions = {}): Dialogue {
@@ -22,6 +25,35 @@ export function synReceived(options: DialogueOptions = {}): { dialogue: Dialogue
   if (synAck === undefined) throw new Error('no SYN|ACK came');
   dialogue.ack = (synAck.seq + 1) | 0;
   return { dialogue, synAck };
+}
+
+/** SYN-SENT: the far end has called, and the guest has our SYN. `dialogue.ack` acknowledges it. */
+export function synSent(options: DialogueOptions = {}): { dialogue: Dialogue; syn: Segment } {
+  const dialogue = new Dialogue(options);
+  dialogue.stream.accept();
+  const fd = dialogue.bench.kernel.install(dialogue.stream);
+  const { guest, far } = dialogue.ends;
+  const words = new DataView(Uint8Array.from([...addressFromBytes(guest), ...addressFromBytes(far)]).buffer);
+  for (let word = 0; word < 4; word++) {
+    key[KEY_GUEST + word] = words.getInt32(4 * word);
+    key[KEY_FAR + word] = words.getInt32(16 + 4 * word);
+  }
+  expect(openToGuest(fd, (GUEST_PORT << 16) | FAR_PORT)).to.equal(true);
+  const [syn] = dialogue.seen();
+  if (syn === undefined) throw new Error('no SYN came');
+  dialogue.ack = (syn.seq + 1) | 0;
+  return { dialogue, syn };
+}
+
+/** TIME-WAIT: our FIN went first, and the guest's was acknowledged. */
+export function timeWait(options: DialogueOptions = {}): Dialogue {
+  const dialogue = established(options);
+  hostFin(dialogue);
+  dialogue.acknowledge(dialogue.ack + 1);
+  sendFin(dialogue);
+  dialogue.bench.advance(10);
+  dialogue.seen();
+  return dialogue;
 }
 
 /** ESTABLISHED, without anything in flight; windows of the guest are not scaled unless asked for. */
