@@ -87,7 +87,7 @@ function play(steps: readonly Step[], origin: Origin, options: DialogueOptions):
   const seen: unknown[] = [];
   const note = (answers: readonly Segment[]): void => {
     for (const { seq, ack, flags, window, payload, timestamp, sack, gsoSize } of answers) {
-      const echo = timestamp === undefined || timestamp.echo === 0 ? 0 : (timestamp.echo - origin.timestampStart) | 0;
+      const echo = timestamp === undefined || (flags & ACK) === 0 ? 0 : (timestamp.echo - origin.timestampStart) | 0;
       const blocks = sack?.map(({ left, right }) => [(left - origin.guestIss) | 0, (right - origin.guestIss) | 0]);
       const value = timestamp === undefined ? undefined : (timestamp.value - clock) | 0;
       const from = (seq - origin.workerIss) | 0;
