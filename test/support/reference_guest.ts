@@ -1,389 +1,333 @@
 /**
- * A TCP endpoint as a guest's kernel has one: small, slow and by the book (RFC 9293), to test the worker against.
+ * A TCP endpoint as a guest's kernel has one: small, slow and by the book (RFC 9293, 7323, 2018), to test the worker against.
  *
  * Theory of operation. `receive` takes a segment of the worker, `timer` the time; what is to be sent goes to `output`. Sequence numbers
- * are int32. It checks the worker as it goes: a segment beyond any window that was announced, bytes that differ from those seen
- * before at the same place, an end of the stream that moves, or an ACK of something never sent throws.
+ * are int32. It connects, listens, or does both at once (a simultaneous open). What it gets it checks: bytes that differ from those
+ * seen before at the same place, an end of the stream that moves, or an ACK of something never sent throws. Both streams are its
+ * sender's (reference_sender.ts) and its receiver's (reference_receiver.ts) affair, this file knows how the connection stands.
  */
-import { ByteQueue } from './byte_queue.ts';
-import { ACK, FIN, PSH, RST, type Segment, SYN } from './guest_frame.ts';
+import { ACK, FIN, RST, type Segment, SYN } from './guest_frame.ts';
+import { ReferenceReceiver } from './reference_receiver.ts';
+import { ReferenceSender } from './reference_sender.ts';
+import { ReferenceTimestamps } from './reference_timestamps.ts';
 import type { GuestOptions } from './tcp_schedule.ts';
 
-const SUPERFRAME_HEADERS = 60;
-const FIRST_TIMEOUT = 1000;
-const MIN_TIMEOUT = 200;
-const MAX_TIMEOUT = 60_000;
 const MAX_RETRIES = 40;
+const TIME_WAIT_MS = 60_000;
+/** Between two answers to segments that bring nothing and are not acceptable: two ends that think so of each other would never stop. */
+const CHALLENGE_MS = 500;
+/** Bytes that timestamps take from each segment. */
+const TIMESTAMP_BYTES = 12;
+const NONE = new Uint8Array(0);
+
+type Ending = 'done' | 'refused' | 'reset' | 'aborted' | 'gave-up';
 
 export class ReferenceGuest {
   /** How the connection stands: `done` when both FINs are through, `reset` by the worker, `aborted` by the guest itself. */
-  state: 'closed' | 'syn-sent' | 'open' | 'done' | 'refused' | 'reset' | 'aborted' | 'gave-up' = 'closed';
-  /** What the application has read. */
-  readonly received = new ByteQueue();
-  /** In order and not read yet. */
-  readonly unread = new ByteQueue();
-  sawEnd = false;
-  sndUna: number;
-  sndNxt: number;
-  sndMax: number;
-  sndWnd = 0;
-  rcvNxt = 0;
-  /** Right edge of the largest window announced. */
-  rcvEdge = 0;
-  irs = 0;
-  /** Bytes of the receive buffer; when it gets smaller, so does the window (RFC 9293 §3.8.6: discouraged, and to be survived). */
-  buffer: number;
+  state: 'closed' | 'listen' | 'syn-sent' | 'syn-received' | 'open' | Ending = 'closed';
+  readonly sender: ReferenceSender;
+  readonly receiver: ReferenceReceiver;
+  readonly timestamps: ReferenceTimestamps;
+  /** Both sides have offered SACK. */
+  sackAgreed = false;
 
   readonly #options: GuestOptions;
   readonly #output: (segment: Segment) => void;
   readonly #clock: () => number;
-  readonly #toSend = new ByteQueue();
-  readonly #history = new ByteQueue();
-  readonly #outOfOrder: { seq: number; payload: Uint8Array }[] = [];
-  #mss: number;
-  #sndShift = 0;
-  #rcvShift = 0;
-  #wl1 = 0;
-  #wl2 = 0;
-  #finWanted = false;
-  #finSeq: number | null = null;
-  #finAcked = false;
-  #peerFinAt: number | null = null;
+  #peerSyn: Segment | null = null;
   #closedFirst = false;
-  #timerAt: number | null = null;
-  #timeout = FIRST_TIMEOUT;
-  #retries = 0;
-  #duplicates = 0;
+  #timeWaitEnd = 0;
+  #nextChallenge = 0;
 
   constructor(options: GuestOptions, output: (segment: Segment) => void, clock: () => number) {
     this.#options = options;
     this.#output = output;
     this.#clock = clock;
-    this.#mss = options.mss;
-    this.buffer = options.buffer;
-    this.sndUna = options.iss | 0;
-    this.sndNxt = options.iss | 0;
-    this.sndMax = options.iss | 0;
+    this.sender = new ReferenceSender(options, clock, (seq, flags, payload) => this.#emit(seq, flags, payload));
+    this.receiver = new ReferenceReceiver(options.buffer, options.keepsOutOfOrder);
+    this.timestamps = new ReferenceTimestamps(options.timestamps, options.timestampStart, clock);
   }
 
   // The application.
 
   connect(): void {
     this.state = 'syn-sent';
-    this.sndNxt = (this.sndUna + 1) | 0;
-    this.sndMax = this.sndNxt;
+    this.sender.syn();
     this.#sendSyn();
-    this.#arm();
+  }
+
+  listen(): void {
+    this.state = 'listen';
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#finWanted || this.over) return;
-    this.#toSend.push(bytes);
-    if (this.state === 'open') this.#push();
+    if (this.sender.finWanted || this.over) return;
+    this.sender.toSend.push(bytes);
+    if (this.state === 'open') this.sender.push();
   }
 
   /** Reads up to `length` bytes; tells the worker when that opens the window again. */
   read(length: number): void {
-    const before = this.#windowRoom();
-    this.received.push(this.unread.take(length));
-    if (this.state !== 'open' || this.sawEnd) return;
-    const worth = Math.min(this.#mss, this.buffer >> 1);
-    if (before < worth && this.#windowRoom() >= worth) this.#acknowledge();
+    const before = this.receiver.room();
+    this.receiver.read(length);
+    if (this.state !== 'open' || this.receiver.sawEnd) return;
+    const worth = Math.min(this.sender.mss, this.receiver.buffer >> 1);
+    if (before < worth && this.receiver.room() >= worth) this.#acknowledge();
   }
 
   close(): void {
-    if (this.#finWanted || this.over) return;
-    this.#finWanted = true;
-    this.#closedFirst = !this.sawEnd;
-    if (this.state === 'open') this.#push();
+    if (this.sender.finWanted || this.over) return;
+    this.sender.finWanted = true;
+    this.#closedFirst = !this.receiver.sawEnd;
+    if (this.state === 'open') this.sender.push();
   }
 
-  /** RFC 9293 §3.8.4: asks whether the other end is still there. */
-  keepAlive(): void {
-    if (this.state === 'open') this.#emit((this.sndUna - 1) | 0, ACK, new Uint8Array(0), 0);
+  /** RFC 9293 §3.8.4: asks whether the other end is still there, with a byte of garbage if told so (RFC 1122 §4.2.3.6). */
+  keepAlive(garbage = false): void {
+    if (this.state !== 'open') return;
+    if (garbage) this.#emit((this.sender.una - 1) | 0, ACK, new Uint8Array(1));
+    else this.sender.probe();
+  }
+
+  /** Sends its FIN once more, whether or not it was acknowledged. */
+  repeatFin(): void {
+    if (this.state === 'open' || this.inTimeWait) this.sender.repeatFin();
   }
 
   reset(): void {
     if (this.over || this.state === 'closed') return;
-    if (this.state === 'open') this.#emit(this.sndNxt, RST | ACK, new Uint8Array(0), 0);
+    if (this.state === 'open' || this.state === 'syn-received') this.#emit(this.sender.nxt, RST | ACK, NONE);
     this.#finish('aborted');
   }
 
   get over(): boolean {
-    return this.state !== 'syn-sent' && this.state !== 'open' && this.state !== 'closed';
+    return !['closed', 'listen', 'syn-sent', 'syn-received', 'open'].includes(this.state);
   }
 
-  get finAcked(): boolean {
-    return this.#finAcked;
+  get inTimeWait(): boolean {
+    return this.state === 'done' && this.#closedFirst && this.#clock() < this.#timeWaitEnd;
   }
 
   /** When `timer` wants to be called, ms; null: never. */
   get deadline(): number | null {
-    return this.#timerAt;
+    return this.sender.timerAt;
   }
 
   // The wire.
 
   timer(): void {
-    if (this.#timerAt === null || this.#clock() < this.#timerAt) return;
-    if (++this.#retries > MAX_RETRIES) {
+    const { sender } = this;
+    if (sender.timerAt === null || this.#clock() < sender.timerAt) return;
+    if (++sender.retries > MAX_RETRIES) {
       this.#finish('gave-up');
       return;
     }
-    this.#timeout = Math.min(this.#timeout * 2, MAX_TIMEOUT);
-    this.#arm();
+    sender.backOff();
     if (this.state === 'syn-sent') this.#sendSyn();
-    else if (this.sndMax !== this.sndUna) {
-      this.sndNxt = this.sndUna;
-      this.#sendOne(this.#mss);
-    } else if (this.#toSend.length > 0) {
-      if (this.#options.probesWithData) this.#sendOne(1);
-      else this.#emit((this.sndUna - 1) | 0, ACK, new Uint8Array(0), 0);
-    } else this.#timerAt = null;
+    else if (this.state === 'syn-received') this.#sendSynAck();
+    else sender.expire();
   }
 
   receive(segment: Segment): void {
-    if (this.state === 'syn-sent') this.#receiveInSynSent(segment);
-    else if (this.state === 'open' || (this.state === 'done' && this.#closedFirst)) this.#receiveInOpen(segment);
-    else if ((segment.flags & RST) === 0) this.#answerStray(segment);
+    switch (this.state) {
+      case 'listen':
+        return this.#receiveInListen(segment);
+      case 'syn-sent':
+        return this.#receiveInSynSent(segment);
+      case 'syn-received':
+        return this.#receiveInSynReceived(segment);
+      case 'open':
+        return this.#receiveInOpen(segment);
+      default:
+        if (this.inTimeWait) this.#receiveInOpen(segment);
+        else if ((segment.flags & RST) === 0) this.#answerStray(segment);
+    }
+  }
+
+  #receiveInListen(segment: Segment): void {
+    if ((segment.flags & RST) !== 0 || this.#options.answer === 'silence') return;
+    if ((segment.flags & ACK) !== 0) return this.#answerStray(segment);
+    if ((segment.flags & SYN) === 0) return;
+    if (this.#options.answer === 'reset') {
+      this.#answerStray(segment);
+      return this.#finish('refused');
+    }
+    this.#begin(segment);
+    this.sender.syn();
+    this.state = 'syn-received';
+    this.#sendSynAck();
   }
 
   #receiveInSynSent(segment: Segment): void {
-    const acceptable = (segment.flags & ACK) !== 0 && segment.ack === this.sndNxt;
-    if ((segment.flags & ACK) !== 0 && !acceptable) {
+    const hasAck = (segment.flags & ACK) !== 0;
+    if (hasAck && segment.ack !== this.sender.nxt) {
       if ((segment.flags & RST) === 0) this.#answerStray(segment);
       return;
     }
     if ((segment.flags & RST) !== 0) {
-      if (acceptable) this.#finish('refused');
+      if (hasAck) this.#finish('refused');
       return;
     }
-    if (!acceptable || (segment.flags & SYN) === 0) return;
-    this.irs = segment.seq;
-    this.rcvNxt = (segment.seq + 1) | 0;
-    this.rcvEdge = (this.rcvNxt + Math.min(this.#options.buffer, 0xffff)) | 0;
-    const scaled = this.#options.windowScale >= 0 && segment.windowScale !== undefined;
-    this.#sndShift = scaled ? (segment.windowScale as number) : 0;
-    this.#rcvShift = scaled ? this.#options.windowScale : 0;
-    this.#mss = Math.min(this.#options.mss, segment.mss ?? 536);
-    this.sndUna = segment.ack;
-    this.sndWnd = segment.window;
-    this.#wl1 = segment.seq;
-    this.#wl2 = segment.ack;
-    this.state = 'open';
-    this.#timerAt = null;
-    this.#timeout = FIRST_TIMEOUT;
-    this.#retries = 0;
-    this.#acknowledge();
-    this.#push();
+    if ((segment.flags & SYN) === 0) return;
+    this.#begin(segment);
+    if (hasAck) {
+      this.#establish(segment, segment.window);
+      this.#acknowledge();
+      this.sender.push();
+    } else {
+      this.state = 'syn-received';
+      this.#sendSynAck();
+    }
   }
 
-  #receiveInOpen(segment: Segment): void {
-    if (!this.#isAcceptable(segment)) {
-      if ((segment.flags & RST) === 0) this.#acknowledge();
+  /** RFC 9293 §3.10.7.4 in SYN-RECEIVED, with the SYN|ACK of a simultaneous open taken as §3.5 draws it. */
+  #receiveInSynReceived(segment: Segment): void {
+    const crossed = (segment.flags & SYN) !== 0 && segment.seq === this.receiver.irs;
+    if (crossed && (segment.flags & ACK) === 0) return this.#sendSynAck();
+    const verdict = this.timestamps.judge(segment);
+    if (verdict === 'missing') return;
+    if (verdict === 'old' || !(crossed || this.receiver.isAcceptable(segment))) {
+      if ((segment.flags & RST) === 0) this.#answerUnacceptable(segment);
       return;
     }
     if ((segment.flags & RST) !== 0) {
-      if (segment.seq === this.rcvNxt) {
+      if (segment.seq === this.receiver.nxt) this.#finish('refused');
+      else this.#acknowledge();
+      return;
+    }
+    if ((segment.flags & SYN) !== 0 && !crossed) return this.#acknowledge();
+    if ((segment.flags & ACK) === 0) return;
+    if (segment.ack !== this.sender.nxt) return this.#answerStray(segment);
+    this.timestamps.note(segment);
+    this.#establish(segment, segment.window << (crossed ? 0 : this.sender.shift));
+    if (crossed) this.#acknowledge();
+    else this.#takeText(segment);
+    this.sender.push();
+  }
+
+  #receiveInOpen(segment: Segment): void {
+    const verdict = this.timestamps.judge(segment);
+    if (verdict === 'missing') return;
+    if (verdict === 'old' || !this.receiver.isAcceptable(segment)) {
+      if ((segment.flags & RST) !== 0) return;
+      if (this.sackAgreed) this.receiver.noteDuplicate(segment);
+      return this.#answerUnacceptable(segment);
+    }
+    if ((segment.flags & RST) !== 0) {
+      if (segment.seq === this.receiver.nxt) {
         // RFC 9293 §3.10.7.4: in CLOSING, LAST-ACK and TIME-WAIT a reset only ends the waiting.
-        if (this.state === 'open') this.#finish(this.sawEnd && this.#finSeq !== null ? 'done' : 'reset');
+        if (this.state === 'open') this.#finish(this.receiver.sawEnd && this.sender.finSeq !== null ? 'done' : 'reset');
       } else this.#acknowledge();
       return;
     }
-    if ((segment.flags & SYN) !== 0) {
+    if ((segment.flags & SYN) !== 0) return this.#acknowledge();
+    if ((segment.flags & ACK) === 0) return;
+    const beyond = (segment.ack - this.sender.max) | 0;
+    if (beyond > 0) throw new Error(`the worker acknowledged ${beyond} bytes that were never sent`);
+    this.timestamps.note(segment);
+    this.sender.takeAck(segment);
+    this.#takeText(segment);
+    if (this.state === 'open') this.sender.push();
+  }
+
+  #takeText(segment: Segment): void {
+    const { receiver } = this;
+    if (segment.payload.length > 0 || (segment.flags & FIN) !== 0) {
+      if (this.sackAgreed) receiver.noteDuplicate(segment);
+      receiver.take(segment);
       this.#acknowledge();
-      return;
     }
-    if ((segment.flags & ACK) === 0 || !this.#takeAck(segment)) return;
-    const told = this.rcvNxt;
-    this.#takeData(segment);
-    if (segment.payload.length > 0 || (segment.flags & FIN) !== 0 || told !== this.rcvNxt) this.#acknowledge();
-    this.#finishWhenThrough();
-    if (this.state === 'open') this.#push();
+    if (this.state === 'open' && this.sender.finAcked && receiver.sawEnd) this.#finish('done');
   }
 
-  #finishWhenThrough(): void {
-    if (this.state === 'open' && this.#finAcked && this.sawEnd) this.#finish('done');
+  #begin(segment: Segment): void {
+    const { windowScale, mss, sack } = this.#options;
+    this.#peerSyn = segment;
+    this.receiver.begin(segment.seq);
+    this.timestamps.begin(segment);
+    this.sackAgreed = sack && segment.sackPermitted === true;
+    const scaled = windowScale >= 0 && segment.windowScale !== undefined;
+    this.sender.shift = scaled ? (segment.windowScale as number) : 0;
+    this.receiver.shift = scaled ? windowScale : 0;
+    this.sender.mss = Math.min(mss, segment.mss ?? 536) - (this.timestamps.agreed ? TIMESTAMP_BYTES : 0);
   }
 
-  /** RFC 9293 §3.4, table 6. */
-  #isAcceptable(segment: Segment): boolean {
-    const window = (this.rcvEdge - this.rcvNxt) | 0;
-    const length = segment.payload.length + ((segment.flags & FIN) !== 0 ? 1 : 0) + ((segment.flags & SYN) !== 0 ? 1 : 0);
-    const inside = (seq: number): boolean => ((seq - this.rcvNxt) | 0) >= 0 && ((this.rcvEdge - seq) | 0) > 0;
-    if (length === 0) return window === 0 ? segment.seq === this.rcvNxt : inside(segment.seq);
-    return window > 0 && (inside(segment.seq) || inside((segment.seq + length - 1) | 0));
-  }
-
-  #takeAck(segment: Segment): boolean {
-    const { ack } = segment;
-    if (((ack - this.sndMax) | 0) > 0) throw new Error(`the worker acknowledged ${(ack - this.sndMax) | 0} bytes that were never sent`);
-    const window = segment.window << this.#sndShift;
-    if (((ack - this.sndUna) | 0) > 0) this.#acknowledged(ack);
-    else if (ack === this.sndUna && segment.payload.length === 0 && window === this.sndWnd && this.sndMax !== this.sndUna) {
-      if (++this.#duplicates === 3) {
-        const next = this.sndNxt;
-        this.sndNxt = this.sndUna;
-        this.#sendOne(this.#mss);
-        if (((next - this.sndNxt) | 0) > 0) this.sndNxt = next;
-      }
-    }
-    const newer = ((segment.seq - this.#wl1) | 0) > 0 || (segment.seq === this.#wl1 && ((ack - this.#wl2) | 0) >= 0);
-    if (((ack - this.sndUna) | 0) >= 0 && newer) {
-      if (this.sndWnd === 0 && window > 0) this.#timeout = FIRST_TIMEOUT;
-      this.sndWnd = window;
-      this.#wl1 = segment.seq;
-      this.#wl2 = ack;
-      this.#retries = 0;
-    }
-    return true;
-  }
-
-  #acknowledged(ack: number): void {
-    let bytes = (ack - this.sndUna) | 0;
-    if (this.#finSeq !== null && ((ack - this.#finSeq) | 0) > 0) {
-      bytes--;
-      this.#finAcked = true;
-    }
-    this.#toSend.drop(bytes);
-    this.sndUna = ack;
-    if (((this.sndNxt - ack) | 0) < 0) this.sndNxt = ack;
-    this.#duplicates = 0;
-    this.#retries = 0;
-    this.#timeout = Math.max(MIN_TIMEOUT, Math.min(this.#timeout, FIRST_TIMEOUT));
-    this.#timerAt = null;
-    if (this.sndUna !== this.sndMax) this.#arm();
-  }
-
-  #takeData(segment: Segment): void {
-    const end = (segment.seq + segment.payload.length) | 0;
-    const finAt = this.#peerFinAt;
-    if (finAt !== null && (segment.flags & FIN) !== 0 && finAt !== end) throw new Error('the end of the stream has moved');
-    if (finAt !== null && segment.payload.length > 0 && ((end - finAt) | 0) > 0) throw new Error('data behind the end of the stream');
-    if ((segment.flags & FIN) !== 0) this.#peerFinAt = end;
-    this.#compare(segment.seq, segment.payload);
-    if (((segment.seq - this.rcvNxt) | 0) > 0) {
-      if (this.#options.keepsOutOfOrder) this.#outOfOrder.push({ seq: segment.seq, payload: segment.payload });
-      if (!this.#options.keepsOutOfOrder && (segment.flags & FIN) !== 0) this.#peerFinAt = null;
-      return;
-    }
-    this.#accept(segment.seq, segment.payload);
-    for (let again = true; again; ) {
-      again = false;
-      for (const held of this.#outOfOrder) again = this.#accept(held.seq, held.payload) || again;
-    }
-    if (this.#peerFinAt === this.rcvNxt && !this.sawEnd) {
-      this.rcvNxt = (this.rcvNxt + 1) | 0;
-      this.rcvEdge = (this.rcvEdge + 1) | 0;
-      this.sawEnd = true;
-    }
-  }
-
-  /** Takes what is new of `payload`; true when that was something. */
-  #accept(seq: number, payload: Uint8Array): boolean {
-    const old = (this.rcvNxt - seq) | 0;
-    const room = (this.rcvEdge - this.rcvNxt) | 0;
-    if (old < 0 || old >= payload.length || room <= 0 || this.sawEnd) return false;
-    const fresh = payload.subarray(old, old + room);
-    this.unread.push(fresh);
-    this.#history.push(fresh);
-    this.rcvNxt = (this.rcvNxt + fresh.length) | 0;
-    return true;
-  }
-
-  /** Bytes that were seen before must be the same again. */
-  #compare(seq: number, payload: Uint8Array): void {
-    const from = (seq - this.irs - 1) | 0;
-    const known = this.#history.peek(Math.max(from, 0), payload.length + Math.min(from, 0));
-    for (let i = 0; i < known.length; i++) {
-      if (known[i] !== payload[i - Math.min(from, 0)]) throw new Error(`byte ${from + i} of the stream has changed`);
-    }
+  #establish(segment: Segment, window: number): void {
+    this.sender.begin(segment, window);
+    this.state = 'open';
   }
 
   #answerStray(segment: Segment): void {
     const length = segment.payload.length + ((segment.flags & SYN) !== 0 ? 1 : 0) + ((segment.flags & FIN) !== 0 ? 1 : 0);
-    const none = new Uint8Array(0);
-    if ((segment.flags & ACK) !== 0) this.#emit(segment.ack, RST, none, 0);
-    else this.#emit(0, RST | ACK, none, 0, (segment.seq + length) | 0);
+    const { sourcePort, destinationPort } = this.#options;
+    const reset = { sourcePort, destinationPort, window: 0, payload: NONE, gsoSize: 0 };
+    if ((segment.flags & ACK) !== 0) this.#output({ ...reset, seq: segment.ack, ack: 0, flags: RST });
+    else this.#output({ ...reset, seq: 0, ack: (segment.seq + length) | 0, flags: RST | ACK });
   }
 
-  /** Sends what may be sent. */
-  #push(): void {
-    for (;;) {
-      const room = (this.sndUna + this.sndWnd - this.sndNxt) | 0;
-      const left = this.#toSend.length - ((this.sndNxt - this.sndUna) | 0);
-      const most = this.#options.superframe === 0 ? this.#mss : Math.max(this.#options.superframe - SUPERFRAME_HEADERS, this.#mss);
-      if (left > 0 && room <= 0) {
-        if (this.sndNxt === this.sndUna && this.#timerAt === null) this.#arm();
-        return;
-      }
-      if (left <= 0 && !(this.#finWanted && (this.#finSeq === null || this.sndNxt === this.#finSeq))) return;
-      this.#sendOne(Math.min(most, Math.max(room, 0)));
+  #answerUnacceptable(segment: Segment): void {
+    if (segment.payload.length === 0 && (segment.flags & (SYN | FIN)) === 0) {
+      if (this.#clock() < this.#nextChallenge) return;
+      this.#nextChallenge = this.#clock() + CHALLENGE_MS;
     }
-  }
-
-  /** Sends up to `most` bytes from SND.NXT on, with the FIN when that is its place. */
-  #sendOne(most: number): void {
-    const sent = (this.sndNxt - this.sndUna) | 0;
-    const payload = this.#toSend.peek(sent, most).slice();
-    const seq = this.sndNxt;
-    this.sndNxt = (seq + payload.length) | 0;
-    let flags = ACK | (payload.length > 0 ? PSH : 0);
-    if (this.#finWanted && sent + payload.length === this.#toSend.length) {
-      this.#finSeq = this.sndNxt;
-      this.sndNxt = (this.sndNxt + 1) | 0;
-      flags |= FIN;
-    }
-    if (((this.sndNxt - this.sndMax) | 0) > 0) this.sndMax = this.sndNxt;
-    if (this.#timerAt === null) this.#arm();
-    this.#emit(seq, flags, payload, payload.length > this.#mss ? this.#mss : 0);
-  }
-
-  #windowRoom(): number {
-    const promised = this.buffer < this.#options.buffer ? 0 : (this.rcvEdge - this.rcvNxt) | 0;
-    return Math.max(this.buffer - this.unread.length, promised, 0);
-  }
-
-  #windowField(): number {
-    const field = Math.min(this.#windowRoom() >> this.#rcvShift, 0xffff);
-    const edge = (this.rcvNxt + (field << this.#rcvShift)) | 0;
-    if (((edge - this.rcvEdge) | 0) > 0) this.rcvEdge = edge;
-    return field;
+    this.#acknowledge();
   }
 
   #acknowledge(): void {
     // Not SND.NXT, which goes back when data is sent again: the worker would take the window for an old one.
-    this.#emit(this.sndMax, ACK, new Uint8Array(0), 0);
+    this.#emit(this.sender.max, ACK, NONE);
   }
 
   #sendSyn(): void {
-    const { mss, windowScale, buffer, sourcePort, destinationPort, iss } = this.#options;
+    this.#emitSyn(SYN, this.#options);
+  }
+
+  /** Only what the SYN has offered, too (RFC 7323 §2.2, §3.2; RFC 2018 §2). */
+  #sendSynAck(): void {
+    const { mss, windowScale } = this.#options;
+    const scale = this.#peerSyn?.windowScale === undefined ? -1 : windowScale;
+    this.#emitSyn(SYN | ACK, { mss, windowScale: scale, sack: this.sackAgreed });
+  }
+
+  #emitSyn(flags: number, { mss, windowScale, sack }: Pick<GuestOptions, 'mss' | 'windowScale' | 'sack'>): void {
+    const { sourcePort, destinationPort, iss, buffer } = this.#options;
+    const ack = (flags & ACK) !== 0 ? this.receiver.nxt : 0;
     this.#output({
       sourcePort,
       destinationPort,
       seq: iss | 0,
-      ack: 0,
-      flags: SYN,
+      ack,
+      flags,
       window: Math.min(buffer, 0xffff),
       mss,
       windowScale: windowScale < 0 ? undefined : windowScale,
-      payload: new Uint8Array(0),
+      sackPermitted: sack || undefined,
+      timestamp: this.timestamps.option(flags, ack),
+      payload: NONE,
       gsoSize: 0,
     });
   }
 
-  #emit(seq: number, flags: number, payload: Uint8Array, gsoSize: number, ack = this.rcvNxt): void {
+  #emit(seq: number, flags: number, payload: Uint8Array): void {
     const { sourcePort, destinationPort } = this.#options;
-    const window = (flags & RST) !== 0 ? 0 : this.#windowField();
-    this.#output({ sourcePort, destinationPort, seq, ack: (flags & ACK) !== 0 ? ack : 0, flags, window, payload, gsoSize });
+    const { sender, receiver, timestamps } = this;
+    const window = (flags & RST) !== 0 ? 0 : receiver.windowField();
+    const ack = (flags & ACK) !== 0 ? receiver.nxt : 0;
+    const sack = this.sackAgreed && (flags & RST) === 0 ? this.#blocksFor(payload) : [];
+    const gsoSize = payload.length > sender.mss ? sender.mss : 0;
+    const timestamp = timestamps.option(flags, ack);
+    this.#output({ sourcePort, destinationPort, seq, ack, flags, window, timestamp, sack, payload, gsoSize });
   }
 
-  #arm(): void {
-    this.#timerAt = this.#clock() + this.#timeout;
+  /** As many SACK blocks as fit the header, on data only where they fit the segment as well. */
+  #blocksFor(payload: Uint8Array): Segment['sack'] {
+    const most = this.timestamps.agreed ? 3 : 4;
+    return payload.length + 4 + 8 * most > this.sender.mss ? [] : this.receiver.blocks(most);
   }
 
-  #finish(state: 'done' | 'refused' | 'reset' | 'aborted' | 'gave-up'): void {
+  #finish(state: Ending): void {
     this.state = state;
-    this.#timerAt = null;
+    this.#timeWaitEnd = this.#clock() + TIME_WAIT_MS;
+    this.sender.timerAt = null;
   }
 }

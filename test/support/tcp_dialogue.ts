@@ -24,9 +24,19 @@ export interface DialogueOptions extends BenchOptions {
   timestampStart?: number;
 }
 
-/** `length` bytes that tell their place: byte i is a function of `from + i`. */
+const PERIOD = 0x10000;
+const PATTERN = Uint8Array.from({ length: PERIOD }, (_, i) => (i * 31 + (i >>> 8) * 7) & 255);
+
+/** `length` bytes that tell their place: byte i is a function of `from + i`, and the same again 64 KiB further. */
 export function pattern(length: number, from = 0): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => ((from + i) * 31 + ((from + i) >>> 8) * 7) & 255);
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; ) {
+    const place = (from + at) & (PERIOD - 1);
+    const part = PATTERN.subarray(place, place + length - at);
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 export class Dialogue {

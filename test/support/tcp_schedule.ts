@@ -15,6 +15,12 @@ export interface GuestOptions {
   /** Probes a closed window with a byte of data rather than with an old sequence number. */
   probesWithData: boolean;
   keepsOutOfOrder: boolean;
+  /** Offers SACK, and timestamps; the timestamp clock at time 0. */
+  sack: boolean;
+  timestamps: boolean;
+  timestampStart: number;
+  /** How it answers the SYN of another when it listens. */
+  answer: 'accept' | 'reset' | 'silence';
 }
 
 export interface WorldOptions extends Omit<GuestOptions, 'sourcePort' | 'destinationPort'> {

@@ -89,7 +89,7 @@ export class TcpWorld {
       case 'guestRead':
         return this.guest.read(n);
       case 'guestShrink':
-        this.guest.buffer = Math.max(this.#options.buffer - n, 100);
+        this.guest.receiver.buffer = Math.max(this.#options.buffer - n, 100);
         return;
       case 'guestClose':
         this.guestClosed = true;
@@ -287,7 +287,7 @@ export class TcpWorld {
   /** No more faults: everything that is due happens, both applications read everything and close. */
   heal(): void {
     this.#refusals = 0;
-    this.guest.buffer = this.#options.buffer;
+    this.guest.receiver.buffer = this.#options.buffer;
     const start = this.bench.kernel.now;
     for (let quiet = 0; quiet < 3; ) {
       this.#answerOpener();
@@ -334,7 +334,7 @@ export class TcpWorld {
     const far = this.#main;
     if (!guest.over) throw new Error(`the guest's connection is still ${guest.state}`);
     if (guest.state === 'gave-up') throw new Error('the guest has given up');
-    const received = guest.received.peek(0, Number.MAX_SAFE_INTEGER);
+    const received = guest.receiver.received.peek(0, Number.MAX_SAFE_INTEGER);
     const farReceived = far?.stream.farReceived.peek(0, Number.MAX_SAFE_INTEGER) ?? new Uint8Array(0);
     if (Buffer.compare(received, pattern(received.length)) !== 0) throw new Error('the guest has received other bytes than were sent');
     if (Buffer.compare(farReceived, pattern(farReceived.length, GUEST_STREAM)) !== 0)
