@@ -15,37 +15,11 @@ import type { Impairment } from '../test/support/impairment.ts';
 import { load, LOAD_PORT, serve } from '../test/support/load.ts';
 import { makeTopology, TARGET4, type Topology } from '../test/support/topology.ts';
 import { startTranslator, type Tool } from '../test/support/translator.ts';
+import { type Condition, CONDITIONS, roundTrip } from './conditions.ts';
 import { figure, median } from './table.ts';
 
 const USAGE = `usage: bench/run.sh --impaired [--short] [--pairs N] [--seconds N] [--flows N] [--only TOOL,…] [--json FILE] [--list] [ROW…]
 A row is chosen by any part of its name. TOOL is ravioli, pasta or bare.`;
-
-interface Condition {
-  readonly name: string;
-  readonly bad: Impairment;
-  /** Also measured by --short. */
-  readonly short?: true;
-}
-
-/** `delay` is half of the round trip that a row names. */
-const CONDITIONS: readonly Condition[] = [
-  { name: '10 ms, 0.01 % lost', bad: { delay: 5, loss: 0.01 } },
-  { name: '10 ms, 0.1 % lost', bad: { delay: 5, loss: 0.1 } },
-  { name: '10 ms, 1 % lost', bad: { delay: 5, loss: 1 }, short: true },
-  { name: '10 ms, 5 % lost', bad: { delay: 5, loss: 5 }, short: true },
-  { name: '1 ms, 0.1 % lost', bad: { delay: 0.5, loss: 0.1 } },
-  { name: '50 ms, 0.1 % lost', bad: { delay: 25, loss: 0.1 }, short: true },
-  { name: '200 ms, 0.1 % lost', bad: { delay: 100, loss: 0.1 } },
-  { name: '20 ms and up to 20 more', bad: { delay: 10, jitter: 10 } },
-  { name: '10 ms, 1 % out of order', bad: { delay: 5, reorder: 1 }, short: true },
-  { name: '10 ms, 1 % twice', bad: { delay: 5, duplicate: 1 } },
-  { name: '10 ms, 0.1 % with a wrong bit', bad: { delay: 5, corrupt: 0.1 } },
-  {
-    name: '20 ms, some of all',
-    bad: { delay: 8, jitter: 4, loss: 0.5, reorder: 0.5, duplicate: 0.5, corrupt: 0.05 },
-    short: true,
-  },
-];
 
 const WAYS = ['out', 'in'] as const;
 type Way = (typeof WAYS)[number];
@@ -116,7 +90,7 @@ async function measureCondition(
   return WAYS.map((way) => ({
     name,
     way,
-    trip: 2 * (bad.delay ?? 0) + 2 * (bad.jitter ?? 0),
+    trip: roundTrip(bad),
     tools: Object.fromEntries([...all].map(([tool, ways]) => [tool, together(ways[way])])),
   }));
 }

@@ -13,10 +13,10 @@ export interface Pair {
 }
 
 /** A connection made by the guest to an address of `far`. */
-export async function outward(guest: Endpoint, far: Endpoint, target: string, port: number): Promise<Pair> {
+export async function outward(guest: Endpoint, far: Endpoint, target: string, port: number, milliseconds?: number): Promise<Pair> {
   const listener = await far.listen(target, port);
-  const connecting = guest.connect(target, port);
-  const accepted = await listener.accept();
+  const connecting = guest.connect(target, port, milliseconds);
+  const accepted = await listener.accept(milliseconds);
   const pair = { guest: await connecting, host: accepted };
   listener.close();
   return pair;

@@ -21,6 +21,8 @@ export interface Translator {
   readonly guest: number;
   /** Everything the tool has written. */
   log(): string;
+  /** As that of `Running`. */
+  waitFor: Running['waitFor'];
   /** The tool's processes, without the guest's. */
   pids(): number[];
   /** The programs those processes run: proof of what was measured. */
@@ -64,6 +66,7 @@ function handle(tool: Tool, running: Running, guest: number, others: Running[] =
     tool,
     guest,
     log: () => running.stdout() + running.stderr(),
+    waitFor: running.waitFor,
     pids,
     programs: () => [...new Set(pids().map(programOf))],
     ended: running.finished,
