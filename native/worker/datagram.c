@@ -1,6 +1,7 @@
 /* Datagrams: with descriptors, in segments (UDP_GRO, UDP_SEGMENT), and from the error queue. */
 #define _GNU_SOURCE
 #include "arena.h"
+#include "calls.h"
 
 #include <time.h>
 
@@ -8,9 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #define MAX_DESCRIPTORS 253
 
@@ -34,7 +33,7 @@ static napi_value receive_with_descriptors(napi_env env, napi_callback_info info
   } control;
   struct iovec piece = {to, (size_t)argument[2]};
   struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-  ssize_t length = recvmsg(argument[0], &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  long length = call_receive_message(argument[0], &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (length < 0)
     return answer(env, -errno);
   int32_t count = 0;
@@ -78,7 +77,7 @@ static napi_value receive_segments(napi_env env, napi_callback_info info)
   } control;
   struct iovec piece = {to, (size_t)argument[2]};
   struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-  ssize_t length = recvmsg(argument[0], &message, MSG_DONTWAIT);
+  long length = call_receive_message(argument[0], &message, MSG_DONTWAIT);
   if (length < 0)
     return answer(env, -errno);
   int size = 0;
@@ -130,7 +129,7 @@ static napi_value receive_error(napi_env env, napi_callback_info info)
   } control;
   struct iovec piece = {to, (size_t)argument[2]};
   struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-  ssize_t length = recvmsg(argument[0], &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+  long length = call_receive_message(argument[0], &message, MSG_ERRQUEUE | MSG_DONTWAIT);
   if (length < 0)
     return answer(env, -errno);
   memset(record, 0, 36);

@@ -1,9 +1,9 @@
 /* Waiting and time: epoll and the monotonic clock. */
 #define _GNU_SOURCE
 #include "arena.h"
+#include "calls.h"
 
 #include <string.h>
-#include <sys/epoll.h>
 #include <time.h>
 
 #define MAX_EVENTS 256
@@ -42,8 +42,8 @@ static napi_value epoll_await(napi_env env, napi_callback_info info)
   if (argument[2] < 1 || argument[2] > MAX_EVENTS)
     return answer(env, -EINVAL);
   RANGE(out, argument[1], argument[2] * 12);
-  int count = epoll_wait(argument[0], events, argument[2], argument[3]);
-  for (int i = 0; i < count; i++) {
+  long count = call_epoll_wait(argument[0], events, argument[2], argument[3]);
+  for (long i = 0; i < count; i++) {
     int32_t record[3] = {(int32_t)events[i].events, (int32_t)(uint32_t)events[i].data.u64, (int32_t)(events[i].data.u64 >> 32)};
     memcpy(out + i * 12, record, sizeof record);
   }

@@ -1,11 +1,10 @@
 /* Bytes in order: the tap's packets and TCP sockets. */
 #define _GNU_SOURCE
 #include "arena.h"
+#include "calls.h"
 
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 /* Where SO_PEEK_OFF is missing, the bytes before the wanted ones are peeked into here and never read. */
 static uint8_t skipped[1 << 16];
@@ -15,14 +14,14 @@ static napi_value read_bytes(napi_env env, napi_callback_info info)
 {
   ARGUMENTS(3);
   RANGE(to, argument[1], argument[2]);
-  return answer_call(env, read(argument[0], to, (size_t)argument[2]));
+  return answer_call(env, call_read(argument[0], to, (size_t)argument[2]));
 }
 
 static napi_value write_bytes(napi_env env, napi_callback_info info)
 {
   ARGUMENTS(3);
   RANGE(from, argument[1], argument[2]);
-  return answer_call(env, write(argument[0], from, (size_t)argument[2]));
+  return answer_call(env, call_write(argument[0], from, (size_t)argument[2]));
 }
 
 static napi_value read_packets(napi_env env, napi_callback_info info)
@@ -34,7 +33,7 @@ static napi_value read_packets(napi_env env, napi_callback_info info)
   RANGE(slots, argument[1], slot * count);
   RANGE(lengths, argument[3], count * 4);
   for (int32_t i = 0; i < count; i++) {
-    ssize_t length = read(fd, slots + (size_t)i * (size_t)slot, (size_t)slot);
+    long length = call_read(fd, slots + (size_t)i * (size_t)slot, (size_t)slot);
     if (length < 0)
       return answer(env, i > 0 ? i : -errno);
     int32_t stored = (int32_t)length;
@@ -47,14 +46,14 @@ static napi_value send_bytes(napi_env env, napi_callback_info info)
 {
   ARGUMENTS(4);
   RANGE(from, argument[1], argument[2]);
-  return answer_call(env, sendto(argument[0], from, (size_t)argument[2], argument[3] | MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0));
+  return answer_call(env, call_send(argument[0], from, (size_t)argument[2], argument[3] | MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 static napi_value receive_bytes(napi_env env, napi_callback_info info)
 {
   ARGUMENTS(4);
   RANGE(to, argument[1], argument[2]);
-  return answer_call(env, recvfrom(argument[0], to, (size_t)argument[2], argument[3] | MSG_DONTWAIT, NULL, NULL));
+  return answer_call(env, call_receive(argument[0], to, (size_t)argument[2], argument[3] | MSG_DONTWAIT));
 }
 
 static napi_value discard(napi_env env, napi_callback_info info)
@@ -62,7 +61,7 @@ static napi_value discard(napi_env env, napi_callback_info info)
   ARGUMENTS(2);
   if (argument[1] < 0)
     return answer(env, -EINVAL);
-  return answer_call(env, recvfrom(argument[0], NULL, (size_t)argument[1], MSG_TRUNC | MSG_DONTWAIT, NULL, NULL));
+  return answer_call(env, call_receive(argument[0], NULL, (size_t)argument[1], MSG_TRUNC | MSG_DONTWAIT));
 }
 
 static napi_value peek_behind(napi_env env, napi_callback_info info)
@@ -78,7 +77,7 @@ static napi_value peek_behind(napi_env env, napi_callback_info info)
     pieces[count++] = (struct iovec){skipped, left < (int32_t)sizeof skipped ? (size_t)left : sizeof skipped};
   pieces[count++] = (struct iovec){to, (size_t)argument[3]};
   struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
-  ssize_t length = recvmsg(argument[0], &message, MSG_PEEK | MSG_DONTWAIT);
+  long length = call_receive_message(argument[0], &message, MSG_PEEK | MSG_DONTWAIT);
   if (length <= 0)
     return answer_call(env, length);
   /* Data that is only what was skipped is nothing new; 0 is kept for the end of the stream. */
