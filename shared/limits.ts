@@ -26,6 +26,13 @@ export const DEFAULT_MTU = 65_520;
 /** Largest MTU that can be asked for with `-m`. */
 export const MAX_MTU = 65_521;
 
+/** Milliseconds that TCP connections are given, 0 = never; the peer's: its handshake's tries take 19 s. An idle guest is left alone. */
+export const DEFAULT_TCP_TIMEOUTS = { handshake: 19_000, idle: 7_200_000, halfClosed: 7_200_000, keepAlive: 0 } as const;
+
+/** Bounds of what can be asked for in their place, ms: no flood of probes, and half of what a clock of int32 can tell apart. */
+export const MIN_TCP_TIMEOUT = 100;
+export const MAX_TCP_TIMEOUT = 1_000_000_000;
+
 /** Bytes of one opener request and one answer (native/opener.h). */
 export const OPENER_REQUEST = 64;
 export const OPENER_ANSWER = 8;

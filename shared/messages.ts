@@ -26,5 +26,11 @@ export const MessageId = {
   FRAME_OUT: 8,
   /** values: six bytes of the MAC. The guest's MAC was learnt or changed. */
   GUEST_MAC: 9,
+  /** values: `TcpLimit`, guest port << 16 | far port, four words of the far address. A connection was ended by a limit of time. */
+  TCP_EXPIRED: 10,
 } as const;
 export type MessageId = (typeof MessageId)[keyof typeof MessageId];
+
+/** What a connection has reached that is ended for its inactivity. */
+export const TcpLimit = { NONE: 0, CONNECTING: 1, HANDSHAKE: 2, IDLE: 3, HALF_CLOSED: 4, KEEPALIVE: 5 } as const;
+export type TcpLimit = (typeof TcpLimit)[keyof typeof TcpLimit];

@@ -9,6 +9,7 @@
 import { writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type Bunyan from 'bunyan';
+import { formatAddress } from '../shared/addresses.ts';
 import { LogLevel, MessageId } from '../shared/messages.ts';
 import { printable } from './usage-error.ts';
 
@@ -24,6 +25,16 @@ const BUNYAN_LEVEL = {
 } as const;
 
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: 'ICMP', 6: 'TCP', 17: 'UDP', 58: 'ICMPv6' };
+
+/** What a connection was ended for, and the option that changes it, by TcpLimit. */
+const LIMITS: readonly string[] = [
+  'it was inactive for too long',
+  'the far end did not answer',
+  'the guest did not answer our SYN within --tcp-handshake-timeout',
+  'it carried nothing for as long as --tcp-idle-timeout',
+  'one end had closed, and it carried nothing for as long as --tcp-half-closed-timeout',
+  'the guest answered nothing for nine times --tcp-keepalive',
+];
 
 /** The log of one run. */
 export class Log {
@@ -155,9 +166,18 @@ export function workerText(message: number, values: readonly number[]): string {
         .slice(0, 6)
         .map((byte) => (byte & 0xff).toString(16).padStart(2, '0'))
         .join(':')}`;
+    case MessageId.TCP_EXPIRED:
+      return `the connection from guest port ${b >>> 16} to ${addressOf(values.slice(2, 6))} port ${b & 0xffff} was ended: ${LIMITS[a] ?? LIMITS[0]}`;
     default:
       return `message ${message} (${values.join(' ')})`;
   }
+}
+
+/** Four big-endian words of an address, as the worker has them. */
+function addressOf(words: readonly number[]): string {
+  const bytes = new DataView(new ArrayBuffer(16));
+  words.forEach((word, index) => bytes.setInt32(4 * index, word));
+  return formatAddress(new Uint8Array(bytes.buffer));
 }
 
 function protocolName(protocol: number): string {

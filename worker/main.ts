@@ -30,6 +30,7 @@ import { OPENER, openLoop, runLoop, watchTap } from './loop.ts';
 import { abandon } from './tcp/ending.ts';
 import { setSegmentMtu } from './tcp/mss.ts';
 import { openStash } from './tcp/stash.ts';
+import { setTimeouts } from './tcp/timeout.ts';
 import { setPeekOffset } from './tcp/transmit.ts';
 import { bindMemory, bytes } from './wire/memory.ts';
 
@@ -72,6 +73,12 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   setSegmentMtu(config.mtu ?? 0);
   setPeekOffset(config.peekOffset4 ?? false, config.peekOffset6 ?? false);
   setLogLevel(config.logLevel ?? 0);
+  setTimeouts({
+    handshake: config.tcpHandshakeTimeout ?? 0,
+    idle: config.tcpIdleTimeout ?? 0,
+    halfClosed: config.tcpHalfClosedTimeout ?? 0,
+    keepAlive: config.tcpKeepalive ?? 0,
+  });
   setProtocols({
     ipv4: config.ipv4 ?? false,
     ipv6: config.ipv6 ?? false,

@@ -24,6 +24,10 @@ export interface WorkerPlan {
   readonly udp: boolean;
   readonly icmp: boolean;
   readonly ndp: boolean;
+  readonly tcpHandshakeTimeout: number;
+  readonly tcpIdleTimeout: number;
+  readonly tcpHalfClosedTimeout: number;
+  readonly tcpKeepalive: number;
   readonly mtu: number;
   readonly ourMac: Uint8Array;
   readonly guestAddress4: Uint8Array;
@@ -178,6 +182,10 @@ function planWorker(options: Options, template: Template, ipv4: FamilyPlan | nul
     udp: options.udp,
     icmp: options.icmp,
     ndp: options.ndp && ipv6 !== null,
+    tcpHandshakeTimeout: options.tcpHandshakeTimeout,
+    tcpIdleTimeout: options.tcpIdleTimeout,
+    tcpHalfClosedTimeout: options.tcpHalfClosedTimeout,
+    tcpKeepalive: options.tcpKeepalive,
     mtu: options.mtu === 0 ? KERNEL_MTU : options.mtu,
     ourMac: options.ourMac,
     guestAddress4: ipv4?.address ?? NONE,

@@ -15,7 +15,7 @@ import {
   parseMac,
   parseNetmask,
 } from '../../shared/addresses.ts';
-import { MAX_MTU } from '../../shared/limits.ts';
+import { MAX_MTU, MAX_TCP_TIMEOUT, MIN_TCP_TIMEOUT } from '../../shared/limits.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** Kinds of address that an option may refuse. */
@@ -94,6 +94,18 @@ export function mtuValue(option: string, text: string): number {
   if (value === null) throw wrong(option, text, `is not a number; give bytes from 0 to ${MAX_MTU}`);
   if (value > MAX_MTU) throw wrong(option, text, `is too large; the largest MTU is ${MAX_MTU}`);
   return value;
+}
+
+/** Seconds, with a fraction or without, as milliseconds. `zero` says what 0 means; null = 0 is refused. */
+export function secondsValue(option: string, text: string, zero: string | null): number {
+  const [least, most] = [MIN_TCP_TIMEOUT / 1000, MAX_TCP_TIMEOUT / 1000];
+  const seconds = /^[0-9]{1,15}(\.[0-9]{1,9})?$/.test(text) ? Number(text) : null;
+  const cure = `give seconds from ${least} to ${most}${zero === null ? '' : `, or 0 for ${zero}`}`;
+  if (seconds === null) throw wrong(option, text, `is not a number of seconds; ${cure}`);
+  if (seconds === 0 && zero !== null) return 0;
+  if (seconds < least) throw wrong(option, text, `is too short; ${cure}`);
+  if (seconds > most) throw wrong(option, text, `is too long; ${cure}`);
+  return Math.round(seconds * 1000);
 }
 
 /** The classful default of RFC 791 §3.2 for an address without a prefix length. */

@@ -1,4 +1,5 @@
 /** What must hold of every TCP flow of the worker whenever its loop has nothing left to do. */
+import { DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { FD, FLAGS, KIND, LAST_ACTIVE, ROW, rows, TCP, TIMER_AT, TIMER_SLOT } from '../../worker/flow/row.ts';
 import { flowCount } from '../../worker/flow/table.ts';
 import * as tcp from '../../worker/tcp/row.ts';
@@ -62,7 +63,7 @@ function checkFlow(kernel: FakeKernel, row: number): void {
   const at = (field: number): number => rows[row + field] as number;
   const armed = at(TIMER_SLOT) >= 0;
   insist(armed, 'no timer is linked');
-  insist(((at(TIMER_AT) - at(LAST_ACTIVE)) | 0) <= 7_200_000, 'the timer is later than the idle limit');
+  insist(((at(TIMER_AT) - at(LAST_ACTIVE)) | 0) <= DEFAULT_TCP_TIMEOUTS.idle, 'the timer is later than the idle limit');
   // A delayed ACK's own call may be a moment later than the retransmission.
   if (has(tcp.RETRANSMIT) && !has(tcp.ACK_DELAYED))
     insist(((at(TIMER_AT) - at(tcp.RETRANSMIT_AT)) | 0) <= 0, 'the timer is later than the retransmission');

@@ -22,10 +22,12 @@ import { OPENER, openLoop, turn, watchTap } from '../../worker/loop.ts';
 import { flushAcknowledgements } from '../../worker/tcp/acknowledge.ts';
 import { setSegmentMtu } from '../../worker/tcp/mss.ts';
 import { openStash, stash } from '../../worker/tcp/stash.ts';
+import { setTimeouts, type Timeouts } from '../../worker/tcp/timeout.ts';
 import { setPeekOffset } from '../../worker/tcp/transmit.ts';
 import { bindMemory, bytes } from '../../worker/wire/memory.ts';
 import { Counter, type CounterName } from '../../shared/counters.ts';
 import { addressFromBytes, parseAddress } from '../../shared/addresses.ts';
+import { DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { LogLevel } from '../../shared/messages.ts';
 import { FakeKernel } from './fake_kernel.ts';
 import { type Ends, type Packet, parseFrame } from './guest_frame.ts';
@@ -57,6 +59,8 @@ export interface BenchOptions {
   /** TUNSETOFFLOAD bits of the tap. */
   offloads?: number;
   logLevel?: number;
+  /** Limits of time of TCP connections, ms; default: the product's. */
+  timeouts?: Partial<Timeouts>;
   protocols?: Partial<Record<'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'icmp' | 'ndp', boolean>>;
   /** Microseconds on the clock at the start. */
   clock?: number;
@@ -126,6 +130,7 @@ export class Workbench {
     const offset = options.peekOffset ?? true;
     setPeekOffset(offset, offset);
     setLogLevel(options.logLevel ?? LogLevel.INFO);
+    setTimeouts({ ...DEFAULT_TCP_TIMEOUTS, ...options.timeouts });
     setProtocols({ ipv4: true, ipv6: true, tcp: true, udp: true, icmp: true, ndp: true, ...options.protocols });
   }
 

@@ -5,13 +5,14 @@
  */
 import { LogLevel, MessageId } from '../../shared/messages.ts';
 import { nowMs } from './clock.ts';
-import { FREE, KIND, PORTS, PROTOCOL, ROW, rows } from './row.ts';
+import { FAR, FREE, KIND, PORTS, PROTOCOL, ROW, rows } from './row.ts';
 import { descriptorCount, flowCount } from './table.ts';
 
 /** int32 words of one record: level, message, number of values, values. */
 export const RECORD = 10;
 const RECORDS = 256;
 const LIMIT_INTERVAL = 10_000;
+const EXPIRIES_AT_ONCE = 5;
 
 /** Records that wait for the channel. */
 export const journal = new Int32Array(RECORD * RECORDS);
@@ -20,6 +21,8 @@ let waiting = 0;
 let level: number = LogLevel.INFO;
 let limitAt = 0;
 let limitTold = false;
+let expiriesAt = 0;
+let expiriesTold = 0;
 
 /** Sets the most verbose level that is recorded. */
 export function setLogLevel(most: number): void {
@@ -84,4 +87,17 @@ export function logFlowLimit(): void {
   limitTold = true;
   limitAt = nowMs;
   log(LogLevel.WARNING, MessageId.FLOW_LIMIT, 2, flowCount, descriptorCount, 0, 0, 0, 0);
+}
+
+/** A connection was ended by a limit of time: at most EXPIRIES_AT_ONCE lines per second, lest thousands that end together hide all else. */
+export function logExpiry(flow: number, limit: number): void {
+  if ((nowMs - expiriesAt) >>> 0 >= 1000) {
+    expiriesAt = nowMs;
+    expiriesTold = 0;
+  }
+  if (expiriesTold === EXPIRIES_AT_ONCE) return;
+  expiriesTold++;
+  const row = flow * ROW;
+  const far = row + FAR;
+  log(LogLevel.INFO, MessageId.TCP_EXPIRED, 6, limit, rows[row + PORTS]!, rows[far]!, rows[far + 1]!, rows[far + 2]!, rows[far + 3]!);
 }

@@ -1,6 +1,8 @@
 /** What the host socket and the timer tell a connection. */
 import { Counter } from '../../shared/counters.ts';
+import { TcpLimit } from '../../shared/messages.ts';
 import { nowMs } from '../flow/clock.ts';
+import { logExpiry } from '../flow/journal.ts';
 import { counters } from '../link/counters.ts';
 import { FD, FLAGS, GENERATION, KIND, LAST_ACTIVE, ROW, rows, TCP } from '../flow/row.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from '../flow/watch.ts';
@@ -32,7 +34,7 @@ import {
 } from './row.ts';
 import { sendSegment, sendSyn } from './segment.ts';
 import { expireTimeWait } from './time_wait.ts';
-import { armRetransmission, backOff, cancelMeasurement, isExpired, isSilent, scheduleNext } from './timeout.ts';
+import { armRetransmission, backOff, cancelMeasurement, expiredLimit, isSilent, scheduleNext } from './timeout.ts';
 import { ACK } from '../wire/tcp.ts';
 import { push, pushOn, rewind } from './transmit.ts';
 import { announceWindow } from './window.ts';
@@ -128,8 +130,10 @@ export function timerEvent(flow: number): void {
     expireTimeWait(flow);
     return;
   }
-  if (isExpired(row)) {
+  const limit = expiredLimit(row);
+  if (limit !== TcpLimit.NONE) {
     counters[Counter.tcp_expired]!++;
+    logExpiry(flow, limit);
     if ((flags & SYN_SENT) !== 0) abandon(flow, ETIMEDOUT);
     else abort(flow, ETIMEDOUT);
     return;

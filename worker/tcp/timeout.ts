@@ -2,6 +2,8 @@
  * Round trips and the retransmission timeout: RFC 6298. The timer of the flow (flow/timers.ts) is one; this file tells
  * which of a connection's deadlines comes first.
  */
+import { DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
+import { TcpLimit } from '../../shared/messages.ts';
 import { nowMs, nowUs } from '../flow/clock.ts';
 import { FLAGS, LAST_ACTIVE, ROW, rows } from '../flow/row.ts';
 import { setTimer } from '../flow/timers.ts';
@@ -31,8 +33,10 @@ const MIN_RTO = 200;
 const MAX_RTO = 120_000;
 /** RFC 6298 §5.7. */
 export const RTO_AFTER_LOST_SYN = 3000;
-/** As good as never; the wheel comes round earlier and links again. */
+/** How far ahead a timer is set that has nothing to wait for; the wheel comes round earlier and links again. */
 const NEVER = 0x3fffffff;
+/** Silence of so many keep-alive intervals is taken for a guest that is gone; kernels ask that often (RFC 9293 §3.8.4 MUST-26). */
+const PROBES_UNANSWERED = 9;
 
 /** Milliseconds, each 0 for never. */
 export interface Timeouts {
@@ -46,27 +50,43 @@ export interface Timeouts {
   keepAlive: number;
 }
 
-/** The peer's: its handshake's tries take 19 s, its connections may be idle for two hours. An idle guest is left alone. */
-export const DEFAULT_TIMEOUTS: Timeouts = { handshake: 19_000, idle: 7_200_000, halfClosed: 7_200_000, keepAlive: 0 };
-
-let timeouts = DEFAULT_TIMEOUTS;
+let timeouts: Timeouts = DEFAULT_TCP_TIMEOUTS;
 
 /** Sets the times of all connections. */
 export function setTimeouts(wanted: Timeouts): void {
   timeouts = wanted;
 }
 
-/** How long a flow with these flags may be without activity, ms. */
-function inactivityLimit(flags: number): number {
-  // The host's kernel gives up connecting long before, by itself.
-  if ((flags & CONNECTING) !== 0) return DEFAULT_TIMEOUTS.idle;
-  if ((flags & ESTABLISHED) === 0) return timeouts.handshake || NEVER;
-  return ((flags & (HOST_SHUT | FIN_ACKED)) === 0 ? timeouts.idle : timeouts.halfClosed) || NEVER;
+/** Which limit ends a flow with these flags when it is without activity. */
+function limitOf(flags: number): TcpLimit {
+  if ((flags & CONNECTING) !== 0) return TcpLimit.CONNECTING;
+  if ((flags & ESTABLISHED) === 0) return TcpLimit.HANDSHAKE;
+  return (flags & (HOST_SHUT | FIN_ACKED)) === 0 ? TcpLimit.IDLE : TcpLimit.HALF_CLOSED;
 }
 
-/** True when the flow has been inactive for as long as it may be. */
-export function isExpired(row: number): boolean {
-  return ((nowMs - rows[row + LAST_ACTIVE]!) | 0) >= inactivityLimit(rows[row + FLAGS]!);
+/** Milliseconds, 0 = never. */
+function timeOf(limit: TcpLimit): number {
+  switch (limit) {
+    case TcpLimit.HANDSHAKE:
+      return timeouts.handshake;
+    case TcpLimit.IDLE:
+      return timeouts.idle;
+    case TcpLimit.HALF_CLOSED:
+      return timeouts.halfClosed;
+    default:
+      // The host's kernel gives up connecting long before, by itself.
+      return DEFAULT_TCP_TIMEOUTS.idle;
+  }
+}
+
+/** The limit that the flow has reached, or NONE. */
+export function expiredLimit(row: number): TcpLimit {
+  const flags = rows[row + FLAGS]!;
+  const limit = limitOf(flags);
+  const time = timeOf(limit);
+  if (time !== 0 && ((nowMs - rows[row + LAST_ACTIVE]!) | 0) >= time) return limit;
+  const unanswered = (flags & ESTABLISHED) !== 0 && timeouts.keepAlive !== 0;
+  return unanswered && ((nowMs - rows[row + HEARD_AT]!) | 0) >= timeouts.keepAlive * PROBES_UNANSWERED ? TcpLimit.KEEPALIVE : TcpLimit.NONE;
 }
 
 /** The next moment at which silent guests are asked: the same for all flows, so that one wake-up does for many. */
@@ -128,7 +148,8 @@ export function armRetransmission(flow: number): void {
 export function scheduleNext(flow: number): void {
   const row = flow * ROW;
   const flags = rows[row + FLAGS]!;
-  let at = (rows[row + LAST_ACTIVE]! + inactivityLimit(flags)) | 0;
+  const limit = timeOf(limitOf(flags));
+  let at = limit === 0 ? (nowMs + NEVER) | 0 : (rows[row + LAST_ACTIVE]! + limit) | 0;
   if (timeouts.keepAlive !== 0 && (flags & ESTABLISHED) !== 0) {
     const round = nextProbeRound();
     if (before(round, at)) at = round;
