@@ -8,7 +8,7 @@ import { timestampValue } from '../wire/tcp_option.ts';
 import { ACKED, TS_OFFSET, TS_RECENT, TS_RECENT_AT } from './row.ts';
 import { after, before } from './sequence.ts';
 
-/** RFC 7323 §5.5: after 24 days TS.Recent says nothing any more. */
+/** RFC 7323 §5.5: after 24 days TS.Recent says nothing any more. Compared without a sign: 24.8 days are 2³¹ ms. */
 const OUTDATED = 24 * 24 * 3600 * 1000;
 
 /** Our TSval of this moment. */
@@ -23,7 +23,7 @@ export function sinceEcho(row: number, echo: number): number {
 
 /** PAWS: true when the timestamps just read are older than what was seen, so the segment is a late copy (RFC 7323 §5.3 R1). */
 export function isLateCopy(row: number): boolean {
-  return before(timestampValue, rows[row + TS_RECENT]!) && ((nowMs - rows[row + TS_RECENT_AT]!) | 0) < OUTDATED;
+  return before(timestampValue, rows[row + TS_RECENT]!) && (nowMs - rows[row + TS_RECENT_AT]!) >>> 0 < OUTDATED;
 }
 
 /** Takes TSval of the SYN just read. */

@@ -1,5 +1,6 @@
 /** What is sent again, and when (RFC 6298, RFC 5681, RFC 6582). */
 import { expect } from 'chai';
+import { DEFAULT_TIMEOUTS, setTimeouts } from '../../../worker/tcp/timeout.ts';
 import { ACK, FIN, type Segment } from '../../support/guest_frame.ts';
 import { Dialogue, type DialogueOptions, pattern } from '../../support/tcp_dialogue.ts';
 
@@ -183,6 +184,19 @@ describe('worker/tcp: idle', () => {
     expect(dialogue.seen()).to.have.length(1);
     expect(dialogue.stream.farSawReset).to.equal(true);
     dialogue.bench.expectNothingLeft();
+  });
+
+  it('may last for weeks if the user sets no limit', () => {
+    const dialogue = established();
+    setTimeouts({ ...DEFAULT_TIMEOUTS, idle: 0, halfClosed: 0 });
+    const before = dialogue.bench.counter('wakeups');
+    for (let day = 0; day < 60; day++) dialogue.bench.advance(24 * 3_600_000);
+    setTimeouts(DEFAULT_TIMEOUTS);
+    expect(dialogue.bench.flows()).to.equal(1);
+    expect(dialogue.bench.counter('wakeups') - before).to.be.lessThan(1000);
+    dialogue.sendData(pattern(10));
+    dialogue.stream.read(10);
+    expect(dialogue.stream.farReceived.length).to.equal(10);
   });
 
   it('wakes nobody in between', () => {
