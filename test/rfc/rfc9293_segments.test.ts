@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { rows } from '../../worker/flow/row.ts';
 import { RCV_EDGE, RCV_NXT, SND_MAX, SND_UNA, SND_WND } from '../../worker/tcp/row.ts';
-import { ACK, buildFrame, type Ends, FIN, RST, type Segment, sum16, SYN } from '../support/guest_frame.ts';
+import { ACK, buildError, type Ends, FIN, RST, type Segment, SYN } from '../support/guest_frame.ts';
 import { type Dialogue, FAR_PORT, GUEST_PORT, pattern } from '../support/tcp_dialogue.ts';
 import { ENDS4, ENDS6 } from '../support/workbench.ts';
 import { bytesOf, established, farText, fillWindow, sendFin } from './states.ts';
@@ -233,38 +233,9 @@ describe('RFC 9293 §3.10.7.4: seventh and eighth, data and FIN', () => {
   });
 });
 
-/** An ICMP error of the guest about a segment that we sent: type and code, and the first bytes of that packet. */
-function icmpError(ends: Ends, type: number, code: number, seq: number, info = 0): Uint8Array {
-  const ipv4 = ends.guest.length === 4;
-  const header = ipv4 ? 20 : 40;
-  const quoted = new Uint8Array(header + (ipv4 ? 8 : 20));
-  const view = new DataView(quoted.buffer);
-  if (ipv4) {
-    view.setUint16(0, 0x4500);
-    view.setUint16(2, 1500);
-    view.setUint16(6, 0x4000);
-    view.setUint16(8, (255 << 8) | 6);
-    quoted.set(ends.far, 12);
-    quoted.set(ends.guest, 16);
-    view.setUint16(10, ~sum16(quoted.subarray(0, 20)));
-  } else {
-    view.setUint8(0, 0x60);
-    view.setUint16(4, 1460);
-    view.setUint16(6, (6 << 8) | 255);
-    quoted.set(ends.far, 8);
-    quoted.set(ends.guest, 24);
-  }
-  view.setUint16(header, FAR_PORT);
-  view.setUint16(header + 2, GUEST_PORT);
-  view.setInt32(header + 4, seq);
-  const l4 = new Uint8Array(8 + quoted.length);
-  l4.set([type, code]);
-  new DataView(l4.buffer).setUint32(4, info);
-  l4.set(quoted, 8);
-  const length = l4.length;
-  const seed = ipv4 ? 0 : sum16(ends.guest) + sum16(ends.far) + 58 + length;
-  new DataView(l4.buffer).setUint16(2, ~sum16(l4, seed));
-  return buildFrame(ends, ipv4 ? 1 : 58, l4);
+/** An ICMP error of the guest about the segment that begins at `seq`. */
+function icmpError(ends: Ends, type: number, code: number, seq: number): Uint8Array {
+  return buildError(ends, type, code, 0, 6, [FAR_PORT, GUEST_PORT, seq]);
 }
 
 describe('RFC 9293 §3.9.2.2: ICMP messages of the guest', () => {

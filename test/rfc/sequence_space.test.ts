@@ -186,7 +186,7 @@ describe('RFC 9293 §3.10.7.4: at both edges of both windows', () => {
     );
   });
 
-  it('RFC 9293 §3.10.7.4, RFC 5961 §3.2: a RST resets, is challenged, or is dropped', () => {
+  it('RFC 9293 §3.10.7.4, RFC 5961 §3.2/1, §3.2/2, §3.2/3: a RST resets, is challenged, or is dropped', () => {
     const sample = ahead(established());
     fc.assert(
       fc.property(sequenceNumber, sample, (guestIss, where) => {

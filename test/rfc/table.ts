@@ -55,16 +55,16 @@ export function bySection(counts: Readonly<Record<string, number>>): string[] {
   );
 }
 
-/** The requirements that titles of tests name. */
+/** The requirements that titles of tests name, before their first colon. */
 function tested(rfc: number, texts: readonly string[]): Set<string> {
   const names = new Set<string>();
   for (const text of texts) {
-    const titles = text.matchAll(
-      /\bit\(\s*[`'](?:\$\{[^}]*\} )?RFC (\d+) (§[\w.]+(?:\/\d+)?(?:, §[\w.]+(?:\/\d+)?)*)((?:,? [A-Z]+-\d+)*)/g,
-    );
-    for (const [, document, sections, numbers] of titles) {
-      if (Number(document) !== rfc) continue;
-      for (const name of (numbers === '' ? sections : numbers)?.split(/,? (?=[§A-Z])/) ?? []) if (name !== '') names.add(name);
+    for (const [, citations] of text.matchAll(/\bit\(\s*[`'](RFC [^:]*):/g)) {
+      const cited = (citations as string).matchAll(/RFC (\d+) ((?:,? ?§[\w.]+(?:\/\d+)?)+)((?:,? [A-Z]+-\d+)*)/g);
+      for (const [, document, sections, numbers] of cited) {
+        if (Number(document) !== rfc) continue;
+        for (const name of (numbers === '' ? sections : numbers)?.split(/[, ]+/) ?? []) if (name !== '') names.add(name);
+      }
     }
   }
   return names;
