@@ -2,7 +2,8 @@
 import { expect } from 'chai';
 import { rows } from '../../worker/flow/row.ts';
 import { SND_WND, TS_RECENT, TS_RECENT_AT } from '../../worker/tcp/row.ts';
-import { DEFAULT_TIMEOUTS, setTimeouts } from '../../worker/tcp/timeout.ts';
+import { DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
+import { setTimeouts } from '../../worker/tcp/timeout.ts';
 import { ACK, FIN, RST, type Segment, SYN } from '../support/guest_frame.ts';
 import { type Dialogue, type DialogueOptions, pattern } from '../support/tcp_dialogue.ts';
 import { arrivals, established, farText, sendFin, synReceived, synSent } from './states.ts';
@@ -67,7 +68,7 @@ const TABLE: Table = {
 };
 describeTable(7323, bySection(SECTIONS), TABLE);
 
-afterEach(() => setTimeouts(DEFAULT_TIMEOUTS));
+afterEach(() => setTimeouts(DEFAULT_TCP_TIMEOUTS));
 
 const DAY = 24 * 3_600_000;
 
@@ -335,7 +336,7 @@ describe('RFC 7323 §5: late copies', () => {
 
   it('RFC 7323 §5.4/1, §5.4/2: our clock ticks each millisecond, and goes on across 2³¹ and 2³²', () => {
     const dialogue = withTimestamps();
-    setTimeouts({ ...DEFAULT_TIMEOUTS, idle: 0 });
+    setTimeouts({ ...DEFAULT_TCP_TIMEOUTS, idle: 0 });
     let last = dialogue.timestampEcho;
     for (let days = 0; days < 60; days++) {
       for (const milliseconds of [1, 999, DAY / 2 - 1000, DAY / 2]) {

@@ -1,6 +1,7 @@
 /** What is sent again, and when (RFC 6298, RFC 5681, RFC 6582). */
 import { expect } from 'chai';
-import { DEFAULT_TIMEOUTS, setTimeouts } from '../../../worker/tcp/timeout.ts';
+import { DEFAULT_TCP_TIMEOUTS } from '../../../shared/limits.ts';
+import { setTimeouts } from '../../../worker/tcp/timeout.ts';
 import { ACK, FIN, type Segment } from '../../support/guest_frame.ts';
 import { Dialogue, type DialogueOptions, pattern } from '../../support/tcp_dialogue.ts';
 
@@ -188,10 +189,10 @@ describe('worker/tcp: idle', () => {
 
   it('may last for weeks if the user sets no limit', () => {
     const dialogue = established();
-    setTimeouts({ ...DEFAULT_TIMEOUTS, idle: 0, halfClosed: 0 });
+    setTimeouts({ ...DEFAULT_TCP_TIMEOUTS, idle: 0, halfClosed: 0 });
     const before = dialogue.bench.counter('wakeups');
     for (let day = 0; day < 60; day++) dialogue.bench.advance(24 * 3_600_000);
-    setTimeouts(DEFAULT_TIMEOUTS);
+    setTimeouts(DEFAULT_TCP_TIMEOUTS);
     expect(dialogue.bench.flows()).to.equal(1);
     expect(dialogue.bench.counter('wakeups') - before).to.be.lessThan(1000);
     dialogue.sendData(pattern(10));
