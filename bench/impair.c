@@ -14,7 +14,8 @@
  * `out:` before a word means the way from FIRST to SECOND alone, `in:` the way back; without either it means both.
  *
  * Each frame draws the same number of times, whatever was asked for: the n-th frame of a way has the same luck in every run, and more loss
- * hits the frames that less loss has hit, and others. netem does all this in the kernel, where it is built in.
+ * hits the frames that less loss has hit, and others. Frames to a group don't count and are only delayed: kernels send them when they like.
+ * netem does all this in the kernel, where it is built in.
  *
  * Writes `ready` when both taps are there; they are gone with the process. SIGTERM ends it with a line of JSON: what befell the frames. */
 #include "load.h"
@@ -104,6 +105,10 @@ static void take(struct way *way, long long time) {
   for (int i = 0; i < BATCH; i++) {
     int length = read(way->from, bytes, sizeof bytes);
     if (length <= 0) return;
+    if (bytes[0] & 1) {
+      put(way, &way->punctual, bytes, length, time + way->delay);
+      continue;
+    }
     int lost = chance(way, 100) < way->loss, late = chance(way, 100) < way->reorder, twice = chance(way, 100) < way->duplicate;
     int wrong = chance(way, 100) < way->corrupt;
     unsigned bit = chance(way, 8.0 * length);
