@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { type Endpoint, startEndpoint } from '../support/endpoint.ts';
 import type { Impairment } from '../support/impairment.ts';
 import { program } from '../support/load.ts';
-import { run } from '../support/processes.ts';
+import { check, run } from '../support/processes.ts';
 import { GATEWAY4, HOST4, makeImpairedTopology, type Topology } from '../support/topology.ts';
 
 const PORT = 6300;
@@ -22,6 +22,8 @@ describe('a bad network', function () {
   /** Which of the datagrams arrive on the other side, in this order; until the mark has come, or until `all` of them have. */
   async function arrivals(bad: Impairment, all = false): Promise<number[]> {
     topology = await makeImpairedTopology(bad);
+    const [{ address }] = JSON.parse(await check(['ip', '-j', '-n', topology.far, 'link', 'show', 'eth0'], { user: 0 }));
+    await check(['ip', '-n', topology.host, 'neigh', 'replace', GATEWAY4, 'lladdr', address, 'dev', 'eth0'], { user: 0 });
     const [host, far] = await Promise.all([topology.host, topology.far].map((namespace) => startEndpoint({ namespace })));
     const [from, to] = [await (host as Endpoint).open(HOST4), await (far as Endpoint).open(GATEWAY4, PORT)];
     for (let size = 1; size <= COUNT; size++) from.send(GATEWAY4, PORT, size);

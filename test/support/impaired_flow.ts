@@ -73,8 +73,8 @@ async function finish(from: Socket, to: Socket, bytes: number): Promise<void> {
 }
 
 /**
- * One connection that carries `out` bytes from the guest and `into` bytes to it, both at once, and is closed by both; the product's flow
- * then has ended as well.
+ * One connection that carries `out` bytes from the guest and `into` bytes to it, both at once, and is closed by both. The guest begins with
+ * that, so that the TIME-WAIT is the guest's, and the product's flow ends with the last ACK.
  */
 export async function exchange(
   rig: Rig,
@@ -87,7 +87,8 @@ export async function exchange(
   const pair = await outward(endpoint, rig.far, target, port, PATIENCE);
   pair.host.resume();
   await Promise.all([pair.guest.send(bytes.out, PATIENCE), pair.host.send(bytes.into, PATIENCE)]);
-  await Promise.all([finish(pair.guest, pair.host, bytes.out), finish(pair.host, pair.guest, bytes.into)]);
+  await finish(pair.guest, pair.host, bytes.out);
+  await finish(pair.host, pair.guest, bytes.into);
   await Promise.all([pair.guest.event('close', PATIENCE), pair.host.event('close', PATIENCE)]);
   const [, , reason] = await rig.translator.waitFor(new RegExp(`flow (\\d+) ended: TCP guest port \\d+, far port ${port}(.*)`), PATIENCE);
   expect(reason, 'why the flow ended').to.equal('');
