@@ -9,15 +9,26 @@ import { MessageId } from '../../shared/messages.ts';
 import { logFlow } from '../flow/journal.ts';
 import { isIpv4 } from '../flow/packet.ts';
 import { FD, FLAGS, ROW, rows } from '../flow/row.ts';
+import { find } from '../flow/table.ts';
 import { watchFlow } from '../flow/watch.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { OFFERS_SACK, prepare, sendSynNow, startPeeking, take } from './connection.ts';
-import { abandon } from './ending.ts';
+import { abandon, end } from './ending.ts';
+import { PROTOCOL_TCP } from '../wire/ipv4.ts';
 import { linkMss } from './mss.ts';
-import { MSS, RCV_SHIFT, SACK_PERMITTED, SYN_SENT, TIMESTAMPS } from './row.ts';
+import { MSS, RCV_SHIFT, SACK_PERMITTED, SYN_SENT, TIME_WAIT, TIMESTAMPS } from './row.ts';
 import { scheduleNext } from './timeout.ts';
 import { OFFERED_SHIFT } from './window.ts';
+
+/** True when no other connection has the key and the ports; one in TIME-WAIT ends. The guest may be about to call the same far end itself. */
+function makeWay(ports: number): boolean {
+  const other = find(ports, PROTOCOL_TCP);
+  if (other < 0) return true;
+  if ((rows[other * ROW + FLAGS]! & TIME_WAIT) === 0) return false;
+  end(other, 0);
+  return true;
+}
 
 /**
  * Opens a connection to the guest for the connected host socket `fd`, which is taken over. The caller has set the key
@@ -25,7 +36,7 @@ import { OFFERED_SHIFT } from './window.ts';
  * False when it can't be: the far end was told by a reset.
  */
 export function openToGuest(fd: number, ports: number): boolean {
-  const flow = take(ports);
+  const flow = makeWay(ports) ? take(ports) : -1;
   if (flow < 0) {
     kernel.setAbortive(fd);
     kernel.close(fd);
