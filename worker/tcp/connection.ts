@@ -36,6 +36,7 @@ import {
   MAX_SND_WND,
   MSS,
   OFFERED,
+  PEEK_ASTRAY,
   RCV_EDGE,
   RCV_NXT,
   RCV_SHIFT,
@@ -182,7 +183,9 @@ export function connected(flow: number): void {
 
 /** The socket remembers from now on how far it was peeked, where the kernel can do that. */
 export function startPeeking(flow: number): void {
-  kernel.setOption(rows[flow * ROW + FD]!, SOL_SOCKET, SO_PEEK_OFF, 0);
+  const row = flow * ROW;
+  // Where it can and fails, the first peek tries again, and is told.
+  if (kernel.setOption(rows[row + FD]!, SOL_SOCKET, SO_PEEK_OFF, 0) < 0) rows[row + FLAGS]! |= PEEK_ASTRAY;
 }
 
 /** Sends our SYN (`flagBits` 0) or SYN|ACK for the first time. */
