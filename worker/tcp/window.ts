@@ -66,9 +66,9 @@ export function announceWindow(flow: number): number {
   const small = room < buffer >> 3;
   const flags = rows[row + FLAGS]!;
   if (small && (flags & WINDOW_SMALL) === 0) {
-    rows[row + FLAGS] = flags | WINDOW_SMALL;
     counters[Counter.tcp_zero_windows]!++;
-    watchFlowAgain(flow);
+    // Without the event the guest's own probes do: the socket is asked for each.
+    if (watchFlowAgain(flow) >= 0) rows[row + FLAGS] = flags | WINDOW_SMALL;
   } else if (!small && (flags & WINDOW_SMALL) !== 0) rows[row + FLAGS] = flags & ~WINDOW_SMALL;
   if (room < promised) room = promised;
   if (room > LARGEST) room = LARGEST;
