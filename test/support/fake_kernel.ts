@@ -25,6 +25,18 @@ const MSG_PEEK = 2;
 const SHUT_WR = 1;
 const FIRST_FD = 100;
 
+/** Calls that a test can make fail; on a connection's socket only. */
+export type FaultyCall =
+  | 'send'
+  | 'receive'
+  | 'peekBehind'
+  | 'discard'
+  | 'setOption'
+  | 'getOption'
+  | 'getOptionBytes'
+  | 'shutdown'
+  | 'epollControl';
+
 interface Watch {
   fd: number;
   file: FakeFile;
@@ -46,6 +58,10 @@ export class FakeKernel implements Native {
   /** Timeout of the last epoll_wait, ms. */
   lastTimeout = 0;
 
+  /** What the next call of a name fails with, and which calls have failed so far. */
+  readonly faults = new Map<FaultyCall, number[]>();
+  readonly failed: string[] = [];
+
   #bytes = new Uint8Array(0);
   #view = new DataView(new ArrayBuffer(0));
   readonly #files = new Map<number, FakeFile>();
@@ -64,6 +80,11 @@ export class FakeKernel implements Native {
     while (this.#files.has(fd)) fd++;
     this.#files.set(fd, file);
     return fd;
+  }
+
+  /** The next call `name` on a connection's socket that no earlier word is about fails with `errno`. */
+  failNext(name: FaultyCall, errno: number): void {
+    this.faults.set(name, [...(this.faults.get(name) ?? []), errno]);
   }
 
   /** The file behind a descriptor; undefined when that is not open. */
@@ -111,8 +132,9 @@ export class FakeKernel implements Native {
   }
 
   epollControl(_epoll: number, operation: number, fd: number, events: number, data: number, generation: number): number {
-    this.#count('epollControl');
     const file = this.#files.get(fd);
+    const fault = this.#fault('epollControl', file);
+    if (fault !== 0) return -fault;
     if (file === undefined) return -EBADF;
     if (operation === 2) {
       this.#forget(fd);
@@ -166,8 +188,9 @@ export class FakeKernel implements Native {
   }
 
   send(fd: number, offset: number, length: number, _flags: number): number {
-    this.#count('send');
     const file = this.#files.get(fd);
+    const fault = this.#fault('send', file);
+    if (fault !== 0) return -fault;
     const bytes = this.#range(offset, length);
     if (file instanceof FakeStream || file instanceof FakeDatagram || file instanceof FakeOpener || file instanceof FakeChannel)
       return file.send(bytes);
@@ -175,8 +198,9 @@ export class FakeKernel implements Native {
   }
 
   receive(fd: number, offset: number, length: number, flags: number): number {
-    this.#count('receive');
     const file = this.#files.get(fd);
+    const fault = this.#fault('receive', file);
+    if (fault !== 0) return -fault;
     if (file instanceof FakeStream) {
       if ((flags & MSG_PEEK) === 0) throw new Error('the worker peeks and discards, it never reads a stream');
       return this.#store(file.peek(length), offset, length);
@@ -188,11 +212,15 @@ export class FakeKernel implements Native {
 
   discard(fd: number, length: number): number {
     const file = this.#files.get(fd);
+    const fault = this.#fault('discard', file);
+    if (fault !== 0) return -fault;
     return file instanceof FakeStream ? file.discard(length) : -EBADF;
   }
 
   peekBehind(fd: number, skip: number, offset: number, length: number): number {
     const file = this.#files.get(fd);
+    const fault = this.#fault('peekBehind', file);
+    if (fault !== 0) return -fault;
     if (skip < 0 || skip > 1 << 24) return -EINVAL;
     return file instanceof FakeStream ? this.#store(file.peekBehind(skip, length), offset, length) : -EBADF;
   }
@@ -234,19 +262,24 @@ export class FakeKernel implements Native {
 
   getOption(fd: number, level: number, name: number): number {
     const file = this.#files.get(fd);
+    const fault = this.#fault('getOption', file);
+    if (fault !== 0) return -fault;
     if (level !== SOL_SOCKET || name !== SO_ERROR) return -EINVAL;
     return file instanceof FakeStream || file instanceof FakeDatagram ? file.takeError() : -EBADF;
   }
 
   setOption(fd: number, level: number, name: number, value: number): number {
     const file = this.#files.get(fd);
+    const fault = this.#fault('setOption', file);
+    if (fault !== 0) return -fault;
     if (!(file instanceof FakeStream)) return -EBADF;
     return level === SOL_SOCKET && name === SO_PEEK_OFF ? file.setPeekOffset(value) : -EINVAL;
   }
 
   getOptionBytes(fd: number, level: number, name: number, offset: number, length: number): number {
-    this.#count('getOptionBytes');
     const file = this.#files.get(fd);
+    const fault = this.#fault('getOptionBytes', file);
+    if (fault !== 0) return -fault;
     if (!(file instanceof FakeStream)) return -EBADF;
     if (level !== SOL_SOCKET || name !== SO_MEMINFO || length !== 36) return -EINVAL;
     this.#range(offset, length).fill(0);
@@ -264,6 +297,8 @@ export class FakeKernel implements Native {
 
   shutdown(fd: number, how: number): number {
     const file = this.#files.get(fd);
+    const fault = this.#fault('shutdown', file);
+    if (fault !== 0) return -fault;
     if (how !== SHUT_WR) return -EINVAL;
     return file instanceof FakeStream ? file.shutdownWrite() : -EBADF;
   }
@@ -309,6 +344,15 @@ export class FakeKernel implements Native {
     const stored = bytes.subarray(0, length);
     this.#range(offset, length).set(stored);
     return stored.length;
+  }
+
+  /** The errno that the test wants of this call, 0: it goes its way. */
+  #fault(name: FaultyCall, file: FakeFile | undefined): number {
+    this.#count(name);
+    const errno = file instanceof FakeStream ? this.faults.get(name)?.shift() : undefined;
+    if (errno === undefined) return 0;
+    this.failed.push(`${name}: ${errno}`);
+    return errno;
   }
 
   #count(name: string): void {

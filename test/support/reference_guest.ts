@@ -108,6 +108,15 @@ export class ReferenceGuest {
     return this.state === 'done' && this.#closedFirst && this.#clock() < this.#timeWaitEnd;
   }
 
+  /** True when `segment` is this connection's affair though `next` listens at the same port: all in TIME-WAIT but a newer SYN (RFC 6191). */
+  mayKeep(segment: Segment, next: ReferenceGuest): boolean {
+    if (next.state !== 'listen' || !this.inTimeWait) return false;
+    if ((segment.flags & (SYN | ACK | RST)) !== SYN) return true;
+    const { timestamp } = segment;
+    const newer = this.timestamps.agreed && timestamp !== undefined && ((timestamp.value - this.timestamps.recent) | 0) > 0;
+    return !newer && ((segment.seq - this.receiver.nxt) | 0) <= 0;
+  }
+
   /** When `timer` wants to be called, ms; null: never. */
   get deadline(): number | null {
     return this.sender.timerAt;
@@ -216,6 +225,7 @@ export class ReferenceGuest {
     if ((segment.flags & RST) !== 0) {
       if (segment.seq === this.receiver.nxt) {
         // RFC 9293 §3.10.7.4: in CLOSING, LAST-ACK and TIME-WAIT a reset only ends the waiting.
+        this.#timeWaitEnd = 0;
         if (this.state === 'open') this.#finish(this.receiver.sawEnd && this.sender.finSeq !== null ? 'done' : 'reset');
       } else this.#acknowledge();
       return;

@@ -150,6 +150,24 @@ export class Dialogue {
     return synAck;
   }
 
+  /** The far end has connected to the guest's port: the worker's SYN. The guest has not answered. */
+  callGuest(): Segment {
+    this.stream.accept();
+    if (!this.bench.openToGuest(this.ends, GUEST_PORT, FAR_PORT, this.stream)) throw new Error('the worker would not call the guest');
+    const [syn] = this.seen();
+    if (syn === undefined) throw new Error('no SYN came');
+    this.ack = (syn.seq + 1) | 0;
+    return syn;
+  }
+
+  /** Opens the connection from the host's side, the guest answering by SYN|ACK; returns the worker's SYN. */
+  establishFromHost(): Segment {
+    const syn = this.callGuest();
+    this.send(SYN | ACK, this.#synOptions());
+    this.seq = (this.seq + 1) | 0;
+    return syn;
+  }
+
   /** The row of the connection; −1 when it has ended. */
   row(): number {
     const [flow] = this.bench.takenRows();

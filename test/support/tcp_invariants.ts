@@ -18,6 +18,8 @@ const FIELDS = [
   'RTO',
   'RETRIES',
   'STASH_FIRST',
+  'AHEAD_FIRST',
+  'SACK_FIRST',
 ] as const;
 const FLAG_NAMES = [
   'CONNECTING',
@@ -36,6 +38,12 @@ const FLAG_NAMES = [
   'WINDOW_SMALL',
   'PEEK_ASTRAY',
   'SPOKE_LAST',
+  'TIMESTAMPS',
+  'SACK_PERMITTED',
+  'SYN_SENT',
+  'CLOSED_FIRST',
+  'TIME_WAIT',
+  'KEEPALIVE',
 ] as const;
 
 /** A flow in words, for the message of a failure. */
@@ -69,7 +77,8 @@ function checkFlow(kernel: FakeKernel, row: number): void {
     insist(((at(TIMER_AT) - at(tcp.RETRANSMIT_AT)) | 0) <= 0, 'the timer is later than the retransmission');
   if (has(tcp.ACK_DELAYED)) insist(((at(TIMER_AT) - at(tcp.ACK_AT)) | 0) <= 0, 'the timer is later than the delayed ACK');
   insist(!has(tcp.ACK_NOW), 'an ACK was owed and not sent');
-  if (has(tcp.CONNECTING) || has(tcp.TIME_WAIT)) return;
+  if (has(tcp.TIME_WAIT)) return checkTimeWait(kernel, at, insist);
+  if (has(tcp.CONNECTING)) return;
   const stream = kernel.file(at(FD));
   if (!(stream instanceof FakeStream)) throw new Error(`the flow has no socket: ${describeFlow(row)}`);
   if (at(tcp.SND_MAX) !== at(tcp.SND_UNA)) insist(has(tcp.RETRANSMIT), 'something is unacknowledged and no timer runs');
@@ -82,6 +91,13 @@ function checkFlow(kernel: FakeKernel, row: number): void {
   if (has(tcp.WINDOW_SMALL) && !has(tcp.GUEST_FIN)) insist(awaitsRoom, 'the window is small and no event will come');
   const through = tcp.GUEST_FIN | tcp.HOST_SHUT | tcp.FIN_ACKED;
   insist((at(FLAGS) & through) !== through, 'the connection is through and still there');
+}
+
+/** Only the row is left, and only for a while. */
+function checkTimeWait(kernel: FakeKernel, at: (field: number) => number, insist: (holds: boolean, what: string) => void): void {
+  insist(kernel.file(at(FD)) === undefined, 'a socket in TIME-WAIT');
+  insist(at(tcp.STASH_FIRST) === 0, 'something is stashed in TIME-WAIT');
+  insist(((at(TIMER_AT) - at(LAST_ACTIVE)) | 0) <= 60_000, 'TIME-WAIT is longer than 2 MSL');
 }
 
 function checkHostSide(

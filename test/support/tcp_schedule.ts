@@ -31,7 +31,32 @@ export interface WorldOptions extends Omit<GuestOptions, 'sourcePort' | 'destina
   sendBuffer: number;
   overhead: number;
   refused: boolean;
+  /** Who begins the connection; `both`: their SYNs cross, or nearly. */
+  opener: 'guest' | 'host' | 'both';
 }
+
+/** An ordinary connection: what a kept schedule says nothing of. */
+export const USUAL: WorldOptions = {
+  iss: 1000,
+  workerIss: 2000,
+  mss: 1460,
+  windowScale: 7,
+  buffer: 65_535,
+  superframe: 0,
+  probesWithData: false,
+  keepsOutOfOrder: true,
+  sack: false,
+  timestamps: false,
+  timestampStart: 0,
+  answer: 'accept',
+  ipv6: false,
+  mtu: 1500,
+  peekOffset: true,
+  sendBuffer: 87_040,
+  overhead: 2,
+  refused: false,
+  opener: 'guest',
+};
 
 export type StepKind =
   | 'guestWrite'
@@ -39,12 +64,18 @@ export type StepKind =
   | 'guestClose'
   | 'guestReset'
   | 'guestShrink'
+  | 'guestRenege'
+  | 'guestKeepAlive'
+  | 'guestRepeatFin'
+  | 'guestReopen'
   | 'hostWrite'
   | 'hostRead'
   | 'hostClose'
   | 'hostReset'
+  | 'hostReopen'
   | 'answer'
   | 'accept'
+  | 'call'
   | 'toGuest'
   | 'toWorker'
   | 'pickToGuest'
@@ -53,8 +84,10 @@ export type StepKind =
   | 'dropToWorker'
   | 'doubleToGuest'
   | 'doubleToWorker'
+  | 'damageToWorker'
   | 'refuse'
   | 'limitSend'
+  | 'fail'
   | 'advance'
   | 'run'
   | 'storm';
@@ -65,4 +98,31 @@ export interface Step {
   n: number;
   /** Whether the worker's loop runs before the next step. */
   turns: boolean;
+}
+
+/** A step as it is kept in a file: kind, n, and `true` where the loop does not run. */
+export type KeptStep = [StepKind, number] | [StepKind, number, true];
+
+/** A schedule that failed once, as it is kept to be run first from then on. */
+export interface KeptSchedule {
+  /** What it broke. */
+  broke: string;
+  /** What differs from USUAL. */
+  options: Partial<WorldOptions>;
+  steps: KeptStep[];
+}
+
+export function keptStep({ kind, n, turns }: Step): KeptStep {
+  return turns ? [kind, n] : [kind, n, true];
+}
+
+export function stepOf([kind, n, straightOn]: KeptStep): Step {
+  return { kind, n, turns: straightOn !== true };
+}
+
+/** The schedule as text that can be kept: one step a line. */
+export function describeSchedule(options: WorldOptions, steps: readonly Step[]): string {
+  const unusual = Object.entries(options).filter(([name, value]) => USUAL[name as keyof WorldOptions] !== value);
+  const lines = steps.map((step) => `      ${JSON.stringify(keptStep(step))}`);
+  return `    "options": ${JSON.stringify(Object.fromEntries(unusual))},\n    "steps": [\n${lines.join(',\n')}\n    ]`;
 }

@@ -47,13 +47,13 @@ export class TcpWatch {
   #lastEcho: number | null = null;
   readonly #values = new Set<number>();
 
-  /** The worker gets `segment`; `damaged`: its options are not what the guest has sent. */
-  heard(segment: Segment, damaged = false): void {
+  /** The worker gets `segment`, or a copy whose options it can't read. */
+  heard(segment: Segment): void {
     if (segment.timestamp !== undefined) this.#values.add(segment.timestamp.value);
     if ((segment.flags & RST) !== 0) return;
     if ((segment.flags & SYN) !== 0) {
       if (this.#guestSyn?.seq !== segment.seq) this.#given = new SequenceSet();
-      if (!damaged) this.#guestSyn = segment;
+      this.#guestSyn = segment;
     }
     this.#given.add(segment.seq, (segment.seq + lengthOf(segment)) | 0);
     if ((segment.flags & ACK) === 0) return;

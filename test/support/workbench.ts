@@ -10,7 +10,7 @@ import { flowHash, setHashKey } from '../../worker/flow/hash.ts';
 import { dropOldest, oldestRecord, setLogLevel } from '../../worker/flow/journal.ts';
 import { sendKept, setOpener } from '../../worker/flow/opener.ts';
 import { bindRows, KIND, ROW, rows } from '../../worker/flow/row.ts';
-import { flowCount, openTable, rowsInUse } from '../../worker/flow/table.ts';
+import { flowCount, key, KEY_FAR, KEY_GUEST, openTable, rowsInUse } from '../../worker/flow/table.ts';
 import { dropWaiting } from '../../worker/flow/waiting.ts';
 import { setProtocols } from '../../worker/guest.ts';
 import { ARENA_SIZE, GUEST_MAC, OUR_MAC, STASH_SLOTS } from '../../worker/link/arena.ts';
@@ -20,6 +20,7 @@ import { openTap } from '../../worker/link/tap.ts';
 import { setIdentity } from '../../worker/local/identity.ts';
 import { OPENER, openLoop, turn, watchTap } from '../../worker/loop.ts';
 import { flushAcknowledgements } from '../../worker/tcp/acknowledge.ts';
+import { openToGuest } from '../../worker/tcp/inbound.ts';
 import { setSegmentMtu } from '../../worker/tcp/mss.ts';
 import { openStash, stash } from '../../worker/tcp/stash.ts';
 import { setTimeouts, type Timeouts } from '../../worker/tcp/timeout.ts';
@@ -30,6 +31,7 @@ import { addressFromBytes, parseAddress } from '../../shared/addresses.ts';
 import { DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { LogLevel } from '../../shared/messages.ts';
 import { FakeKernel } from './fake_kernel.ts';
+import type { FakeStream } from './fake_stream.ts';
 import { type Ends, type Packet, parseFrame } from './guest_frame.ts';
 
 const MAC = { our: new Uint8Array([0x9a, 0x55, 0x9a, 0x55, 0x9a, 0x55]), guest: new Uint8Array([2, 0, 0, 0, 0, 7]) };
@@ -142,6 +144,17 @@ export class Workbench {
 
   turn(): void {
     turn();
+  }
+
+  /** The far end has connected to the guest's port: the worker is given `stream`. False when it would not have it. */
+  openToGuest(ends: Ends, guestPort: number, farPort: number, stream: FakeStream): boolean {
+    const fd = this.kernel.install(stream);
+    const words = new DataView(Uint8Array.from([...addressFromBytes(ends.guest), ...addressFromBytes(ends.far)]).buffer);
+    for (let i = 0; i < 4; i++) {
+      key[KEY_GUEST + i] = words.getInt32(4 * i);
+      key[KEY_FAR + i] = words.getInt32(16 + 4 * i);
+    }
+    return openToGuest(fd, (guestPort << 16) | farPort);
   }
 
   /** Turns until there is nothing left to do at this moment. */

@@ -6,11 +6,10 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { ReferenceGuest } from '../../support/reference_guest.ts';
 import type { Segment } from '../../support/guest_frame.ts';
+import { sequence } from '../../support/tcp_arbitrary.ts';
 import { pattern } from '../../support/tcp_dialogue.ts';
 import type { GuestOptions } from '../../support/tcp_schedule.ts';
 import { TcpWatch } from '../../support/tcp_watch.ts';
-
-const sequence = fc.oneof(fc.integer(), fc.integer({ min: -3000, max: 3000 }), fc.integer({ min: 0x7fffffff - 3000, max: 0x7fffffff }));
 
 const end: fc.Arbitrary<GuestOptions> = fc.record({
   iss: sequence,
