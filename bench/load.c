@@ -1,6 +1,7 @@
 /* The near end of every measurement: makes one kind of traffic to serve.c and prints one line of JSON.
  *
- *   load out|in|rr|crr|udp-rr   ADDRESS PORT SECONDS [PARALLEL]
+ *   load out|in                 ADDRESS PORT SECONDS [PARALLEL]
+ *   load rr|crr|udp-rr          ADDRESS PORT SECONDS [COUNT]      at most so many
  *   load udp-out|udp-in         ADDRESS PORT SECONDS SIZE RATE
  *   load hold|udp-hold          ADDRESS PORT COUNT       then: a line on stdin makes all flows echo again, end of file ends
  *   load time                   COUNT COMMAND…           milliseconds from start to exit
@@ -119,12 +120,12 @@ static int connect_exchange_close(void) {
   return done;
 }
 
-static void transactions(int type, int each_connects) {
+static void transactions(int type, int each_connects, int most) {
   static float samples[MAX_SAMPLES];
   int count = 0, lost = 0, fd = connected(type, 0);
   for (int i = 0; i < 20; i++) exchange(fd); /* the flow exists on both sides before the clock starts */
   long long begin = now(), before = begin, end = begin + seconds * 1e9;
-  while (before < end && count < MAX_SAMPLES) {
+  while (before < end && count + lost < most) {
     int done = each_connects ? connect_exchange_close() : exchange(fd);
     long long after = now();
     if (done) samples[count++] = (after - before) / 1e3;
@@ -241,13 +242,14 @@ int main(int argc, char **argv) {
   base_port = atoi(argv[3]);
   seconds = atof(argv[4]);
   int parallel = argc > 5 ? atoi(argv[5]) : 1;
+  int most = argc > 5 && atoi(argv[5]) < MAX_SAMPLES ? atoi(argv[5]) : MAX_SAMPLES;
   resolve(&target, host, argv[3]);
   prctl(PR_SET_TIMERSLACK, 1000);
   if (!strcmp(kind, "out")) stream(stream_out, parallel);
   else if (!strcmp(kind, "in")) stream(stream_in, parallel);
-  else if (!strcmp(kind, "rr")) transactions(SOCK_STREAM, 0);
-  else if (!strcmp(kind, "crr")) transactions(SOCK_STREAM, 1);
-  else if (!strcmp(kind, "udp-rr")) transactions(SOCK_DGRAM, 0);
+  else if (!strcmp(kind, "rr")) transactions(SOCK_STREAM, 0, most);
+  else if (!strcmp(kind, "crr")) transactions(SOCK_STREAM, 1, most);
+  else if (!strcmp(kind, "udp-rr")) transactions(SOCK_DGRAM, 0, most);
   else if (!strcmp(kind, "hold")) hold(SOCK_STREAM, atoi(argv[4]));
   else if (!strcmp(kind, "udp-hold")) hold(SOCK_DGRAM, atoi(argv[4]));
   else if (argc > 6) {

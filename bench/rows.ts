@@ -1,10 +1,13 @@
 /**
  * What is measured: each row drives one kind of traffic through one tool, and yields some metrics with their goals.
  */
+import { writeFileSync } from 'node:fs';
+import { requestMany } from '../test/support/h2load.ts';
 import type { Impairment } from '../test/support/impairment.ts';
 import { load, loadCommand, LOAD_PORT } from '../test/support/load.ts';
 import { cpuSeconds, kernelCounter, privateBytes } from '../test/support/processtable.ts';
 import { check, start } from '../test/support/processes.ts';
+import { startNginx } from '../test/support/servers.ts';
 import { programPath, type Tool, type Translator } from '../test/support/translator.ts';
 import { TARGET4, type Topology } from '../test/support/topology.ts';
 
@@ -178,6 +181,23 @@ async function flows(subject: Subject): Promise<Record<string, number>> {
   };
 }
 
+const WEB_PORT = 8080;
+const PAGE_BYTES = 1000;
+
+/** Requests for a small page, one after the other on each of 32 connections that stay open. */
+async function web(subject: Subject): Promise<Record<string, number>> {
+  const server = await startNginx(subject.topology, subject.topology.far, [TARGET4], WEB_PORT);
+  try {
+    writeFileSync(`${server.folder}/page`, Buffer.alloc(PAGE_BYTES));
+    const given = { version: 1, concurrency: 32, seconds: subject.seconds } as const;
+    const answers = await requestMany(guestOf(subject).guest, `http://${TARGET4}:${WEB_PORT}/page`, given);
+    if (answers.bad > 0) throw new Error(`${answers.bad} requests failed`);
+    return { rate: answers.rate };
+  } finally {
+    await server.stop();
+  }
+}
+
 /** Eight flows for some seconds: with fewer losses than that, luck decides. */
 function impaired(name: string, kind: 'out' | 'in', impairment: Impairment): Row {
   return {
@@ -215,6 +235,11 @@ export const ROWS: readonly Row[] = [
     { name: 'p50', unit: 'µs', better: 'less', peer: 1 },
     { name: 'p99', unit: 'µs', better: 'less', peer: 1 },
   ]),
+  {
+    name: 'HTTP, 32 connections',
+    metrics: [{ name: 'rate', unit: 'requests/s', better: 'more', peer: 2 }],
+    measure: web,
+  },
   latency('UDP transactions', 'udp-rr', [
     { name: 'p50', unit: 'µs', better: 'less', peer: 0.9 },
     { name: 'p99', unit: 'µs', better: 'less', peer: 0.9 },

@@ -37,6 +37,7 @@ need_to_test() {
   need /usr/sbin/sshd openssh-server
   need dig bind9-dnsutils
   need dnsmasq dnsmasq-base
+  need nc netcat-openbsd
   need iperf3 iperf3
   need strace strace
   need nm binutils
@@ -53,6 +54,13 @@ need_for_long() {
   need busybox busybox-static
   need xz xz-utils
   need slirp4netns slirp4netns
+  need /usr/lib/postgresql postgresql
+  need /usr/bin/psql postgresql-client
+  need rsync rsync
+  need fcgiwrap fcgiwrap
+  need h2load nghttp2-client
+  need docker-registry docker-registry
+  need skopeo skopeo
 }
 
 install() {

@@ -16,7 +16,7 @@ export function bracketed(address: string): string {
 }
 
 /** Waits until a TCP port accepts; throws with the server's words when it ends or ten seconds pass. */
-async function accepting(server: Running, namespace: string | number, address: string, port: number): Promise<Running> {
+export async function accepting(server: Running, namespace: string | number, address: string, port: number): Promise<Running> {
   let ended = false;
   server.finished.then(() => {
     ended = true;
@@ -29,11 +29,30 @@ async function accepting(server: Running, namespace: string | number, address: s
   throw new Error(`${address} port ${port} does not accept: ${server.stderr()}${server.stdout()}`);
 }
 
-function foldered(topology: Topology, name: string): string {
+/** A folder of this run, which everybody may read. */
+export function foldered(topology: Topology, name: string): string {
   const folder = `${topology.folder}/${name}`;
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o755);
   return folder;
+}
+
+export interface Certificate {
+  /** PEM files, which everybody may read: nothing here is secret. */
+  readonly file: string;
+  readonly key: string;
+}
+
+/** A certificate that is its own authority, for some addresses. */
+export function makeCertificate(topology: Topology, addresses: readonly string[]): Certificate {
+  const base = foldered(topology, 'certificate');
+  const [file, key] = [`${base}/own.crt`, `${base}/own.key`];
+  const names = addresses.map((address) => `IP:${address}`).join(',');
+  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+  const line = ['req', ...kind, '-subj', '/CN=far', '-addext', `subjectAltName=${names}`, '-out', file, '-keyout', key];
+  execFileSync('openssl', line, { stdio: 'ignore' });
+  chmodSync(key, 0o644);
+  return { file, key };
 }
 
 export interface WebServer extends Running {
@@ -41,24 +60,36 @@ export interface WebServer extends Running {
   readonly folder: string;
 }
 
-/** nginx on some addresses: GET from its folder, PUT below /up. */
+export interface WebOptions {
+  /** TLS with this certificate; default: none. */
+  readonly certificate?: Certificate;
+  /** HTTP/2; without a certificate nginx then speaks nothing else on the port. Default: HTTP/1.1. */
+  readonly http2?: boolean;
+  /** More `location` blocks of nginx.conf. */
+  readonly locations?: string;
+}
+
+/** nginx on some addresses: GET from its folder, PUT below /up. A connection may carry any number of requests. */
 export async function startNginx(
   topology: Topology,
   namespace: string | number,
   addresses: readonly string[],
   port: number,
+  given: WebOptions = {},
 ): Promise<WebServer> {
   const base = foldered(topology, `nginx-${port}`);
   const folder = foldered(topology, `nginx-${port}/www`);
   mkdirSync(`${folder}/up`, { recursive: true });
-  const listen = addresses.map((address) => `listen ${bracketed(address)}:${port};`).join(' ');
+  const kind = `${given.certificate ? ' ssl' : ''}${given.http2 ? ' http2' : ''}`;
+  const listen = addresses.map((address) => `listen ${bracketed(address)}:${port}${kind};`).join(' ');
+  const tls = given.certificate ? `ssl_certificate ${given.certificate.file}; ssl_certificate_key ${given.certificate.key};` : '';
   writeFileSync(
     `${base}/nginx.conf`,
     `daemon off; user root; worker_processes 1; pid ${base}/pid; error_log stderr warn;
 events { worker_connections 4096; }
 http { access_log off; client_max_body_size 0; client_body_temp_path ${base}/body; proxy_temp_path ${base}/p; fastcgi_temp_path ${base}/f;
-uwsgi_temp_path ${base}/u; scgi_temp_path ${base}/s; sendfile on; keepalive_timeout 65;
-server { ${listen} root ${folder}; location /up { dav_methods PUT; create_full_put_path on; } } }\n`,
+uwsgi_temp_path ${base}/u; scgi_temp_path ${base}/s; sendfile on; keepalive_timeout 65; keepalive_requests 100000000; ${tls}
+server { ${listen} root ${folder}; location /up { dav_methods PUT; create_full_put_path on; } ${given.locations ?? ''} } }\n`,
   );
   const server = start(['nginx', '-p', base, '-c', `${base}/nginx.conf`], { namespace, user: 0, timeout: HOUR });
   await accepting(server, namespace, addresses[0] as string, port);
@@ -139,5 +170,18 @@ export async function startGitDaemon(topology: Topology, namespace: string | num
   }
   const line = ['git', 'daemon', '--export-all', `--base-path=${base}`, `--listen=${address}`, `--port=${port}`, '--reuseaddr'];
   const server = start(line, { namespace, user: 0, timeout: HOUR, env: { HOME: base } });
+  return accepting(server, namespace, address, port);
+}
+
+/** rsync's daemon with two modules: `tree` to read from, `up` to write to, folders of the run. */
+export async function startRsync(topology: Topology, namespace: string | number, address: string, port: number): Promise<Running> {
+  const base = foldered(topology, 'rsync');
+  for (const name of ['tree', 'up']) mkdirSync(`${base}/${name}`, { recursive: true });
+  const module = (name: string, more: string): string => `[${name}]\npath = ${base}/${name}\n${more}\n`;
+  const settings = `uid = 0\ngid = 0\nuse chroot = no\nreverse lookup = no\nlog file = ${base}/log\n`;
+  writeFileSync(`${base}/config`, settings + module('tree', 'read only = yes') + module('up', 'read only = no'));
+  // With a socket as standard input, as Node.js gives one, it would serve that instead.
+  const line = `exec rsync --daemon --no-detach --config=${base}/config --address=${address} --port=${port} < /dev/null`;
+  const server = start(['sh', '-c', line], { namespace, user: 0, timeout: HOUR });
   return accepting(server, namespace, address, port);
 }
