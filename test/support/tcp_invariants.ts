@@ -17,7 +17,7 @@ const FIELDS = [
   'ACK_AT',
   'RTO',
   'RETRIES',
-  'STASH_FIRST',
+  'HELD',
   'AHEAD_FIRST',
   'SACK_FIRST',
 ] as const;
@@ -87,7 +87,7 @@ function checkFlow(kernel: FakeKernel, row: number): void {
   insist(inFlight >= 0 && ((at(tcp.SND_MAX) - at(tcp.SND_NXT)) | 0) >= 0, 'SND.UNA ≤ SND.NXT ≤ SND.MAX');
   checkHostSide(stream, has, at, insist, inFlight);
   const awaitsRoom = stream.noSpace || kernel.isReady(at(FD));
-  if (at(tcp.STASH_FIRST) !== 0) insist(awaitsRoom, 'bytes are stashed and no event will come');
+  if (at(tcp.HELD) !== 0) insist(awaitsRoom, 'bytes wait for the socket and no event will come');
   if (has(tcp.WINDOW_SMALL) && !has(tcp.GUEST_FIN)) insist(awaitsRoom, 'the window is small and no event will come');
   const through = tcp.GUEST_FIN | tcp.HOST_SHUT | tcp.FIN_ACKED;
   insist((at(FLAGS) & through) !== through, 'the connection is through and still there');

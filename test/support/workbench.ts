@@ -13,7 +13,7 @@ import { bindRows, KIND, ROW, rows } from '../../worker/flow/row.ts';
 import { flowCount, key, KEY_FAR, KEY_GUEST, openTable, rowsInUse } from '../../worker/flow/table.ts';
 import { dropWaiting } from '../../worker/flow/waiting.ts';
 import { setProtocols } from '../../worker/guest.ts';
-import { ARENA_SIZE, GUEST_MAC, OUR_MAC, STASH_SLOTS } from '../../worker/link/arena.ts';
+import { ARENA_SIZE, BUFFER_BLOCK_COUNT, GUEST_MAC, OUR_MAC } from '../../worker/link/arena.ts';
 import { counters } from '../../worker/link/counters.ts';
 import { bindKernel } from '../../worker/link/kernel.ts';
 import { openTap } from '../../worker/link/tap.ts';
@@ -22,7 +22,8 @@ import { OPENER, openLoop, turn, watchTap } from '../../worker/loop.ts';
 import { flushAcknowledgements } from '../../worker/tcp/acknowledge.ts';
 import { openToGuest } from '../../worker/tcp/inbound.ts';
 import { setSegmentMtu } from '../../worker/tcp/mss.ts';
-import { openStash, stash } from '../../worker/tcp/stash.ts';
+import { openReassembly, rangesTaken } from '../../worker/tcp/reassembly.ts';
+import { blocksTaken, buffersTaken, keep, openReceiveBuffers, releaseBuffer } from '../../worker/tcp/receive_buffer.ts';
 import { setTimeouts, type Timeouts } from '../../worker/tcp/timeout.ts';
 import { setPeekOffset } from '../../worker/tcp/transmit.ts';
 import { bindMemory, bytes } from '../../worker/wire/memory.ts';
@@ -95,7 +96,8 @@ export class Workbench {
     const flows = options.flows ?? 32;
     bindRows(new ArrayBuffer(flows * ROW * 4));
     openTable(flows, options.descriptors ?? flows);
-    openStash();
+    openReceiveBuffers();
+    openReassembly();
     counters.fill(0);
     const [first, second] = options.hashKey ?? [0x01020304, 0x05060708];
     setHashKey(first, second);
@@ -205,15 +207,24 @@ export class Workbench {
     return Array.from({ length: rowsInUse() }, (_, flow) => flow).filter((flow) => rows[flow * ROW + KIND] !== 0);
   }
 
-  /** Fails unless every descriptor, row and stash slot was given back. For the end of a test: it uses the stash up. */
+  /** Has rows that are not in use hold all blocks of receive buffers that are left; the bench needs one flow for each block. */
+  exhaustReceiveBuffers(): void {
+    for (let flow = rows.length / ROW - 1; blocksTaken < BUFFER_BLOCK_COUNT; flow--) keep(flow, 0, 0, 1, true);
+  }
+
+  /** Gives those back. */
+  returnReceiveBuffers(): void {
+    const inUse = this.takenRows();
+    for (let flow = rows.length / ROW - 1; flow >= 0; flow--) if (!inUse.includes(flow)) releaseBuffer(flow);
+  }
+
+  /** Fails unless every descriptor, row and block of a receive buffer was given back. For the end of a test. */
   expectNothingLeft(): void {
     if (flowCount !== 0 || this.takenRows().length !== 0) throw new Error(`${flowCount} flows are left`);
     if (this.kernel.openFlows() !== 0) throw new Error(`${this.kernel.openFlows()} sockets are left open`);
-    let free = 0;
-    while (stash(0, 0, 1)) free++;
-    if (free !== STASH_SLOTS) throw new Error(`${STASH_SLOTS - free} stash slots are lost`);
+    if (buffersTaken + blocksTaken + rangesTaken !== 0)
+      throw new Error(`${buffersTaken} receive buffers, ${blocksTaken} blocks, ${rangesTaken} ranges are lost`);
     rows.fill(0);
-    openStash();
   }
 }
 

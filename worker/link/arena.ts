@@ -50,8 +50,10 @@ export const SPLIT = TRANSMIT + 2 * SLOT;
 export const WAITING = SPLIT + 2 * SLOT;
 export const WAITING_SIZE = 1 << 20;
 
-/** Bytes of the guest that a host socket didn't take though the window had promised room. */
-export const STASH = WAITING + WAITING_SIZE;
-export const STASH_SLOTS = 64;
+/** Bytes of the guest that its flows' sockets have not taken, in blocks that all flows share (tcp/receive_buffer.ts). */
+export const BUFFER_BLOCKS = WAITING + WAITING_SIZE;
+/** Bytes of a block, a power of two, and how many there are. Those that were never used cost no memory. */
+export const BUFFER_BLOCK = 1 << 14;
+export const BUFFER_BLOCK_COUNT = 1024;
 
-export const ARENA_SIZE = STASH + STASH_SLOTS * SLOT;
+export const ARENA_SIZE = BUFFER_BLOCKS + BUFFER_BLOCK_COUNT * BUFFER_BLOCK;

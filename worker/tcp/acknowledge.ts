@@ -26,6 +26,11 @@ export function acknowledgeNow(flow: number): void {
   owed[owedCount++] = flow;
 }
 
+/** An ACK goes out at once, with what was told to `tellDuplicate` (tcp/sack.ts). */
+export function acknowledgeAtOnce(flow: number): void {
+  sendSegment(flow, rows[flow * ROW + SND_MAX]!, 0, 0);
+}
+
 /** An ACK goes out with the next data for the guest, or in ACK_DELAY. */
 export function acknowledgeLater(flow: number): void {
   const row = flow * ROW;

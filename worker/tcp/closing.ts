@@ -4,7 +4,7 @@
 import { FD, FLAGS, ROW, rows } from '../flow/row.ts';
 import { kernel } from '../link/kernel.ts';
 import { end } from './ending.ts';
-import { ACK_DELAYED, ACK_NOW, CLOSED_FIRST, FIN_ACKED, FIN_SENT, GUEST_FIN, HOST_SHUT, SND_MAX, STASH_FIRST } from './row.ts';
+import { ACK_DELAYED, ACK_NOW, CLOSED_FIRST, FIN_ACKED, FIN_SENT, GUEST_FIN, HELD, HOST_SHUT, SND_MAX } from './row.ts';
 import { sendSegment } from './segment.ts';
 import { enterTimeWait } from './time_wait.ts';
 
@@ -17,7 +17,7 @@ export function takeFin(flow: number): void {
   const row = flow * ROW;
   rows[row + FLAGS]! |= GUEST_FIN;
   if ((rows[row + FLAGS]! & FIN_SENT) !== 0) rows[row + FLAGS]! |= CLOSED_FIRST;
-  if (rows[row + STASH_FIRST] === 0) shutHost(flow);
+  if (rows[row + HELD] === 0) shutHost(flow);
 }
 
 /** Passes the guest's FIN on to the host's peer. */

@@ -5,7 +5,7 @@
  * guest (tcp/row.ts: events as flags, not a state of the RFC). A SYN of the guest asks the opener for a socket and is
  * answered by SYN|ACK only when the far end has accepted, by RST or ICMP when it can't be reached: the guest sees the real
  * peer's answer. A connection of the host's side begins with a socket (tcp/inbound.ts). It ends when both FINs have gone
- * through and ours is acknowledged, when either side resets, or when the guest stops answering; then socket, timer, stash and
+ * through and ours is acknowledged, when either side resets, or when the guest stops answering; then socket, timer, receive buffer and
  * row are given back at once, but for the row of a connection that we closed first (tcp/time_wait.ts).
  */
 import { Counter } from '../../shared/counters.ts';

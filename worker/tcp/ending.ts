@@ -9,9 +9,9 @@ import { remove } from '../flow/table.ts';
 import { stopTimer } from '../flow/timers.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
+import { dropKept } from './reassembly.ts';
 import { SND_MAX } from './row.ts';
 import { sendReset } from './segment.ts';
-import { dropStash } from './stash.ts';
 
 /** Resets both sides: the guest by RST, the host's peer by an abortive close. */
 export function abort(flow: number, errno: number): void {
@@ -37,7 +37,7 @@ export function end(flow: number, errno: number): void {
 export function release(flow: number): void {
   const fd = rows[flow * ROW + FD]!;
   stopTimer(flow);
-  dropStash(flow);
+  dropKept(flow);
   if (fd >= 0) kernel.close(fd);
   remove(flow);
 }

@@ -9,13 +9,14 @@ import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from '../flow/watch
 import { kernel } from '../link/kernel.ts';
 import { connected, connectFailed } from './connection.ts';
 import { abandon, abort } from './ending.ts';
-import { deliverStash } from './deliver.ts';
+import { deliverHeld } from './deliver.ts';
 import {
   ACK_AT,
   ACK_DELAYED,
   CONNECTING,
   ESTABLISHED,
   GUEST_FIN,
+  HELD,
   HOST_ENDING,
   HOST_READABLE,
   ISS,
@@ -25,7 +26,6 @@ import {
   SND_MAX,
   SND_UNA,
   SND_WND,
-  STASH_FIRST,
   SYN_RECEIVED,
   SYN_SENT,
   TIME_WAIT,
@@ -64,7 +64,7 @@ export function socketEvent(flow: number, events: number): void {
       return;
     }
   }
-  if ((events & EPOLLOUT) !== 0 && ((rows[row + FLAGS]! & WINDOW_SMALL) !== 0 || rows[row + STASH_FIRST] !== 0) && !roomAgain(flow)) return;
+  if ((events & EPOLLOUT) !== 0 && ((rows[row + FLAGS]! & WINDOW_SMALL) !== 0 || rows[row + HELD] !== 0) && !roomAgain(flow)) return;
   if ((events & (EPOLLRDHUP | EPOLLHUP)) !== 0) rows[row + FLAGS]! |= HOST_READABLE | HOST_ENDING;
   else if ((events & EPOLLIN) !== 0) rows[row + FLAGS]! |= HOST_READABLE;
   if ((rows[row + FLAGS]! & HOST_READABLE) !== 0) {
@@ -73,13 +73,13 @@ export function socketEvent(flow: number, events: number): void {
   }
 }
 
-/** The socket's send queue has room: the stash first, then a window update. False when the flow has ended. */
+/** The socket's send queue has room: what waits for it first, then a window update. False when the flow has ended. */
 function roomAgain(flow: number): boolean {
   const row = flow * ROW;
-  if (rows[row + STASH_FIRST] !== 0) {
-    if (!deliverStash(flow)) return false;
+  if (rows[row + HELD] !== 0) {
+    if (!deliverHeld(flow)) return false;
     // A send that was refused is itself a request for the next event.
-    if (rows[row + STASH_FIRST] !== 0) return true;
+    if (rows[row + HELD] !== 0) return true;
   }
   if ((rows[row + FLAGS]! & GUEST_FIN) !== 0) return true;
   const edge = rows[row + RCV_EDGE]!;

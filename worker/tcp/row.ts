@@ -40,9 +40,9 @@ export const RECOVER = OWN + 20;
 /** Moments (ms) of the timers whose flag is set. */
 export const RETRANSMIT_AT = OWN + 21;
 export const ACK_AT = OWN + 22;
-/** First and last stash slot + 1 of the flow, 0 = none (tcp/stash.ts). */
-export const STASH_FIRST = OWN + 23;
-export const STASH_LAST = OWN + 24;
+/** The flow's receive buffer + 1, 0 = none (tcp/receive_buffer.ts); how many bytes before RCV_NXT lie there and wait for the socket. */
+export const RCV_BUFFER = OWN + 23;
+export const HELD = OWN + 24;
 /** RCV_NXT when the last ACK was sent: what lies between is not acknowledged yet. */
 export const ACKED = OWN + 25;
 
@@ -62,7 +62,7 @@ export const CWND = OWN + 33;
 export const SSTHRESH = OWN + 34;
 /** Moment (ms) when a hole is old enough to be taken for a loss. */
 export const REORDER_AT = OWN + 35;
-/** First slot + 1 of what came out of order, 0 = none (tcp/reassembly.ts). */
+/** First range + 1 of what came out of order, 0 = none (tcp/reassembly.ts). */
 export const AHEAD_FIRST = OWN + 36;
 /** RFC 5961 §5.2 MAX.SND.WND: the largest window the guest has announced, bytes. */
 export const MAX_SND_WND = OWN + 37;

@@ -23,7 +23,20 @@ import {
   writeVnet,
 } from '../wire/vnet.ts';
 import { ourMss } from './mss.ts';
-import { ACK_DELAYED, ACK_NOW, ACKED, MSS, RCV_EDGE, RCV_NXT, RCV_SHIFT, SACK_PERMITTED, TIMESTAMPS, TS_RECENT } from './row.ts';
+import {
+  ACK_DELAYED,
+  ACK_NOW,
+  ACKED,
+  AHEAD_FIRST,
+  MSS,
+  RCV_EDGE,
+  RCV_NXT,
+  RCV_SHIFT,
+  SACK_PERMITTED,
+  TIMESTAMPS,
+  TS_RECENT,
+} from './row.ts';
+import { writeSack } from './sack.ts';
 import { ourTimestamp } from './timestamp.ts';
 import { presentWindow } from './window.ts';
 
@@ -50,10 +63,10 @@ function emit(row: number, seq: number, ack: number, flagBits: number, windowFie
   return transmit(at, TRANSMIT_PAYLOAD + payload - at);
 }
 
-/** Writes the options that every segment of the flow carries; returns the bytes of the header with them. */
-function writeOptions(row: number): number {
+/** Writes the options that every segment of the flow carries, before `end`; returns the bytes of the header with them. */
+function writeOptions(row: number, end: number): number {
   if ((rows[row + FLAGS]! & TIMESTAMPS) === 0) return TCP_HEADER;
-  writeTimestamps(TRANSMIT_PAYLOAD - TIMESTAMPS_BYTES, ourTimestamp(row), rows[row + TS_RECENT]!);
+  writeTimestamps(end - TIMESTAMPS_BYTES, ourTimestamp(row), rows[row + TS_RECENT]!);
   return TCP_HEADER + TIMESTAMPS_BYTES;
 }
 
@@ -61,9 +74,12 @@ function writeOptions(row: number): number {
 export function sendSegment(flow: number, seq: number, flagBits: number, payload: number): boolean {
   const row = flow * ROW;
   const windowField = presentWindow(flow);
-  rows[row + FLAGS]! &= ~(ACK_NOW | ACK_DELAYED);
+  const sack = payload === 0 ? writeSack(flow, TRANSMIT_PAYLOAD) : 0;
+  // With a payload, of which whole segments are cut, there is no room for SACK: an ACK that is owed follows alone.
+  if (payload === 0 || rows[row + AHEAD_FIRST] === 0) rows[row + FLAGS]! &= ~(ACK_NOW | ACK_DELAYED);
   rows[row + ACKED] = rows[row + RCV_NXT]!;
-  return emit(row, seq, rows[row + RCV_NXT]!, flagBits | ACK, windowField, writeOptions(row), payload);
+  const headerBytes = writeOptions(row, TRANSMIT_PAYLOAD - sack) + sack;
+  return emit(row, seq, rows[row + RCV_NXT]!, flagBits | ACK, windowField, headerBytes, payload);
 }
 
 /**
@@ -86,7 +102,7 @@ export function sendSyn(flow: number, seq: number, flagBits: number): boolean {
 export function sendReset(flow: number, seq: number): void {
   const row = flow * ROW;
   counters[Counter.tcp_resets_sent]!++;
-  emit(row, seq, rows[row + RCV_NXT]!, RST | ACK, 0, writeOptions(row), 0);
+  emit(row, seq, rows[row + RCV_NXT]!, RST | ACK, 0, writeOptions(row, TRANSMIT_PAYLOAD), 0);
 }
 
 /** Sends RST with the sequence number that the guest takes for acceptable, before any SYN of its came (RFC 9293 §3.10.7.3). */

@@ -1,6 +1,6 @@
 /**
  * TIME-WAIT (RFC 9293 §3.6.1): after a connection that we closed first, the guest's last FIN may come again, and is to be
- * acknowledged, not reset. Only the row is kept, for 2 MSL; socket and stash are given back before.
+ * acknowledged, not reset. Only the row is kept, for 2 MSL; socket and receive buffer are given back before.
  *
  * Rows in this state are bounded: a ring holds them in the order they came, and the oldest gives way to a new one, and to any
  * new flow when the table is full.

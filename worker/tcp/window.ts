@@ -14,7 +14,7 @@ import { SOCKET_FACTS } from '../link/arena.ts';
 import { kernel } from '../link/kernel.ts';
 import { view } from '../wire/memory.ts';
 import { LARGEST_MSS, ourMss } from './mss.ts';
-import { OFFERED, RCV_EDGE, RCV_NXT, RCV_SHIFT, STASH_FIRST, TIME_WAIT, WINDOW_SMALL } from './row.ts';
+import { HELD, OFFERED, RCV_EDGE, RCV_NXT, RCV_SHIFT, TIME_WAIT, WINDOW_SMALL } from './row.ts';
 
 const SOL_SOCKET = 1;
 const SO_MEMINFO = 55;
@@ -62,7 +62,7 @@ export function announceWindow(flow: number): number {
   // Silly window avoidance (RFC 9293 §3.8.6.2.2): less than a segment, and less than a fraction of the buffer, is nothing.
   const told = shift < 0 ? room : (room >> shift) << shift;
   if (told < ourMss(isIpv4(row)) && room < buffer >> 3) room = 0;
-  if (rows[row + STASH_FIRST] !== 0) room = 0;
+  if (rows[row + HELD] !== 0) room = 0;
   const small = room < buffer >> 3;
   const flags = rows[row + FLAGS]!;
   if (small && (flags & WINDOW_SMALL) === 0) {

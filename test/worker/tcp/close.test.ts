@@ -145,10 +145,7 @@ describe('worker/tcp: close', () => {
     expect(dialogue.seen().at(-1)).to.deep.include({ ack: dialogue.seq });
     dialogue.stream.read(0);
     expect(dialogue.stream.farSawEnd).to.equal(false);
-    dialogue.sendData(pattern(10));
-    dialogue.bench.deliver(fin);
-    dialogue.bench.advance(5);
-    expect(dialogue.seen().at(-1)).to.deep.include({ ack: (dialogue.seq + 1) | 0 });
+    expect(dialogue.sendData(pattern(10)).at(-1)).to.deep.include({ ack: (dialogue.seq + 1) | 0 });
     expect(farText(dialogue)).to.deep.equal(pattern(10));
     expect(dialogue.stream.farSawEnd).to.equal(true);
   });
@@ -167,16 +164,16 @@ describe('worker/tcp: close', () => {
     expect(farText(beyond)).to.have.length(most + room);
     expect(beyond.stream.farSawEnd).to.equal(false);
 
-    const full = established();
-    full.stream.sendBuffer = 0;
-    for (let at = 0; at < 64; at++) full.sendData(pattern(10, at * 10));
-    sendFin(full, pattern(10, 640));
-    full.stream.sendBuffer = 1 << 20;
-    expect(farText(full)).to.deep.equal(pattern(640));
+    const full = established({ flows: 1100 });
+    full.stream.sendLimits.push(5, 0);
+    full.bench.exhaustReceiveBuffers();
+    sendFin(full, pattern(10));
+    full.bench.returnReceiveBuffers();
+    expect(farText(full)).to.deep.equal(pattern(5));
     expect(full.stream.farSawEnd).to.equal(false);
   });
 
-  it('a FIN behind stashed bytes is passed on after them, and ends a connection that is through otherwise', () => {
+  it('a FIN behind bytes that wait for the socket is passed on after them, and ends a connection that is through otherwise', () => {
     const dialogue = established();
     dialogue.stream.end();
     dialogue.seen();
