@@ -83,7 +83,7 @@ export function logFlow(message: number, flow: number, errno: number): void {
 
 /** A flow was refused for want of room: at most one line per 10 s. */
 export function logFlowLimit(): void {
-  if (limitTold && ((nowMs - limitAt) | 0) < LIMIT_INTERVAL) return;
+  if (limitTold && (nowMs - limitAt) >>> 0 < LIMIT_INTERVAL) return;
   limitTold = true;
   limitAt = nowMs;
   log(LogLevel.WARNING, MessageId.FLOW_LIMIT, 2, flowCount, descriptorCount, 0, 0, 0, 0);
