@@ -2,6 +2,7 @@
 import { DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { FD, FLAGS, KIND, LAST_ACTIVE, ROW, rows, TCP, TIMER_AT, TIMER_SLOT } from '../../worker/flow/row.ts';
 import { flowCount } from '../../worker/flow/table.ts';
+import { rangeAfter, rangeLeft, rangeRight } from '../../worker/tcp/reassembly.ts';
 import * as tcp from '../../worker/tcp/row.ts';
 import type { FakeKernel } from './fake_kernel.ts';
 import { FakeStream } from './fake_stream.ts';
@@ -89,6 +90,7 @@ function checkFlow(kernel: FakeKernel, row: number): void {
   const awaitsRoom = stream.noSpace || kernel.isReady(at(FD));
   if (at(tcp.HELD) !== 0) insist(awaitsRoom, 'bytes wait for the socket and no event will come');
   if (has(tcp.WINDOW_SMALL) && !has(tcp.GUEST_FIN)) insist(awaitsRoom, 'the window is small and no event will come');
+  checkReceiveBuffer(at, insist);
   const through = tcp.GUEST_FIN | tcp.HOST_SHUT | tcp.FIN_ACKED;
   insist((at(FLAGS) & through) !== through, 'the connection is through and still there');
 }
@@ -96,8 +98,19 @@ function checkFlow(kernel: FakeKernel, row: number): void {
 /** Only the row is left, and only for a while. */
 function checkTimeWait(kernel: FakeKernel, at: (field: number) => number, insist: (holds: boolean, what: string) => void): void {
   insist(kernel.file(at(FD)) === undefined, 'a socket in TIME-WAIT');
-  insist(at(tcp.STASH_FIRST) === 0, 'something is stashed in TIME-WAIT');
+  insist(at(tcp.RCV_BUFFER) === 0, 'a receive buffer in TIME-WAIT');
   insist(((at(TIMER_AT) - at(LAST_ACTIVE)) | 0) <= 60_000, 'TIME-WAIT is longer than 2 MSL');
+}
+
+/** What came out of order: ranges in order, apart from each other and from RCV_NXT, within what was promised. */
+function checkReceiveBuffer(at: (field: number) => number, insist: (holds: boolean, what: string) => void): void {
+  insist(at(tcp.HELD) >= 0 && (at(tcp.RCV_BUFFER) !== 0 || (at(tcp.HELD) === 0 && at(tcp.AHEAD_FIRST) === 0)), 'bytes without a buffer');
+  let edge = at(tcp.RCV_NXT);
+  for (let range = at(tcp.AHEAD_FIRST); range !== 0; range = rangeAfter(range)) {
+    insist(((rangeLeft(range) - edge) | 0) > 0 && ((rangeRight(range) - rangeLeft(range)) | 0) > 0, 'ranges touch, or are empty');
+    edge = rangeRight(range);
+  }
+  if (at(tcp.AHEAD_FIRST) !== 0) insist(((at(tcp.RCV_EDGE) - edge) | 0) >= 0, 'bytes beyond the window are kept');
 }
 
 function checkHostSide(

@@ -16,7 +16,20 @@ import { endWhenThrough } from './closing.ts';
 import { abandon, end } from './ending.ts';
 import { takeData } from './deliver.ts';
 import { handshake } from './handshake.ts';
-import { CONNECTING, ESTABLISHED, HEARD_AT, HOST_READABLE, RCV_EDGE, RCV_NXT, SYN_SENT, TIME_WAIT, TIMESTAMPS, TS_RECENT } from './row.ts';
+import {
+  CONNECTING,
+  ESTABLISHED,
+  FIN_ACKED,
+  GUEST_FIN,
+  HEARD_AT,
+  HOST_READABLE,
+  RCV_EDGE,
+  RCV_NXT,
+  SYN_SENT,
+  TIMESTAMPS,
+  TIME_WAIT,
+  TS_RECENT,
+} from './row.ts';
 import { after, before } from './sequence.ts';
 import { restartTimeWait } from './time_wait.ts';
 import { isLateCopy, noteTimestamp } from './timestamp.ts';
@@ -45,8 +58,10 @@ function checkControl(flow: number, seq: number, length: number, bits: number): 
   const next = rows[row + RCV_NXT]!;
   if ((bits & RST) !== 0) {
     counters[Counter.tcp_resets_received]!++;
-    if (seq === next) abandon(flow, 0);
-    else if (!before(seq, next) && before(seq, rows[row + RCV_EDGE]!)) challenge(flow);
+    if (seq === next) {
+      // Both ends have said all, and the guest has forgotten the connection: bytes of it that still wait for the socket are not lost by that.
+      if ((rows[row + FLAGS]! & (GUEST_FIN | FIN_ACKED)) !== (GUEST_FIN | FIN_ACKED)) abandon(flow, 0);
+    } else if (!before(seq, next) && before(seq, rows[row + RCV_EDGE]!)) challenge(flow);
     return false;
   }
   // First step: what is right of the window tells nothing, its window least of all. What is left of it is old, and judged by its ACK.

@@ -187,6 +187,20 @@ describe('worker/tcp: close', () => {
     expectTimeWait(dialogue);
   });
 
+  it('RFC 9293 §3.10.7.4: a reset of a guest that has forgotten a closed connection takes nothing from the far end', () => {
+    const dialogue = established();
+    dialogue.stream.end();
+    dialogue.seen();
+    dialogue.acknowledge(dialogue.ack + 1);
+    dialogue.stream.sendLimits.push(3);
+    sendFin(dialogue, pattern(10));
+    dialogue.send(RST, { seq: dialogue.seq });
+    expect(farText(dialogue)).to.deep.equal(pattern(10));
+    expect(dialogue.stream.farSawEnd).to.equal(true);
+    expect(dialogue.stream.farSawReset).to.equal(false);
+    expectTimeWait(dialogue);
+  });
+
   it('RFC 9293 §3.10.7.4: the last ACK was lost: the FIN of the guest comes again, and is acknowledged again', () => {
     const dialogue = established();
     dialogue.stream.end();
