@@ -4,7 +4,7 @@
  * What ravioli is to this standard: one end of the guest's connections. Its "application" is a socket of the host, behind which the
  * host's kernel has a connection of its own; so calls of a user (OPEN, SEND, …) are events of that socket, or don't exist.
  */
-import { absent, describeTable, differs, missing, numbered, type Table } from './table.ts';
+import { absent, describeTable, differs, numbered, type Table } from './table.ts';
 
 const NO_USER = 'no program calls this end of the connection: the socket that does has a kernel of its own';
 const NO_SOURCE_ROUTE = 'the guest is one link away; source routes of its packets lead nowhere';
@@ -13,7 +13,10 @@ const PUSH_AND_WINDOW: Table = {
   'MUST-1': 'the window is an unsigned number',
   'MUST-34': 'a window that shrinks does no harm',
   'MUST-35': 'a closed window is probed as the standard says',
-  'MUST-36': 'a window of zero is probed',
+  'MUST-36': differs(
+    'a window of zero is probed with a byte',
+    'the probe has an old number and no data, as kernels have it: every TCP answers it',
+  ),
   'MUST-37': 'a window may stay zero as long as probes are answered',
   'MUST-60': 'data is not buffered without end for want of a PUSH',
   'MUST-61': 'the last segment of what is buffered has PSH',
@@ -40,10 +43,7 @@ const PUSH_AND_WINDOW: Table = {
 const URGENT: Table = {
   'MUST-30': 'the urgent pointer is supported: urgent data is delivered in its place of the stream',
   'MUST-31': 'urgent data may be of any length',
-  'MUST-32': absent(
-    'the user is told of urgent data',
-    'urgent data is passed on in line: a socket of the host could mark one byte of it only',
-  ),
+  'MUST-32': absent('the user is told of urgent data', 'urgent data is passed on in line: DECISIONS.md tells why'),
   'MUST-33': absent('the user can learn how much urgent data there is', NO_USER),
   'MUST-62': 'the urgent pointer points behind the urgent data, and moves nothing in the stream',
   'SHLD-13': 'the urgent mechanism is not used by us',
@@ -100,7 +100,10 @@ const CLOSING: Table = {
 
 const RETRANSMISSION: Table = {
   'MUST-18': 'Karn’s algorithm',
-  'MUST-19': 'the timeout is backed off exponentially, the sender goes easy after a loss',
+  'MUST-19': differs(
+    'backing off, slow start, congestion avoidance',
+    'the timeout is backed off; for the others see the table of RFC 5681',
+  ),
   'MUST-20': 'a connection is closed after R2 retransmissions',
   'MUST-21': absent('the user can set R2', NO_USER),
   'MUST-22': 'SYNs are given up as well',
@@ -121,7 +124,7 @@ const ACKNOWLEDGING: Table = {
   'MUST-59': 'all queued segments are processed before an ACK is sent',
   'SHLD-18': 'ACKs are delayed in a dialogue',
   'SHLD-19': 'at least every second full segment is acknowledged',
-  'SHLD-31': missing('segments out of order are queued', 'what is right of a gap is dropped'),
+  'SHLD-31': 'segments out of order are queued',
   'MAY-13': 'a segment out of order is acknowledged at once',
 };
 
@@ -156,7 +159,10 @@ const IP_AND_ICMP: Table = {
   'MUST-53': absent('a source route that came is used backwards', NO_SOURCE_ROUTE),
   'MUST-54': 'ICMP of the guest belongs to the connection that it is about',
   'MUST-55': 'a source quench is dropped silently',
-  'MUST-56': 'an unreachable network, an expired TTL or a parameter problem end no connection',
+  'MUST-56': differs(
+    'no soft ICMP error ends a connection',
+    'none that is open; a call that the guest has not answered is given up, as kernels do (RFC 5461 §2.2)',
+  ),
   'SHLD-24': absent('a later source route is preferred', NO_SOURCE_ROUTE),
   'SHLD-25': absent('unreachable networks are told to the user', NO_USER),
   'SHLD-26': differs(
