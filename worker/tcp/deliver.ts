@@ -29,6 +29,7 @@ import {
 } from './reassembly.ts';
 import { heldAt, heldLength, keep } from './receive_buffer.ts';
 import { AHEAD_FIRST, GUEST_FIN, HELD, HOST_SHUT, MSS, RCV_BUFFER, RCV_EDGE, RCV_NXT, SPOKE_LAST } from './row.ts';
+import { forgetReceiveSpace } from './receive_space.ts';
 import { tellDuplicate } from './sack.ts';
 import { after, distance } from './sequence.ts';
 
@@ -49,6 +50,7 @@ function deliver(flow: number, at: number, length: number): number {
   rows[row + RCV_NXT] = (rows[row + RCV_NXT]! + taken) | 0;
   if (taken === length) return taken;
   counters[Counter.tcp_partial_sends]!++;
+  forgetReceiveSpace(row);
   const kept = keep(flow, rows[row + RCV_NXT]!, at + taken, length - taken, true);
   rows[row + RCV_NXT] = (rows[row + RCV_NXT]! + kept) | 0;
   rows[row + HELD]! += kept;

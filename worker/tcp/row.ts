@@ -71,6 +71,10 @@ export const CHALLENGES = OWN + 38;
 export const CHALLENGED_AT = OWN + 39;
 /** Moment (ms) the guest last said anything. */
 export const HEARD_AT = OWN + 40;
+/** What the guest sends in a round trip (tcp/receive_space.ts): bytes to allow, and where (RCV_NXT) and when (µs) the present measurement began. */
+export const RCV_SPACE = OWN + 41;
+export const RCV_SPACE_SEQ = OWN + 42;
+export const RCV_SPACE_AT = OWN + 43;
 
 // FLAGS of a TCP flow: events that have happened, and what is armed.
 /** The host socket's connect is under way. */

@@ -2,7 +2,8 @@
  * The window announced to the guest: never more than the host socket can take.
  *
  * Half of what the kernel says is free in the socket's send buffer, with its own accounting of overhead (SO_MEMINFO):
- * then a send is never partial, nothing is dropped and nothing has to be sent again. Room once promised stays promised:
+ * then a send is never partial, nothing is dropped and nothing has to be sent again. A guest far away gets what its way holds
+ * (tcp/receive_space.ts). Room once promised stays promised:
  * the right edge never moves left (RFC 9293 §3.8.6.2.1).
  */
 import { Counter } from '../../shared/counters.ts';
@@ -14,6 +15,7 @@ import { SOCKET_FACTS } from '../link/arena.ts';
 import { kernel } from '../link/kernel.ts';
 import { view } from '../wire/memory.ts';
 import { LARGEST_MSS, ourMss } from './mss.ts';
+import { receiveSpace } from './receive_space.ts';
 import { HELD, OFFERED, RCV_EDGE, RCV_NXT, RCV_SHIFT, TIME_WAIT, WINDOW_SMALL } from './row.ts';
 
 const SOL_SOCKET = 1;
@@ -57,7 +59,10 @@ export function announceWindow(flow: number): number {
   let buffer = 0;
   if (kernel.getOptionBytes(rows[row + FD]!, SOL_SOCKET, SO_MEMINFO, SOCKET_FACTS, MEMINFO_BYTES) === MEMINFO_BYTES) {
     buffer = view.getInt32(SOCKET_FACTS + SNDBUF, true);
-    room = (buffer - view.getInt32(SOCKET_FACTS + WMEM_QUEUED, true)) >> 1;
+    const queued = view.getInt32(SOCKET_FACTS + WMEM_QUEUED, true);
+    room = (buffer - queued) >> 1;
+    // A socket that keeps up need not bound what is on its way.
+    if (queued < buffer >> 1) room = Math.max(room, receiveSpace(row));
   }
   // Silly window avoidance (RFC 9293 §3.8.6.2.2): less than a segment, and less than a fraction of the buffer, is nothing.
   const told = shift < 0 ? room : (room >> shift) << shift;
