@@ -28,9 +28,15 @@ export const MessageId = {
   GUEST_MAC: 9,
   /** values: `TcpLimit`, guest port << 16 | far port, four words of the far address. A connection was ended by a limit of time. */
   TCP_EXPIRED: 10,
+  /** values: `Stall`, guest port << 16 | far port, how many so far. At most one per 10 s. A connection had stopped by a mistake of ours. */
+  STALL_REPAIRED: 11,
 } as const;
 export type MessageId = (typeof MessageId)[keyof typeof MessageId];
 
 /** What a connection has reached that is ended for its inactivity. */
 export const TcpLimit = { NONE: 0, CONNECTING: 1, HANDSHAKE: 2, IDLE: 3, HALF_CLOSED: 4, KEEPALIVE: 5 } as const;
 export type TcpLimit = (typeof TcpLimit)[keyof typeof TcpLimit];
+
+/** What a connection lacked that nothing would have set going again. */
+export const Stall = { NONE: 0, TIMER: 1, RETRANSMISSION: 2, ACKNOWLEDGEMENT: 3, DATA: 4, END: 5, EVENT: 6 } as const;
+export type Stall = (typeof Stall)[keyof typeof Stall];

@@ -36,6 +36,9 @@ const LIMITS: readonly string[] = [
   'the guest answered nothing for nine times --tcp-keepalive',
 ];
 
+/** What a connection lacked, by Stall. */
+const STALLS: readonly string[] = ['something', 'a timer', 'a retransmission', 'an ACK', 'a turn to send', 'its end', 'an event'];
+
 /** The log of one run. */
 export class Log {
   readonly #name: string;
@@ -168,6 +171,8 @@ export function workerText(message: number, values: readonly number[]): string {
         .join(':')}`;
     case MessageId.TCP_EXPIRED:
       return `the connection from guest port ${b >>> 16} to ${addressOf(values.slice(2, 6))} port ${b & 0xffff} was ended: ${LIMITS[a] ?? LIMITS[0]}`;
+    case MessageId.STALL_REPAIRED:
+      return `a stalled connection (${b >>> 16} to ${b & 0xffff}) lacked ${STALLS[a] ?? STALLS[0]}, and goes on; ${c} so far: please report this`;
     default:
       return `message ${message} (${values.join(' ')})`;
   }

@@ -1,8 +1,8 @@
 /**
  * The worker's one loop. libuv's is never entered: after the start everything the process does begins here.
  *
- * One turn: wait; read the clock once; the events; flows that want another turn; timers that are due; the ACKs and log
- * lines that are owed.
+ * One turn: wait; read the clock once; the events; flows that want another turn; timers that are due; the ACKs that are owed; the
+ * watchdog's share; the log lines.
  */
 import { Counter } from '../shared/counters.ts';
 import { LogLevel, MessageId } from '../shared/messages.ts';
@@ -27,6 +27,7 @@ import { flushAcknowledgements } from './tcp/acknowledge.ts';
 import { opened } from './tcp/connection.ts';
 import { socketEvent, timerEvent } from './tcp/events.ts';
 import { udpOpened, udpSocketEvent, udpTimerEvent } from './udp/flow.ts';
+import { noteActivity, untilWatchdog, watchdogTurn } from './watchdog.ts';
 import { view } from './wire/memory.ts';
 
 /** What an event is about when it is no flow. */
@@ -138,9 +139,11 @@ function dispatch(at: number): void {
   else flowEvent(data, events);
 }
 
-function timersDue(): void {
-  for (;;) {
+/** True when there were any. */
+function timersDue(): boolean {
+  for (let any = false; ; ) {
     const count = collectDue(nowMs);
+    if (count > 0) any = true;
     for (let i = 0; i < count; i++) {
       const flow = due[i]!;
       switch (rows[flow * ROW + KIND]) {
@@ -155,7 +158,7 @@ function timersDue(): void {
           break;
       }
     }
-    if (count < due.length) return;
+    if (count < due.length) return any;
   }
 }
 
@@ -171,9 +174,17 @@ function awaitEvents(timeout: number): number {
   return kernel.epollWait(epoll, EVENTS, MAX_EVENTS, timeout);
 }
 
+/** Milliseconds until somebody wants a turn, −1 = nobody. */
+function untilNextTurn(): number {
+  if (askingAgain() > 0) return 0;
+  const timer = untilNextTimer(nowMs);
+  const watchdog = untilWatchdog();
+  return timer < 0 || watchdog < 0 ? Math.max(timer, watchdog) : Math.min(timer, watchdog);
+}
+
 /** One turn: what has happened until now, and what has come due. */
 export function turn(): void {
-  const count = awaitEvents(askingAgain() > 0 ? 0 : untilNextTimer(nowMs));
+  const count = awaitEvents(untilNextTurn());
   readClock();
   counters[Counter.wakeups]!++;
   for (let i = 0; i < count; i++) dispatch(EVENTS + i * 12);
@@ -181,7 +192,10 @@ export function turn(): void {
     const flow = nextAgain();
     if (flow >= 0) flowEvent(flow, EPOLLIN);
   }
-  timersDue();
+  const timers = timersDue();
+  if (timers || count > 0) noteActivity();
+  flushAcknowledgements();
+  watchdogTurn(count < MAX_EVENTS);
   flushAcknowledgements();
   sendJournal();
 }

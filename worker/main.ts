@@ -33,6 +33,7 @@ import { openReassembly } from './tcp/reassembly.ts';
 import { openReceiveBuffers } from './tcp/receive_buffer.ts';
 import { setTimeouts } from './tcp/timeout.ts';
 import { setPeekOffset } from './tcp/transmit.ts';
+import { openWatchdog } from './watchdog.ts';
 import { bindMemory, bytes } from './wire/memory.ts';
 
 /** Beside dist/, where the bundle lies. */
@@ -53,6 +54,7 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   openTable(flows, config.maxDescriptors ?? 0);
   openReceiveBuffers();
   openReassembly();
+  openWatchdog(flows);
   const secret = bytesOf(config.secret);
   const words = new DataView(secret.buffer, secret.byteOffset, secret.length);
   setHashKey(words.getInt32(0), words.getInt32(4));

@@ -1,8 +1,10 @@
 /** What must hold of every TCP flow of the worker whenever its loop has nothing left to do. */
+import { Counter } from '../../shared/counters.ts';
 import { DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { FD, FLAGS, KIND, LAST_ACTIVE, ROW, rows, TCP, TIMER_AT, TIMER_SLOT } from '../../worker/flow/row.ts';
 import { flowCount } from '../../worker/flow/table.ts';
 import { rangeAfter, rangeLeft, rangeRight } from '../../worker/tcp/reassembly.ts';
+import { counters } from '../../worker/link/counters.ts';
 import * as tcp from '../../worker/tcp/row.ts';
 import type { FakeKernel } from './fake_kernel.ts';
 import { FakeStream } from './fake_stream.ts';
@@ -55,6 +57,8 @@ export function describeFlow(row: number): string {
 
 /** Throws when a flow is in a state that nothing would ever bring it out of, or that contradicts its socket. */
 export function checkFlows(kernel: FakeKernel): void {
+  const repaired = counters[Counter.tcp_stalls_repaired];
+  if (repaired !== 0) throw new Error(`the watchdog found ${repaired} connections that had stopped`);
   let flows = 0;
   for (let row = 0; row < rows.length; row += ROW) {
     if (rows[row + KIND] === 0) continue;

@@ -26,6 +26,7 @@ import { openReassembly, rangesTaken } from '../../worker/tcp/reassembly.ts';
 import { blocksTaken, buffersTaken, keep, openReceiveBuffers, releaseBuffer } from '../../worker/tcp/receive_buffer.ts';
 import { setTimeouts, type Timeouts } from '../../worker/tcp/timeout.ts';
 import { setPeekOffset } from '../../worker/tcp/transmit.ts';
+import { openWatchdog } from '../../worker/watchdog.ts';
 import { bindMemory, bytes } from '../../worker/wire/memory.ts';
 import { Counter, type CounterName } from '../../shared/counters.ts';
 import { addressFromBytes, parseAddress } from '../../shared/addresses.ts';
@@ -98,6 +99,7 @@ export class Workbench {
     openTable(flows, options.descriptors ?? flows);
     openReceiveBuffers();
     openReassembly();
+    openWatchdog(flows);
     counters.fill(0);
     const [first, second] = options.hashKey ?? [0x01020304, 0x05060708];
     setHashKey(first, second);

@@ -21,6 +21,8 @@ let waiting = 0;
 let level: number = LogLevel.INFO;
 let limitAt = 0;
 let limitTold = false;
+let stallAt = 0;
+let stallTold = false;
 let expiriesAt = 0;
 let expiriesTold = 0;
 
@@ -100,4 +102,12 @@ export function logExpiry(flow: number, limit: number): void {
   const row = flow * ROW;
   const far = row + FAR;
   log(LogLevel.INFO, MessageId.TCP_EXPIRED, 6, limit, rows[row + PORTS]!, rows[far]!, rows[far + 1]!, rows[far + 2]!, rows[far + 3]!);
+}
+
+/** A connection had stopped and was set going again: at most one line per 10 s. */
+export function logStall(flow: number, stall: number, count: number): void {
+  if (stallTold && ((nowMs - stallAt) | 0) < LIMIT_INTERVAL) return;
+  stallTold = true;
+  stallAt = nowMs;
+  log(LogLevel.WARNING, MessageId.STALL_REPAIRED, 3, stall, rows[flow * ROW + PORTS]!, count, 0, 0, 0);
 }

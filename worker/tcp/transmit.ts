@@ -132,6 +132,13 @@ export function push(flow: number): boolean {
   return false;
 }
 
+/** Whether the socket of a flow with nothing in flight holds more: > 0, 0 at the end of the stream, or −errno. */
+export function lookForMore(row: number): number {
+  const got = peek(row, 1);
+  if (got > 0) rows[row + FLAGS]! |= PEEK_ASTRAY;
+  return got;
+}
+
 /** After `push` said that there is more: the flow gets another turn after the others. */
 export function pushOn(flow: number): void {
   if (!askAgain(flow)) while (push(flow));

@@ -49,6 +49,13 @@ export function presentWindow(flow: number): number {
   return stands || (flags & TIME_WAIT) !== 0 ? fieldOf(promised, rows[row + RCV_SHIFT]!) : announceWindow(flow);
 }
 
+/** True when nothing is queued in the socket towards the far end, whose next ACK can't tell of room any more. */
+export function isSocketEmpty(flow: number): boolean {
+  const fd = rows[flow * ROW + FD]!;
+  if (kernel.getOptionBytes(fd, SOL_SOCKET, SO_MEMINFO, SOCKET_FACTS, MEMINFO_BYTES) !== MEMINFO_BYTES) return false;
+  return view.getInt32(SOCKET_FACTS + WMEM_QUEUED, true) === 0;
+}
+
 /** Asks the socket for its room, remembers what is promised by it, and returns the header field. */
 export function announceWindow(flow: number): number {
   const row = flow * ROW;
