@@ -216,6 +216,7 @@ static int open_tcp(struct flow *flow, const struct opener_request *request, int
   if (fd < 0)
     return fd;
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
   if (request->mss && set_option(fd, IPPROTO_TCP, TCP_MAXSEG, request->mss))
     return give_up(fd);
   if (flow->binds) {

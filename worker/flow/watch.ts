@@ -6,6 +6,7 @@ import { kernel } from '../link/kernel.ts';
 import { FD, GENERATION, ROW, rows } from './row.ts';
 
 export const EPOLLIN = 0x001;
+export const EPOLLPRI = 0x002;
 export const EPOLLOUT = 0x004;
 export const EPOLLERR = 0x008;
 export const EPOLLHUP = 0x010;
@@ -14,7 +15,7 @@ const EPOLLET = 1 << 31;
 const CTL_ADD = 1;
 const CTL_MOD = 3;
 
-const ALL = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+const ALL = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 let epoll = -1;
 

@@ -5,7 +5,7 @@ import { nowMs } from '../flow/clock.ts';
 import { logExpiry } from '../flow/journal.ts';
 import { counters } from '../link/counters.ts';
 import { FD, FLAGS, GENERATION, KIND, LAST_ACTIVE, ROW, rows, TCP } from '../flow/row.ts';
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from '../flow/watch.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from '../flow/watch.ts';
 import { kernel } from '../link/kernel.ts';
 import { connected, connectFailed } from './connection.ts';
 import { abandon, abort } from './ending.ts';
@@ -19,6 +19,7 @@ import {
   HELD,
   HOST_ENDING,
   HOST_READABLE,
+  HOST_URGENT,
   ISS,
   RETRANSMIT,
   RETRANSMIT_AT,
@@ -66,6 +67,7 @@ export function socketEvent(flow: number, events: number): void {
   }
   if ((events & EPOLLOUT) !== 0 && ((rows[row + FLAGS]! & WINDOW_SMALL) !== 0 || rows[row + HELD] !== 0) && !roomAgain(flow)) return;
   if ((events & (EPOLLRDHUP | EPOLLHUP)) !== 0) rows[row + FLAGS]! |= HOST_READABLE | HOST_ENDING;
+  else if ((events & EPOLLPRI) !== 0) rows[row + FLAGS]! |= HOST_READABLE | HOST_URGENT;
   else if ((events & EPOLLIN) !== 0) rows[row + FLAGS]! |= HOST_READABLE;
   if ((rows[row + FLAGS]! & HOST_READABLE) !== 0) {
     rows[row + LAST_ACTIVE] = nowMs;

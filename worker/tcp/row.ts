@@ -119,3 +119,5 @@ export const CLOSED_FIRST = 1 << 19;
 export const TIME_WAIT = 1 << 20;
 /** The guest probes whether the far end is there: so does the host socket. */
 export const KEEPALIVE = 1 << 21;
+/** The far end has sent urgent data: a read may end at its mark, short of what there is. */
+export const HOST_URGENT = 1 << 30;

@@ -20,6 +20,7 @@ import {
   HOST_ENDING,
   HOST_FIN,
   HOST_READABLE,
+  HOST_URGENT,
   MSS,
   PEEK_ASTRAY,
   RETRANSMIT,
@@ -111,7 +112,7 @@ export function push(flow: number): boolean {
       const flags = got < want ? PSH : 0;
       rows[row + FLAGS]! |= SPOKE_LAST;
       // A short read has emptied the queue: later data makes a new event. Unless the end is near, which makes none.
-      if (got < want && (rows[row + FLAGS]! & HOST_ENDING) === 0) rows[row + FLAGS]! &= ~HOST_READABLE;
+      if (got < want && (rows[row + FLAGS]! & (HOST_ENDING | HOST_URGENT)) === 0) rows[row + FLAGS]! &= ~HOST_READABLE;
       const written = sendSegment(flow, rows[row + SND_NXT]!, flags, got);
       sent(flow, got);
       if (!written) return false;
