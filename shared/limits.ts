@@ -38,4 +38,4 @@ export const OPENER_REQUEST = 64;
 export const OPENER_ANSWER = 8;
 
 /** Bytes per row of the flow table's columns in the memfd. */
-export const FLOW_ROW_BYTES = 256;
+export const FLOW_ROW_BYTES = 384;

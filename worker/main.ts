@@ -31,6 +31,7 @@ import { abandon } from './tcp/ending.ts';
 import { setSegmentMtu } from './tcp/mss.ts';
 import { openReassembly } from './tcp/reassembly.ts';
 import { openReceiveBuffers } from './tcp/receive_buffer.ts';
+import { openScoreboard } from './tcp/scoreboard.ts';
 import { setTimeouts } from './tcp/timeout.ts';
 import { setPeekOffset } from './tcp/transmit.ts';
 import { openWatchdog } from './watchdog.ts';
@@ -55,6 +56,7 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   openReceiveBuffers();
   openReassembly();
   openWatchdog(flows);
+  openScoreboard();
   const secret = bytesOf(config.secret);
   const words = new DataView(secret.buffer, secret.byteOffset, secret.length);
   setHashKey(words.getInt32(0), words.getInt32(4));

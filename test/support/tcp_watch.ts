@@ -43,6 +43,8 @@ export class TcpWatch {
   #edge: number | null = null;
   #guestEdge: number | null = null;
   #given = new SequenceSet();
+  /** The same of the guest's connection before, which the worker may still know when that of a new SYN is not begun. */
+  #givenBefore = new SequenceSet();
   #lastValue: number | null = null;
   #lastEcho: number | null = null;
   readonly #values = new Set<number>();
@@ -52,7 +54,10 @@ export class TcpWatch {
     if (segment.timestamp !== undefined) this.#values.add(segment.timestamp.value);
     if ((segment.flags & RST) !== 0) return;
     if ((segment.flags & SYN) !== 0) {
-      if (this.#guestSyn?.seq !== segment.seq) this.#given = new SequenceSet();
+      if (this.#guestSyn?.seq !== segment.seq) {
+        this.#givenBefore = this.#given;
+        this.#given = new SequenceSet();
+      }
       this.#guestSyn = segment;
     }
     this.#given.add(segment.seq, (segment.seq + lengthOf(segment)) | 0);
@@ -91,6 +96,7 @@ export class TcpWatch {
       insist(same || (answers && ((this.#syn?.flags ?? 0) & ACK) === 0), 'a SYN that was repeated with other options', segment);
     } else {
       this.iss = segment.seq;
+      this.#givenBefore = new SequenceSet();
       this.#edge = null;
       this.#guestEdge = null;
       this.#lastEcho = null;
@@ -128,7 +134,7 @@ export class TcpWatch {
     insist(agreed, 'SACK that was not agreed on', segment);
     for (const { left, right } of blocks) {
       insist(later(right, left), 'an empty SACK block', segment);
-      insist(this.#given.covers(left, right), 'SACK of what was never given', segment);
+      insist(this.#given.covers(left, right) || this.#givenBefore.covers(left, right), 'SACK of what was never given', segment);
     }
     const [first, second] = blocks as [SackBlock, SackBlock | undefined];
     const below = !later(first.right, segment.ack);

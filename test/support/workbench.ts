@@ -24,6 +24,7 @@ import { openToGuest } from '../../worker/tcp/inbound.ts';
 import { setSegmentMtu } from '../../worker/tcp/mss.ts';
 import { openReassembly, rangesTaken } from '../../worker/tcp/reassembly.ts';
 import { blocksTaken, buffersTaken, keep, openReceiveBuffers, releaseBuffer } from '../../worker/tcp/receive_buffer.ts';
+import { blocksSacked, openScoreboard } from '../../worker/tcp/scoreboard.ts';
 import { setTimeouts, type Timeouts } from '../../worker/tcp/timeout.ts';
 import { setPeekOffset } from '../../worker/tcp/transmit.ts';
 import { openWatchdog } from '../../worker/watchdog.ts';
@@ -100,6 +101,7 @@ export class Workbench {
     openReceiveBuffers();
     openReassembly();
     openWatchdog(flows);
+    openScoreboard();
     counters.fill(0);
     const [first, second] = options.hashKey ?? [0x01020304, 0x05060708];
     setHashKey(first, second);
@@ -224,8 +226,10 @@ export class Workbench {
   expectNothingLeft(): void {
     if (flowCount !== 0 || this.takenRows().length !== 0) throw new Error(`${flowCount} flows are left`);
     if (this.kernel.openFlows() !== 0) throw new Error(`${this.kernel.openFlows()} sockets are left open`);
-    if (buffersTaken + blocksTaken + rangesTaken !== 0)
-      throw new Error(`${buffersTaken} receive buffers, ${blocksTaken} blocks, ${rangesTaken} ranges are lost`);
+    if (buffersTaken + blocksTaken + rangesTaken + blocksSacked !== 0)
+      throw new Error(
+        `${buffersTaken} receive buffers, ${blocksTaken} blocks, ${rangesTaken} ranges, ${blocksSacked} entries of scoreboards are lost`,
+      );
     rows.fill(0);
   }
 }

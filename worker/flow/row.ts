@@ -2,7 +2,7 @@
  * The flow table's rows: FLOW_ROW_BYTES each, in the memory the supervisor made, so that they outlive the worker.
  *
  * A flow is an index; its row starts at `index * ROW`. A row keeps one flow's fields together because a packet touches
- * most of them: with thousands of flows a row costs four cache lines, a column layout one line per field.
+ * most of them: with thousands of flows a row costs up to six cache lines, a column layout one line per field.
  */
 import { FLOW_ROW_BYTES } from '../../shared/limits.ts';
 

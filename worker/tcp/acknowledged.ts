@@ -7,30 +7,35 @@ import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { frame } from '../wire/frame.ts';
 import { acknowledgement, FIN, window as windowField } from '../wire/tcp.ts';
+import { optionTimestamps, sackBlocks, timestampEcho } from '../wire/tcp_option.ts';
 import { challenge } from './challenge.ts';
 import { abort } from './ending.ts';
+import { DUPLICATE_THRESHOLD } from './loss.ts';
+import { repair, thirdDuplicate } from './recovery.ts';
 import {
   DUPLICATES,
   FIN_ACKED,
   FIN_SENT,
+  LOSSY,
   MAX_SND_WND,
-  PEEK_ASTRAY,
-  RECOVER,
+  PROBE_TIMER,
+  PROBED,
+  RECOVERING,
   RETRANSMIT,
   RETRIES,
+  RTT_AT,
+  SACK_PERMITTED,
   SND_MAX,
-  SND_NXT,
   SND_SHIFT,
   SND_UNA,
   SND_WL1,
   SND_WL2,
   SND_WND,
+  TIMESTAMPS,
 } from './row.ts';
 import { after, before, distance } from './sequence.ts';
-import { armRetransmission, endMeasurement } from './timeout.ts';
-import { resendFirst } from './transmit.ts';
-
-const DUPLICATE_THRESHOLD = 3;
+import { armRetransmission, endMeasurement, measureEcho, restoreTimeout } from './timeout.ts';
+import { sinceEcho } from './timestamp.ts';
 
 /** The guest acknowledges new data up to `ack`. False when the flow has ended. */
 function acknowledged(flow: number, ack: number): boolean {
@@ -46,21 +51,35 @@ function acknowledged(flow: number, ack: number): boolean {
     return false;
   }
   rows[row + SND_UNA] = ack;
-  if (before(rows[row + SND_NXT]!, ack)) {
-    rows[row + SND_NXT] = ack;
-    rows[row + FLAGS]! |= PEEK_ASTRAY;
-  }
+  // What Karn's rule forbids to measure, timestamps tell (RFC 7323 §4.1).
+  if ((rows[row + FLAGS]! & (RECOVERING | TIMESTAMPS)) === (RECOVERING | TIMESTAMPS) && optionTimestamps && rows[row + RTT_AT] === 0)
+    measureEcho(row, sinceEcho(row, timestampEcho));
   rows[row + RETRIES] = 0;
   rows[row + DUPLICATES] = 0;
   endMeasurement(row, ack);
-  if (wholeAck) rows[row + FLAGS]! &= ~RETRANSMIT;
-  else {
-    armRetransmission(flow);
-    // RFC 6582 §3.2: an acknowledgement short of the recovery's end points at the next hole.
-    if (rows[row + RECOVER] !== 0 && before(ack, rows[row + RECOVER]!)) resendFirst(flow);
-  }
-  if (rows[row + RECOVER] !== 0 && !before(ack, rows[row + RECOVER]!)) rows[row + RECOVER] = 0;
+  if (wholeAck) rows[row + FLAGS]! &= ~(RETRANSMIT | PROBE_TIMER | PROBED);
+  else armRetransmission(flow);
   return true;
+}
+
+/** The window that came with the segment (RFC 9293 §3.10.7.4, fifth step). */
+function takeWindow(flow: number, seq: number, ack: number, una: number, announced: number): void {
+  const row = flow * ROW;
+  const first = rows[row + SND_WL1]!;
+  // What acknowledges more than all before it is the newest, also when its data is an older one's, sent again.
+  if (!after(ack, una) && (ack !== una || !(before(first, seq) || (first === seq && !before(ack, rows[row + SND_WL2]!))))) return;
+  const opened = rows[row + SND_WND] === 0 && announced > 0;
+  rows[row + SND_WND] = announced;
+  if (announced > rows[row + MAX_SND_WND]!) rows[row + MAX_SND_WND] = announced;
+  rows[row + SND_WL1] = seq;
+  rows[row + SND_WL2] = ack;
+  // Whoever answers is there, be the window closed for hours (RFC 9293 §3.8.6.1 MUST-37).
+  rows[row + RETRIES] = 0;
+  if (opened && (rows[row + FLAGS]! & RETRANSMIT) !== 0) {
+    // Probes of a closed window back off, data that was lost before it closed need not wait as long.
+    restoreTimeout(row);
+    armRetransmission(flow);
+  }
 }
 
 /** Fifth step: the ACK field and the window. False when the flow has ended or the segment is to be dropped. */
@@ -74,25 +93,16 @@ export function takeAck(flow: number, seq: number, length: number, bits: number)
     challenge(flow);
     return false;
   }
+  const sack = (rows[row + FLAGS]! & SACK_PERMITTED) !== 0 && sackBlocks > 0;
+  let careful = sack || (rows[row + FLAGS]! & LOSSY) !== 0;
+  let third = false;
   if (after(ack, una)) {
     if (!acknowledged(flow, ack)) return false;
   } else if (ack === una && length === 0 && (bits & FIN) === 0 && announced === rows[row + SND_WND] && rows[row + SND_MAX] !== una) {
     counters[Counter.tcp_duplicate_acks]!++;
-    if (++rows[row + DUPLICATES]! === DUPLICATE_THRESHOLD && rows[row + RECOVER] === 0) {
-      rows[row + RECOVER] = rows[row + SND_MAX]! | 0 || 1;
-      resendFirst(flow);
-      armRetransmission(flow);
-    }
-  }
-  const first = rows[row + SND_WL1]!;
-  // What acknowledges more than all before it is the newest, also when its data is an older one's, sent again.
-  if (after(ack, una) || (ack === una && (before(first, seq) || (first === seq && !before(ack, rows[row + SND_WL2]!))))) {
-    rows[row + SND_WND] = announced;
-    if (announced > rows[row + MAX_SND_WND]!) rows[row + MAX_SND_WND] = announced;
-    rows[row + SND_WL1] = seq;
-    rows[row + SND_WL2] = ack;
-    // Whoever answers is there, be the window closed for hours (RFC 9293 §3.8.6.1 MUST-37).
-    rows[row + RETRIES] = 0;
-  }
-  return true;
+    if (!sack) third = ++rows[row + DUPLICATES]! === DUPLICATE_THRESHOLD;
+  } else if ((rows[row + FLAGS]! & SACK_PERMITTED) === 0) careful = false;
+  takeWindow(flow, seq, ack, una, announced);
+  if (third) return thirdDuplicate(flow);
+  return !careful || before(ack, una) || repair(flow, una);
 }

@@ -17,10 +17,10 @@ import * as ipv6 from '../wire/ipv6.ts';
 import { destinationPort, sequence, sourcePort, TCP_HEADER } from '../wire/tcp.ts';
 import { TIMESTAMPS_BYTES } from '../wire/tcp_option.ts';
 import { abandon } from './ending.ts';
+import { sendAllAgain } from './recovery.ts';
 import { ESTABLISHED, MSS, SND_MAX, SND_UNA, SYN_SENT, TIMESTAMPS } from './row.ts';
 import { before } from './sequence.ts';
-import { armRetransmission } from './timeout.ts';
-import { push, pushOn, rewind } from './transmit.ts';
+import { push, pushOn } from './transmit.ts';
 
 /** Ports and sequence number: what every error returns of a segment. */
 const QUOTED = 8;
@@ -68,9 +68,7 @@ function shrinkSegments(flow: number, mtu: number): void {
   const mss = Math.max(told, frame.family === 4 ? MIN_MTU4 : MIN_MTU6) - headers - options;
   if (mss >= rows[row + MSS]!) return;
   rows[row + MSS] = mss;
-  rewind(flow);
-  armRetransmission(flow);
-  if (push(flow)) pushOn(flow);
+  if (rows[row + SND_MAX] !== rows[row + SND_UNA] && sendAllAgain(flow) && push(flow)) pushOn(flow);
 }
 
 /** Takes the ICMP message in `frame`. False when it is no error about a segment of ours. */

@@ -43,7 +43,6 @@ import {
   RTO,
   SACK_PERMITTED,
   SND_MAX,
-  SND_NXT,
   SND_SHIFT,
   SND_UNA,
   SND_WL1,
@@ -72,7 +71,7 @@ const SOL_SOCKET = 1;
 const SO_PEEK_OFF = 42;
 const ETIMEDOUT = 110;
 /** Whether SACK is permitted to a guest that permits it. */
-export const OFFERS_SACK = false;
+export const OFFERS_SACK = true;
 
 /**
  * Initial sequence numbers: a keyed hash of the flow plus a clock (RFC 6528 §3) of 4 µs steps. It is made of the milliseconds
@@ -100,7 +99,6 @@ export function prepare(flow: number): void {
   // A hash of its own, so that the two tell nothing about each other (RFC 7323 §7.1).
   rows[row + TS_OFFSET] = flowHash(rows, row + GUEST, row + FAR, rows[row + PORTS]!, rows[row + PROTOCOL]! | 0x200);
   rows[row + SND_UNA] = rows[row + ISS]!;
-  rows[row + SND_NXT] = rows[row + ISS]!;
   rows[row + SND_MAX] = rows[row + ISS]!;
   rows[row + RCV_EDGE] = (rows[row + RCV_NXT]! + INITIAL_WINDOW) | 0;
   rows[row + OFFERED] = INITIAL_WINDOW;
@@ -192,9 +190,8 @@ export function startPeeking(flow: number): void {
 export function sendSynNow(flow: number, flagBits: number): void {
   const row = flow * ROW;
   sendSyn(flow, rows[row + ISS]!, flagBits);
-  rows[row + SND_NXT] = (rows[row + ISS]! + 1) | 0;
-  rows[row + SND_MAX] = rows[row + SND_NXT]!;
-  startMeasurement(row, rows[row + SND_NXT]!);
+  rows[row + SND_MAX] = (rows[row + ISS]! + 1) | 0;
+  startMeasurement(row, rows[row + SND_MAX]!);
   armRetransmission(flow);
 }
 

@@ -11,6 +11,7 @@ import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { dropKept } from './reassembly.ts';
 import { SND_MAX } from './row.ts';
+import { dropScoreboard } from './scoreboard.ts';
 import { sendReset } from './segment.ts';
 
 /** Resets both sides: the guest by RST, the host's peer by an abortive close. */
@@ -38,6 +39,7 @@ export function release(flow: number): void {
   const fd = rows[flow * ROW + FD]!;
   stopTimer(flow);
   dropKept(flow);
+  dropScoreboard(flow);
   if (fd >= 0) kernel.close(fd);
   remove(flow);
 }

@@ -10,6 +10,7 @@ import { kernel } from '../link/kernel.ts';
 import { connected, connectFailed } from './connection.ts';
 import { abandon, abort } from './ending.ts';
 import { deliverHeld } from './deliver.ts';
+import { judgeAgain, probeLoss, timedOut } from './recovery.ts';
 import {
   ACK_AT,
   ACK_DELAYED,
@@ -21,6 +22,10 @@ import {
   HOST_READABLE,
   HOST_URGENT,
   ISS,
+  PROBE_AT,
+  PROBE_TIMER,
+  REORDER_AT,
+  REORDER_TIMER,
   RETRANSMIT,
   RETRANSMIT_AT,
   RETRIES,
@@ -37,7 +42,7 @@ import { sendSegment, sendSyn } from './segment.ts';
 import { expireTimeWait } from './time_wait.ts';
 import { armRetransmission, backOff, cancelMeasurement, expiredLimit, isSilent, scheduleNext } from './timeout.ts';
 import { ACK } from '../wire/tcp.ts';
-import { push, pushOn, rewind } from './transmit.ts';
+import { push, pushOn } from './transmit.ts';
 import { announceWindow } from './window.ts';
 
 const SOL_SOCKET = 1;
@@ -112,8 +117,8 @@ function retransmit(flow: number): void {
     probe(flow);
     if (rows[row + SND_MAX] === rows[row + SND_UNA] && (flags & HOST_READABLE) === 0) return;
   } else {
-    rewind(flow);
-    if (push(flow)) pushOn(flow);
+    if (!timedOut(flow)) return;
+    if ((rows[row + FLAGS]! & HOST_READABLE) !== 0 && push(flow)) pushOn(flow);
     if (rows[row + KIND] !== TCP) return;
   }
   armRetransmission(flow);
@@ -122,6 +127,18 @@ function retransmit(flow: number): void {
 /** A segment just left of the window makes the guest say where it stands (RFC 9293 §3.8.4, §3.8.6.1). */
 function probe(flow: number): void {
   sendSegment(flow, (rows[flow * ROW + SND_UNA]! - 1) | 0, 0, 0);
+}
+
+/** What loss recovery has armed. False when the flow has ended. */
+function recoveryDue(flow: number): boolean {
+  const row = flow * ROW;
+  if ((rows[row + FLAGS]! & REORDER_TIMER) !== 0 && ((nowMs - rows[row + REORDER_AT]!) | 0) >= 0) {
+    if (!judgeAgain(flow)) return false;
+    const generation = rows[row + GENERATION];
+    if ((rows[row + FLAGS]! & HOST_READABLE) !== 0 && push(flow)) pushOn(flow);
+    if (rows[row + KIND] !== TCP || rows[row + GENERATION] !== generation) return false;
+  }
+  return (rows[row + FLAGS]! & PROBE_TIMER) === 0 || ((nowMs - rows[row + PROBE_AT]!) | 0) < 0 || probeLoss(flow);
 }
 
 /** The flow's timer is due: does what has come due and sets it again. */
@@ -142,6 +159,7 @@ export function timerEvent(flow: number): void {
   }
   if ((flags & ESTABLISHED) !== 0 && rows[row + SND_MAX] === rows[row + SND_UNA] && isSilent(row)) probe(flow);
   if ((rows[row + FLAGS]! & ACK_DELAYED) !== 0 && ((nowMs - rows[row + ACK_AT]!) | 0) >= 0) sendSegment(flow, rows[row + SND_MAX]!, 0, 0);
+  if ((rows[row + FLAGS]! & (REORDER_TIMER | PROBE_TIMER)) !== 0 && !recoveryDue(flow)) return;
   if ((rows[row + FLAGS]! & RETRANSMIT) !== 0 && ((nowMs - rows[row + RETRANSMIT_AT]!) | 0) >= 0) {
     const generation = rows[row + GENERATION];
     retransmit(flow);

@@ -25,6 +25,7 @@ import {
   HOST_READABLE,
   RCV_EDGE,
   RCV_NXT,
+  SACK_PERMITTED,
   SYN_SENT,
   TIMESTAMPS,
   TIME_WAIT,
@@ -101,10 +102,10 @@ export function segmentFromGuest(flow: number): boolean {
   const flags = rows[row + FLAGS]!;
   rows[row + HEARD_AT] = nowMs;
   // Whose SYN has not been seen, or not been answered, has no timestamps to compare with.
-  if ((flags & (TIMESTAMPS | TIME_WAIT)) !== 0 && (flags & (SYN_SENT | CONNECTING)) === 0) {
+  if ((flags & (TIMESTAMPS | SACK_PERMITTED | TIME_WAIT)) !== 0 && (flags & (SYN_SENT | CONNECTING)) === 0) {
     readOptions(frame.l4);
     if ((flags & TIME_WAIT) !== 0) return timeWait(flow, seq, bits);
-    if (!checkTimestamp(flow, seq, bits)) return false;
+    if ((flags & TIMESTAMPS) !== 0 && !checkTimestamp(flow, seq, bits)) return false;
   }
   if ((flags & ESTABLISHED) === 0 && !handshake(flow, seq, bits)) return false;
   // What established the connection by a SYN is done with.

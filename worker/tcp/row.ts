@@ -5,9 +5,9 @@
 import { OWN } from '../flow/row.ts';
 
 export const SND_UNA = OWN;
-/** Next to send; goes back to SND_UNA when data is to be sent again. */
-export const SND_NXT = OWN + 1;
-/** Highest ever sent: what the guest may acknowledge. */
+/** RFC 6675 §2: what was judged lost and not sent again since, bytes. */
+export const LOST = OWN + 1;
+/** The number behind the last byte ever sent: SND.NXT, which never goes back here. */
 export const SND_MAX = OWN + 2;
 /** Guest's window in bytes, and the segment it came with. */
 export const SND_WND = OWN + 3;
@@ -34,8 +34,9 @@ export const RTT_SEQ = OWN + 16;
 export const RTT_AT = OWN + 17;
 /** Consecutive expiries of the retransmission timer. */
 export const RETRIES = OWN + 18;
-/** Consecutive duplicate acknowledgements, and SND_MAX when the last fast retransmission began. */
+/** Consecutive duplicate acknowledgements that tell no more than that. */
 export const DUPLICATES = OWN + 19;
+/** RFC 6582 §2: SND_MAX when the present recovery began. */
 export const RECOVER = OWN + 20;
 /** Moments (ms) of the timers whose flag is set. */
 export const RETRANSMIT_AT = OWN + 21;
@@ -52,10 +53,10 @@ export const OFFERED = OWN + 26;
 export const TS_RECENT = OWN + 27;
 export const TS_RECENT_AT = OWN + 28;
 export const TS_OFFSET = OWN + 29;
-/** First entry + 1 of the flow's scoreboard, 0 = none (tcp/scoreboard.ts); how many bytes it holds. */
+/** First entry of the flow's scoreboard, 0 = none (tcp/scoreboard.ts); how many bytes it holds, or as many duplicates stand for. */
 export const SACK_FIRST = OWN + 30;
 export const SACKED = OWN + 31;
-/** RFC 6675 §2 HighRxt: the number behind the last byte sent again in this recovery. */
+/** RFC 6675 §2 HighRxt, of what lies above all ranges: the number behind the last byte sent again. */
 export const HIGH_RXT = OWN + 32;
 /** RFC 5681 §2: bytes; 0 = no loss has ever asked for a bound. */
 export const CWND = OWN + 33;
@@ -75,6 +76,36 @@ export const HEARD_AT = OWN + 40;
 export const RCV_SPACE = OWN + 41;
 export const RCV_SPACE_SEQ = OWN + 42;
 export const RCV_SPACE_AT = OWN + 43;
+/** Moment (ms) of the probe of RFC 8985 §7. */
+export const PROBE_AT = OWN + 44;
+
+// Only while LOSSY is set.
+/** Highest number the guest has told of; of what lies below this one, whatever is not there is lost. */
+export const HIGH_SACKED = OWN + 45;
+export const HIGH_LOST = OWN + 46;
+/** What lies above all ranges: when it was last sent again (µs), and SND_MAX then. */
+export const RESENT_AT = OWN + 47;
+export const RESENT_MAX = OWN + 48;
+/** RFC 8985 §5.2: of what was sent again and has come, the latest: when (µs) it was sent, and the number behind it. */
+export const RACK_AT = OWN + 49;
+export const RACK_SEQ = OWN + 50;
+/** Quarters of a round trip by which segments overtake each other, 0 = never seen; above bit 8 how many recoveries remember it. */
+export const REORDERING = OWN + 51;
+/** Window and threshold before the present recovery, and our timestamp when it began: what it takes to undo it. */
+export const PRIOR_CWND = OWN + 52;
+export const PRIOR_SSTHRESH = OWN + 53;
+export const BEGAN_AT = OWN + 54;
+/** Bytes sent again in this recovery, less those that came twice. */
+export const RESENT = OWN + 55;
+/** RFC 6937 §3: bytes in flight when the recovery (or the cut) began, bytes delivered since, SND_MAX then, bytes sent again since. */
+export const FLIGHT = OWN + 56;
+export const DELIVERED = OWN + 57;
+export const CUT_MAX = OWN + 58;
+export const CUT_RESENT = OWN + 59;
+/** Bytes judged lost since this recovery began. */
+export const LOSSES = OWN + 60;
+/** The window that was too large when it was last cut. */
+export const CONGESTED = OWN + 61;
 
 // FLAGS of a TCP flow: events that have happened, and what is armed.
 /** The host socket's connect is under way. */
@@ -103,7 +134,7 @@ export const ACK_DELAYED = 1 << 11;
 export const RETRANSMIT = 1 << 12;
 /** The window announced last was too small to keep the guest going; the socket's room is awaited. */
 export const WINDOW_SMALL = 1 << 13;
-/** The socket's peek offset stands elsewhere than at SND_NXT. */
+/** The socket's peek offset stands elsewhere than at SND_MAX. */
 export const PEEK_ASTRAY = 1 << 14;
 /** We have sent since the guest's last data: a dialogue, where a reply may carry the ACK. */
 export const SPOKE_LAST = 1 << 15;
@@ -119,5 +150,20 @@ export const CLOSED_FIRST = 1 << 19;
 export const TIME_WAIT = 1 << 20;
 /** The guest probes whether the far end is there: so does the host socket. */
 export const KEEPALIVE = 1 << 21;
+/** The flow has a scoreboard, a recovery or a congestion window. */
+export const LOSSY = 1 << 22;
+/** What is lost is being sent again, until RECOVER is acknowledged. */
+export const RECOVERING = 1 << 23;
+/** That began with a timeout. */
+export const TIMED_OUT = 1 << 24;
+/** The last recovery has cut the window, which may turn out to have been wrong. */
+export const REDUCED = 1 << 25;
+/** The last recovery has widened REORDERING. */
+export const WIDENED = 1 << 26;
+/** REORDER_AT, PROBE_AT are armed. */
+export const REORDER_TIMER = 1 << 27;
+export const PROBE_TIMER = 1 << 28;
+/** A probe went out and nothing was heard since. */
+export const PROBED = 1 << 29;
 /** The far end has sent urgent data: a read may end at its mark, short of what there is. */
 export const HOST_URGENT = 1 << 30;

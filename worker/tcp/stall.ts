@@ -22,7 +22,11 @@ import {
   HELD,
   HOST_FIN,
   HOST_READABLE,
+  PROBE_AT,
+  PROBE_TIMER,
   RCV_NXT,
+  REORDER_AT,
+  REORDER_TIMER,
   RETRANSMIT,
   RETRANSMIT_AT,
   SND_MAX,
@@ -45,6 +49,8 @@ function timerIsLate(row: number): boolean {
   const flags = rows[row + FLAGS]!;
   const at = rows[row + TIMER_AT]!;
   if ((flags & ACK_DELAYED) !== 0) return after(at, rows[row + ACK_AT]!);
+  if ((flags & PROBE_TIMER) !== 0 && after(at, rows[row + PROBE_AT]!)) return true;
+  if ((flags & REORDER_TIMER) !== 0 && after(at, rows[row + REORDER_AT]!)) return true;
   return (flags & RETRANSMIT) !== 0 && after(at, rows[row + RETRANSMIT_AT]!);
 }
 

@@ -15,8 +15,14 @@ import {
   FIN_ACKED,
   HEARD_AT,
   HOST_SHUT,
+  PROBE_AT,
+  PROBE_TIMER,
+  PROBED,
+  REORDER_AT,
+  REORDER_TIMER,
   RETRANSMIT,
   RETRANSMIT_AT,
+  RETRIES,
   RTO,
   RTT_AT,
   RTT_SEQ,
@@ -29,6 +35,8 @@ import { before } from './sequence.ts';
 export const INITIAL_RTO = 1000;
 /** RFC 6298 §2.4 says 1 s; kernels use 200 ms since their clocks are finer, and the guest is one link away. */
 const MIN_RTO = 200;
+/** RFC 8985 §7.2 has no floor; a guest's kernel needs its time to run. */
+const MIN_PROBE = 10;
 /** RFC 6298 §2.5. */
 const MAX_RTO = 120_000;
 /** RFC 6298 §5.7. */
@@ -112,11 +120,8 @@ export function cancelMeasurement(row: number): void {
   rows[row + RTT_AT] = 0;
 }
 
-/** The guest acknowledged up to `ack`: ends a measurement that is covered (RFC 6298 §2.2, §2.3). */
-export function endMeasurement(row: number, ack: number): void {
-  if (rows[row + RTT_AT] === 0 || before(ack, rows[row + RTT_SEQ]!)) return;
-  const measured = Math.max((nowUs - rows[row + RTT_AT]!) | 0, 1);
-  rows[row + RTT_AT] = 0;
+/** A round trip took `measured` µs (RFC 6298 §2.2, §2.3). */
+function takeMeasurement(row: number, measured: number): void {
   const smoothed = rows[row + SRTT]!;
   if (smoothed === 0) {
     rows[row + SRTT] = measured;
@@ -126,6 +131,25 @@ export function endMeasurement(row: number, ack: number): void {
     rows[row + RTTVAR] = (3 * rows[row + RTTVAR]! + deviation) >> 2;
     rows[row + SRTT] = Math.max((7 * smoothed + measured) >> 3, 1);
   }
+  restoreTimeout(row);
+}
+
+/** The guest has got everything up to `end`: ends a measurement that this covers. */
+export function endMeasurement(row: number, end: number): void {
+  if (rows[row + RTT_AT] === 0 || before(end, rows[row + RTT_SEQ]!)) return;
+  const measured = Math.max((nowUs - rows[row + RTT_AT]!) | 0, 1);
+  rows[row + RTT_AT] = 0;
+  takeMeasurement(row, measured);
+}
+
+/** What was sent again was acknowledged with a timestamp that says `elapsed` ms (RFC 7323 §4.1); by half a tick it is longer than known. */
+export function measureEcho(row: number, elapsed: number): void {
+  takeMeasurement(row, Math.min(elapsed, MAX_RTO) * 1000 + 500);
+}
+
+/** The timeout that the measurements say, however often it was backed off (RFC 6298 §2.3, §2.4, §2.5). */
+export function restoreTimeout(row: number): void {
+  if (rows[row + SRTT] === 0) return;
   const timeout = ((rows[row + SRTT]! + 4 * rows[row + RTTVAR]!) / 1000) | 0;
   rows[row + RTO] = Math.min(Math.max(timeout, MIN_RTO), MAX_RTO);
 }
@@ -135,13 +159,34 @@ export function backOff(row: number): void {
   rows[row + RTO] = Math.min(rows[row + RTO]! * 2, MAX_RTO);
 }
 
-/** Something is unacknowledged: the timer runs from now (RFC 6298 §5.1, §5.3). */
+/** Milliseconds without an answer after which the guest is asked for one (RFC 8985 §7.2); 0 before a round trip was measured. */
+function probeTimeout(row: number): number {
+  const smoothed = rows[row + SRTT]!;
+  if (smoothed === 0) return 0;
+  return Math.max(Math.ceil(Math.max(2 * smoothed, smoothed + 4 * rows[row + RTTVAR]!) / 1000), MIN_PROBE);
+}
+
+/** Something is unacknowledged: the timer runs from now (RFC 6298 §5.1, §5.3), and so does that of the probe. */
 export function armRetransmission(flow: number): void {
   const row = flow * ROW;
-  rows[row + FLAGS]! |= RETRANSMIT;
-  rows[row + RETRANSMIT_AT] = (nowMs + rows[row + RTO]!) | 0;
+  let flags = (rows[row + FLAGS]! | RETRANSMIT) & ~(PROBE_TIMER | PROBED);
+  let at = (nowMs + rows[row + RTO]!) | 0;
+  rows[row + RETRANSMIT_AT] = at;
+  const wait = probeTimeout(row);
+  if (wait !== 0 && wait < rows[row + RTO]! && rows[row + RETRIES] === 0 && (flags & ESTABLISHED) !== 0) {
+    flags |= PROBE_TIMER;
+    at = (nowMs + wait) | 0;
+    rows[row + PROBE_AT] = at;
+  }
+  rows[row + FLAGS] = flags;
   // A delayed ACK is due within milliseconds, and its call sets the timer anew.
-  if ((rows[row + FLAGS]! & ACK_DELAYED) === 0) setTimer(flow, rows[row + RETRANSMIT_AT]!);
+  if ((flags & (ACK_DELAYED | REORDER_TIMER)) === 0) setTimer(flow, at);
+  else if ((flags & ACK_DELAYED) === 0) scheduleNext(flow);
+}
+
+/** More was sent: the guest is given its time to answer that (RFC 8985 §7.2). */
+export function delayProbe(row: number): void {
+  if ((rows[row + FLAGS]! & PROBE_TIMER) !== 0) rows[row + PROBE_AT] = (nowMs + probeTimeout(row)) | 0;
 }
 
 /** Sets the flow's one timer to the earliest of its deadlines. */
@@ -156,5 +201,7 @@ export function scheduleNext(flow: number): void {
   }
   if ((flags & RETRANSMIT) !== 0 && before(rows[row + RETRANSMIT_AT]!, at)) at = rows[row + RETRANSMIT_AT]!;
   if ((flags & ACK_DELAYED) !== 0 && before(rows[row + ACK_AT]!, at)) at = rows[row + ACK_AT]!;
+  if ((flags & PROBE_TIMER) !== 0 && before(rows[row + PROBE_AT]!, at)) at = rows[row + PROBE_AT]!;
+  if ((flags & REORDER_TIMER) !== 0 && before(rows[row + REORDER_AT]!, at)) at = rows[row + REORDER_AT]!;
   setTimer(flow, at);
 }

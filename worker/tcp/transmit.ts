@@ -2,8 +2,8 @@
  * Host → guest: data of the host socket, peeked and sent, until the guest has acknowledged it.
  *
  * Nothing is stored here: what is unacknowledged is still in the kernel's receive queue. SO_PEEK_OFF remembers where the
- * next peek begins and follows by itself; when SND_NXT goes back, or the two part for another reason, PEEK_ASTRAY has it
- * set again. Without SO_PEEK_OFF (Linux < 6.9) each peek reads over what was sent before.
+ * next peek begins and follows by itself; when something older is sent again, PEEK_ASTRAY has it set anew. Without SO_PEEK_OFF
+ * (Linux < 6.9) each peek reads over what was sent before.
  */
 import { Counter } from '../../shared/counters.ts';
 import { counters } from '../link/counters.ts';
@@ -13,8 +13,10 @@ import { FD, FLAGS, ROW, rows } from '../flow/row.ts';
 import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { kernel } from '../link/kernel.ts';
 import { FIN, PSH } from '../wire/tcp.ts';
+import { windowLeft } from './congestion.ts';
 import { abort } from './ending.ts';
 import {
+  CWND,
   ESTABLISHED,
   FIN_SENT,
   HOST_ENDING,
@@ -24,15 +26,16 @@ import {
   MSS,
   PEEK_ASTRAY,
   RETRANSMIT,
+  RTT_SEQ,
+  SACK_PERMITTED,
   SND_MAX,
-  SND_NXT,
   SND_UNA,
   SND_WND,
   SPOKE_LAST,
 } from './row.ts';
 import { framePayload, sendSegment } from './segment.ts';
 import { after } from './sequence.ts';
-import { armRetransmission, cancelMeasurement, startMeasurement } from './timeout.ts';
+import { armRetransmission, cancelMeasurement, delayProbe, startMeasurement } from './timeout.ts';
 
 const EAGAIN = 11;
 const MSG_PEEK = 2;
@@ -56,10 +59,10 @@ function hasPeekOffset(row: number): boolean {
   return isIpv4(row) ? peekOffset4 : peekOffset6;
 }
 
-/** Puts up to `want` bytes from SND_NXT on at TRANSMIT_PAYLOAD. Bytes, 0 at the end of the stream, or −errno. */
-function peek(row: number, want: number): number {
+/** Puts up to `want` bytes of the stream, from the number `seq` on, at TRANSMIT_PAYLOAD. Bytes, 0 at the end of the stream, or −errno. */
+function peek(row: number, seq: number, want: number): number {
   const fd = rows[row + FD]!;
-  const ahead = (rows[row + SND_NXT]! - rows[row + SND_UNA]!) | 0;
+  const ahead = (seq - rows[row + SND_UNA]!) | 0;
   if (!hasPeekOffset(row)) return kernel.peekBehind(fd, ahead, TRANSMIT_PAYLOAD, want);
   if ((rows[row + FLAGS]! & PEEK_ASTRAY) !== 0) {
     const moved = kernel.setOption(fd, SOL_SOCKET, SO_PEEK_OFF, ahead);
@@ -71,26 +74,25 @@ function peek(row: number, want: number): number {
 
 function sent(flow: number, bytes: number): void {
   const row = flow * ROW;
-  const next = (rows[row + SND_NXT]! + bytes) | 0;
-  rows[row + SND_NXT] = next;
-  if (after(next, rows[row + SND_MAX]!)) {
-    rows[row + SND_MAX] = next;
-    startMeasurement(row, next);
-  } else cancelMeasurement(row);
+  const next = (rows[row + SND_MAX]! + bytes) | 0;
+  rows[row + SND_MAX] = next;
+  startMeasurement(row, next);
   if ((rows[row + FLAGS]! & RETRANSMIT) === 0) armRetransmission(flow);
+  else delayProbe(row);
 }
 
 function sendFin(flow: number): void {
   const row = flow * ROW;
   rows[row + FLAGS]! |= FIN_SENT;
-  sendSegment(flow, rows[row + SND_NXT]!, FIN, 0);
+  sendSegment(flow, rows[row + SND_MAX]!, FIN, 0);
   sent(flow, 1);
 }
 
-/** What the guest's window leaves, held back where a sliver would be sent (RFC 9293 §3.8.6.2.1). */
+/** What both windows leave, held back where a sliver would be sent (RFC 9293 §3.8.6.2.1). */
 function usableWindow(row: number): number {
-  const inFlight = (rows[row + SND_NXT]! - rows[row + SND_UNA]!) | 0;
-  const room = (Math.min(rows[row + SND_WND]!, MOST_IN_FLIGHT) - inFlight) | 0;
+  const inFlight = (rows[row + SND_MAX]! - rows[row + SND_UNA]!) | 0;
+  let room = (Math.min(rows[row + SND_WND]!, MOST_IN_FLIGHT) - inFlight) | 0;
+  if (rows[row + CWND] !== 0) room = Math.min(room, windowLeft(row));
   return room < rows[row + MSS]! && inFlight > 0 ? 0 : room;
 }
 
@@ -102,18 +104,18 @@ export function push(flow: number): boolean {
     const room = usableWindow(row);
     if (room <= 0) {
       // Nothing in flight means no ACK will come by itself: ask for the window (RFC 9293 §3.8.6.1).
-      if (rows[row + SND_NXT] === rows[row + SND_UNA] && (rows[row + FLAGS]! & RETRANSMIT) === 0) armRetransmission(flow);
+      if (rows[row + SND_MAX] === rows[row + SND_UNA] && (rows[row + FLAGS]! & RETRANSMIT) === 0) armRetransmission(flow);
       return false;
     }
     if (frames === FRAMES_AT_ONCE) return true;
     const want = Math.min(room, framePayload(row));
-    const got = peek(row, want);
+    const got = peek(row, rows[row + SND_MAX]!, want);
     if (got > 0) {
       const flags = got < want ? PSH : 0;
       rows[row + FLAGS]! |= SPOKE_LAST;
       // A short read has emptied the queue: later data makes a new event. Unless the end is near, which makes none.
       if (got < want && (rows[row + FLAGS]! & (HOST_ENDING | HOST_URGENT)) === 0) rows[row + FLAGS]! &= ~HOST_READABLE;
-      const written = sendSegment(flow, rows[row + SND_NXT]!, flags, got);
+      const written = sendSegment(flow, rows[row + SND_MAX]!, flags, got);
       sent(flow, got);
       if (!written) return false;
     } else if (got === 0) {
@@ -128,14 +130,13 @@ export function push(flow: number): boolean {
     }
   }
   const flags = rows[row + FLAGS]!;
-  // The FIN is due once, and again when SND_NXT has gone back to its number.
-  if ((flags & HOST_FIN) !== 0 && ((flags & FIN_SENT) === 0 || rows[row + SND_NXT] === ((rows[row + SND_MAX]! - 1) | 0))) sendFin(flow);
+  if ((flags & (HOST_FIN | FIN_SENT)) === HOST_FIN) sendFin(flow);
   return false;
 }
 
 /** Whether the socket of a flow with nothing in flight holds more: > 0, 0 at the end of the stream, or −errno. */
 export function lookForMore(row: number): number {
-  const got = peek(row, 1);
+  const got = peek(row, rows[row + SND_MAX]!, 1);
   if (got > 0) rows[row + FLAGS]! |= PEEK_ASTRAY;
   return got;
 }
@@ -145,27 +146,34 @@ export function pushOn(flow: number): void {
   if (!askAgain(flow)) while (push(flow));
 }
 
-/** Goes back to what is unacknowledged, to send it again from there. */
-export function rewind(flow: number): void {
+/**
+ * Sends up to `want` bytes again from `seq` on, which was sent before; with the FIN where that is next. How many sequence numbers went
+ * out: 0 when the socket can't give them now, −1 when the flow has ended.
+ */
+export function resend(flow: number, seq: number, want: number): number {
   const row = flow * ROW;
-  rows[row + SND_NXT] = rows[row + SND_UNA]!;
-  rows[row + FLAGS]! |= PEEK_ASTRAY | HOST_READABLE;
-  cancelMeasurement(row);
+  const withFin = (rows[row + FLAGS]! & FIN_SENT) !== 0;
+  const dataEnd = withFin ? (rows[row + SND_MAX]! - 1) | 0 : rows[row + SND_MAX]!;
+  const data = Math.min(want, (dataEnd - seq) | 0);
+  let got = 0;
+  if (data > 0) {
+    rows[row + FLAGS]! |= PEEK_ASTRAY;
+    got = peek(row, seq, data);
+    rows[row + FLAGS]! |= PEEK_ASTRAY;
+    if (got <= 0) {
+      if (got === 0 || got === -EAGAIN) return 0;
+      abort(flow, -got);
+      return -1;
+    }
+  }
+  const fin = withFin && ((seq + got) | 0) === dataEnd && want > got ? 1 : 0;
+  if (got + fin === 0) return 0;
   counters[Counter.tcp_retransmissions]!++;
-}
-
-/** Sends the first unacknowledged segment again and leaves the rest as it is (RFC 5681 §3.2). */
-export function resendFirst(flow: number): void {
-  const row = flow * ROW;
-  const next = rows[row + SND_NXT]!;
-  const outstanding = (rows[row + SND_MAX]! - rows[row + SND_UNA]!) | 0;
-  rows[row + SND_NXT] = rows[row + SND_UNA]!;
-  rows[row + FLAGS]! |= PEEK_ASTRAY;
-  cancelMeasurement(row);
-  counters[Counter.tcp_retransmissions]!++;
-  const got = peek(row, Math.min(outstanding, rows[row + MSS]!));
-  if (got > 0) sendSegment(flow, rows[row + SND_UNA]!, PSH, got);
-  else if ((rows[row + FLAGS]! & FIN_SENT) !== 0) sendSegment(flow, rows[row + SND_UNA]!, FIN, 0);
-  rows[row + SND_NXT] = next;
-  rows[row + FLAGS]! |= PEEK_ASTRAY;
+  sendSegment(flow, seq, (got > 0 ? PSH : 0) | (fin === 0 ? 0 : FIN), got);
+  // What is measured must have been sent once; without SACK what is missing before it would be measured as well.
+  const end = (seq + got + fin) | 0;
+  if ((rows[row + FLAGS]! & SACK_PERMITTED) === 0 || (after(rows[row + RTT_SEQ]!, seq) && !after(rows[row + RTT_SEQ]!, end)))
+    cancelMeasurement(row);
+  if ((rows[row + FLAGS]! & RETRANSMIT) === 0) armRetransmission(flow);
+  return got + fin;
 }

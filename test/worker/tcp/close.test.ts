@@ -110,9 +110,12 @@ describe('worker/tcp: close', () => {
     dialogue.stream.write(pattern(20));
     dialogue.stream.end();
     dialogue.bench.advance(3000);
-    const sent = dialogue.seen();
-    expect(sent.some(({ flags, seq }) => (flags & FIN) !== 0 && seq === ((dialogue.ack + 20) | 0))).to.equal(true);
-    expect(sent.some(({ payload, seq }) => payload.length === 20 && seq === dialogue.ack)).to.equal(true);
+    const data = dialogue.seen();
+    expect(data.some(({ payload, seq }) => payload.length === 20 && seq === dialogue.ack)).to.equal(true);
+    const rest = dialogue.acknowledge(dialogue.ack + 20);
+    dialogue.bench.advance(3000);
+    const sent = [...data, ...rest, ...dialogue.seen()];
+    expect(sent.some(({ flags, seq, payload }) => (flags & FIN) !== 0 && ((seq + payload.length) | 0) === dialogue.ack)).to.equal(true);
   });
 
   it('without SO_PEEK_OFF: the end of the stream is told once what is before it is acknowledged', () => {

@@ -256,7 +256,8 @@ describe('worker/tcp: the window of the guest', () => {
     dialogue.send(ACK);
     dialogue.bench.advance(3000);
     const again = dialogue.seen().find(({ seq, payload }) => seq === dialogue.ack && payload.length > 0);
-    expect(again?.payload.subarray(0, 2000)).to.deep.equal(pattern(2000, 1000));
+    const [rest] = dialogue.acknowledge(dialogue.ack + (again?.payload.length ?? 0));
+    expect([...(again?.payload ?? []), ...(rest?.payload ?? [])]).to.deep.equal([...pattern(2000, 1000)]);
   });
 
   it('a FIN that was lost at a closed window is sent once it opens', () => {
@@ -305,11 +306,12 @@ function transferBothWays(dialogue: Dialogue): void {
   let ended = false;
   let acked = dialogue.seq;
   const start = dialogue.seq;
+  let answers: Segment[] = [];
   for (let round = 0; round < 200 && !(ended && ((acked - start) | 0) === 2001); round++) {
     const payload = pattern(2000).subarray((acked - start) | 0);
     dialogue.bench.deliver(dialogue.frame(ACK | FIN, { seq: acked, payload: payload.slice(), gsoSize: payload.length > 1400 ? 1400 : 0 }));
     dialogue.bench.advance(300);
-    for (const segment of dialogue.seen()) {
+    for (const segment of [...answers, ...dialogue.seen()]) {
       if (((segment.ack - acked) | 0) > 0) acked = segment.ack;
       if (segment.seq !== dialogue.ack || ended) continue;
       expect(segment.payload).to.deep.equal(pattern(segment.payload.length, (dialogue.ack - first) | 0));
@@ -320,7 +322,7 @@ function transferBothWays(dialogue: Dialogue): void {
       }
     }
     dialogue.seq = acked;
-    dialogue.send(ACK);
+    answers = dialogue.send(ACK);
   }
   expect((dialogue.ack - first) | 0).to.equal(9001);
   dialogue.stream.read(1 << 20);
