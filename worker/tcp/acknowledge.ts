@@ -7,8 +7,9 @@
 import { nowMs } from '../flow/clock.ts';
 import { FLAGS, KIND, ROW, rows, TCP } from '../flow/row.ts';
 import { setTimer } from '../flow/timers.ts';
-import { ACK_AT, ACK_DELAYED, ACK_NOW, SND_MAX } from './row.ts';
+import { ACK_AT, ACK_DELAYED, ACK_NOW, PROBE_TIMER, REORDER_TIMER, SND_MAX } from './row.ts';
 import { sendSegment } from './segment.ts';
+import { scheduleNext } from './timeout.ts';
 
 /** Milliseconds that a reply of the host may take to carry the ACK. */
 const ACK_DELAY = 2;
@@ -37,7 +38,9 @@ export function acknowledgeLater(flow: number): void {
   if ((rows[row + FLAGS]! & (ACK_NOW | ACK_DELAYED)) !== 0) return;
   rows[row + FLAGS]! |= ACK_DELAYED;
   rows[row + ACK_AT] = (nowMs + ACK_DELAY) | 0;
-  setTimer(flow, rows[row + ACK_AT]!);
+  // A hole may be judged sooner.
+  if ((rows[row + FLAGS]! & (REORDER_TIMER | PROBE_TIMER)) === 0) setTimer(flow, rows[row + ACK_AT]!);
+  else scheduleNext(flow);
 }
 
 /** Sends the ACKs of this batch that no data has carried. */
