@@ -49,7 +49,15 @@ export class ExploitedBuild {
       execFileSync('cc', ['-std=gnu11', '-O1', '-Wall', '-Wextra', '-Werror', ...words], { cwd: ROOT });
     };
     const object = join(this.root, 'stream.o');
-    compile('-fPIC', '-Inode_modules/node-api-headers/include', '-Dsyscall=exploited_syscall', '-c', '-o', object, 'native/worker/stream.c');
+    compile(
+      '-fPIC',
+      '-Inode_modules/node-api-headers/include',
+      '-Dsyscall=exploited_syscall',
+      '-c',
+      '-o',
+      object,
+      'native/worker/stream.c',
+    );
     const rest = execFileSync('sh', ['-c', 'ls native/worker/*.c'], { cwd: ROOT, encoding: 'utf8' })
       .trim()
       .split('\n')
