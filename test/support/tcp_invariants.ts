@@ -81,8 +81,7 @@ function checkFlow(kernel: FakeKernel, row: number): void {
     insist(((at(TIMER_AT) - at(tcp.RETRANSMIT_AT)) | 0) <= 0, 'the timer is later than the retransmission');
   if (has(tcp.PROBE_TIMER) && !has(tcp.ACK_DELAYED))
     insist(((at(TIMER_AT) - at(tcp.PROBE_AT)) | 0) <= 0, 'the timer is later than the probe');
-  if (has(tcp.REORDER_TIMER))
-    insist(((at(TIMER_AT) - at(tcp.REORDER_AT)) | 0) <= 0, 'the timer is later than the judgement of a hole');
+  if (has(tcp.REORDER_TIMER)) insist(((at(TIMER_AT) - at(tcp.REORDER_AT)) | 0) <= 0, 'the timer is later than the judgement of a hole');
   if (has(tcp.ACK_DELAYED)) insist(((at(TIMER_AT) - at(tcp.ACK_AT)) | 0) <= 0, 'the timer is later than the delayed ACK');
   insist(!has(tcp.ACK_NOW), 'an ACK was owed and not sent');
   if (has(tcp.TIME_WAIT)) return checkTimeWait(kernel, at, insist);
