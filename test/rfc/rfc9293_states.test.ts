@@ -146,7 +146,7 @@ describe('RFC 9293 §3.10.7.4: SYN-RECEIVED', () => {
   });
 
   it('RFC 9293 §3.10.7.4: the segment that establishes brings its window, scaled, and its numbers', () => {
-    const { dialogue } = synReceived({ windowScale: 2, window: 100 });
+    const { dialogue } = synReceived({ windowScale: 2, window: 100, mss: 1000 });
     dialogue.send(ACK, { window: 500 });
     dialogue.stream.write(pattern(10_000));
     expect(bytesOf(dialogue.seen()).length).to.equal(2000);

@@ -88,12 +88,14 @@ function sendFin(flow: number): void {
   sent(flow, 1);
 }
 
-/** What both windows leave, held back where a sliver would be sent (RFC 9293 §3.8.6.2.1). */
+/** What both windows leave: whole segments, or less than one where nothing is in flight (RFC 9293 §3.8.6.2.1). */
 function usableWindow(row: number): number {
   const inFlight = (rows[row + SND_MAX]! - rows[row + SND_UNA]!) | 0;
   let room = (Math.min(rows[row + SND_WND]!, MOST_IN_FLIGHT) - inFlight) | 0;
   if (rows[row + CWND] !== 0) room = Math.min(room, windowLeft(row));
-  return room < rows[row + MSS]! && inFlight > 0 ? 0 : room;
+  const mss = rows[row + MSS]!;
+  if (room < mss) return inFlight > 0 ? 0 : room;
+  return room - (room % mss);
 }
 
 /** Sends what the host socket has and the guest's window allows. True when there may be more to send at once. */
