@@ -20,21 +20,30 @@ import {
   CONNECTING,
   ESTABLISHED,
   FIN_ACKED,
+  FIN_SENT,
   GUEST_FIN,
   HEARD_AT,
   HOST_READABLE,
+  HOST_SHUT,
   RCV_EDGE,
   RCV_NXT,
+  RETRANSMIT,
   SACK_PERMITTED,
+  SND_MAX,
+  SND_NXT,
+  SND_UNA,
   SYN_SENT,
   TIMESTAMPS,
   TIME_WAIT,
   TS_RECENT,
 } from './row.ts';
-import { after, before } from './sequence.ts';
+import { after, before, distance } from './sequence.ts';
 import { restartTimeWait } from './time_wait.ts';
 import { isLateCopy, noteTimestamp } from './timestamp.ts';
 import { push, pushOn } from './transmit.ts';
+
+/** Both ends' FINs are on their way, or through. */
+const SAID_ALL = GUEST_FIN | FIN_SENT;
 
 /**
  * RFC 7323 §5.3 and §3.2 of a flow with timestamps: false for a late copy, which is acknowledged, and for a segment that lacks
@@ -53,16 +62,31 @@ function checkTimestamp(flow: number, seq: number, bits: number): boolean {
   return true;
 }
 
+/**
+ * A reset that is the guest's. In CLOSING and LAST-ACK, where both ends have said all and only our FIN is unacknowledged, it only ends
+ * the waiting: the guest has forgotten the connection, and bytes of it that the far end has yet to get are not lost by that.
+ */
+function takeReset(flow: number): void {
+  const row = flow * ROW;
+  const flags = rows[row + FLAGS]!;
+  if ((flags & SAID_ALL) !== SAID_ALL || distance(rows[row + SND_UNA]!, rows[row + SND_MAX]!) > 1) {
+    abandon(flow, 0);
+    return;
+  }
+  rows[row + SND_UNA] = rows[row + SND_MAX]!;
+  rows[row + SND_NXT] = rows[row + SND_MAX]!;
+  rows[row + FLAGS] = (flags & ~RETRANSMIT) | FIN_ACKED;
+  if ((flags & HOST_SHUT) !== 0) end(flow, 0);
+}
+
 /** RFC 9293 §3.10.7.4, first, second and fourth step, with RFC 5961 §3.2 and §4.2. False when the segment is done with. */
 function checkControl(flow: number, seq: number, length: number, bits: number): boolean {
   const row = flow * ROW;
   const next = rows[row + RCV_NXT]!;
   if ((bits & RST) !== 0) {
     counters[Counter.tcp_resets_received]!++;
-    if (seq === next) {
-      // Both ends have said all, and the guest has forgotten the connection: bytes of it that still wait for the socket are not lost by that.
-      if ((rows[row + FLAGS]! & (GUEST_FIN | FIN_ACKED)) !== (GUEST_FIN | FIN_ACKED)) abandon(flow, 0);
-    } else if (!before(seq, next) && before(seq, rows[row + RCV_EDGE]!)) challenge(flow);
+    if (seq === next) takeReset(flow);
+    else if (!before(seq, next) && before(seq, rows[row + RCV_EDGE]!)) challenge(flow);
     return false;
   }
   // First step: what is right of the window tells nothing, its window least of all. What is left of it is old, and judged by its ACK.

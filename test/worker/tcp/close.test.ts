@@ -204,6 +204,19 @@ describe('worker/tcp: close', () => {
     expectTimeWait(dialogue);
   });
 
+  it('RFC 9293 §3.10.7.4: in LAST-ACK a reset only ends the waiting, the far end still gets everything and the end', () => {
+    const dialogue = established();
+    sendFin(dialogue, pattern(10));
+    dialogue.stream.end();
+    expect(dialogue.seen().at(-1)?.flags).to.equal(ACK | FIN);
+    dialogue.send(RST, { seq: dialogue.seq });
+    expect(dialogue.bench.flows()).to.equal(0);
+    expect(farText(dialogue)).to.deep.equal(pattern(10));
+    expect(dialogue.stream.farSawEnd).to.equal(true);
+    expect(dialogue.stream.farSawReset).to.equal(false);
+    dialogue.bench.expectNothingLeft();
+  });
+
   it('RFC 9293 §3.10.7.4: the last ACK was lost: the FIN of the guest comes again, and is acknowledged again', () => {
     const dialogue = established();
     dialogue.stream.end();
