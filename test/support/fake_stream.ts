@@ -68,6 +68,8 @@ export class FakeStream extends FakeFile {
   release(): void {
     this.closed = true;
     if (!this.connected || this.#dead) return;
+    // Both ends' FINs are through: the kernel's socket is closed already, and nothing more is sent.
+    if (this.#farEnded && this.#shutWrite && this.farSawEnd) return;
     // Unread data makes Linux send a reset, too.
     if (this.#abortive || this.incoming.length > 0) {
       this.farSawReset = !this.farSawEnd || this.#abortive;

@@ -14,8 +14,9 @@ import type { GuestOptions } from './tcp_schedule.ts';
 
 const MAX_RETRIES = 40;
 const TIME_WAIT_MS = 60_000;
-/** Between two answers to segments that bring nothing and are not acceptable: two ends that think so of each other would never stop. */
+/** So many answers in such a time to segments that bring nothing and are not acceptable: two ends that think so of each other would never stop. */
 const CHALLENGE_MS = 500;
+const MOST_CHALLENGES = 10;
 /** Bytes that timestamps take from each segment. */
 const TIMESTAMP_BYTES = 12;
 const NONE = new Uint8Array(0);
@@ -37,7 +38,8 @@ export class ReferenceGuest {
   #peerSyn: Segment | null = null;
   #closedFirst = false;
   #timeWaitEnd = 0;
-  #nextChallenge = 0;
+  #challengesUntil = 0;
+  #challenges = 0;
 
   constructor(options: GuestOptions, output: (segment: Segment) => void, clock: () => number) {
     this.#options = options;
@@ -277,8 +279,11 @@ export class ReferenceGuest {
 
   #answerUnacceptable(segment: Segment): void {
     if (segment.payload.length === 0 && (segment.flags & (SYN | FIN)) === 0) {
-      if (this.#clock() < this.#nextChallenge) return;
-      this.#nextChallenge = this.#clock() + CHALLENGE_MS;
+      if (this.#clock() >= this.#challengesUntil) {
+        this.#challengesUntil = this.#clock() + CHALLENGE_MS;
+        this.#challenges = 0;
+      }
+      if (this.#challenges++ >= MOST_CHALLENGES) return;
     }
     this.#acknowledge();
   }

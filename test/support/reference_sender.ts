@@ -122,7 +122,11 @@ export class ReferenceSender {
     const newer = later(segment.seq, this.#wl1) || (segment.seq === this.#wl1 && !later(this.#wl2, ack));
     // What acknowledges more than all before it is the newest, also when its data is an older one's, sent again.
     if (!later(this.una, ack) && (advances || newer)) {
-      if (this.wnd === 0 && window > 0) this.timeout = FIRST_TIMEOUT;
+      if (this.wnd === 0 && window > 0) {
+        this.timeout = FIRST_TIMEOUT;
+        // What was sent into the closed window was dropped, the byte of a probe as well.
+        this.nxt = this.una;
+      }
       this.wnd = window;
       this.#wl1 = segment.seq;
       this.#wl2 = ack;

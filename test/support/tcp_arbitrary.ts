@@ -51,6 +51,9 @@ function steps(weight: number, n: fc.Arbitrary<number>, ...kinds: StepKind[]): f
   return { weight, arbitrary: fc.record({ kind: fc.constantFrom(...kinds), n, turns: fc.boolean() }) };
 }
 
+/** As often long as short; of itself fast-check prefers the shortest. */
+const LENGTH = { maxLength: 60, size: 'max' } as const;
+
 const ORDINARY = [
   steps(12, bytes, 'guestWrite', 'hostWrite'),
   steps(8, bytes, 'guestRead', 'hostRead'),
@@ -65,16 +68,18 @@ const ORDINARY = [
   steps(6, fc.nat(), 'storm'),
   steps(2, fc.integer({ min: 0, max: 20_000 }), 'guestShrink'),
   steps(3, frames, 'guestRenege', 'guestKeepAlive', 'guestRepeatFin'),
-  steps(2, fc.constant(0), 'guestReopen', 'hostReopen'),
+  steps(1, frames, 'finish'),
+  steps(3, fc.constant(0), 'guestReopen', 'hostReopen'),
 ];
 
 /** Whatever may happen but resets and errors of the kernel. */
-export const ordinarySteps: fc.Arbitrary<Step[]> = fc.array(fc.oneof(...ORDINARY), { maxLength: 60 });
+export const ordinarySteps: fc.Arbitrary<Step[]> = fc.array(fc.oneof(...ORDINARY), LENGTH);
 
 /** The same, and calls of the worker that fail. */
-export const faultySteps: fc.Arbitrary<Step[]> = fc.array(fc.oneof(...ORDINARY, steps(15, fc.constantFrom(...FAULT_NUMBERS), 'fail')), {
-  maxLength: 60,
-});
+export const faultySteps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(...ORDINARY, steps(15, fc.constantFrom(...FAULT_NUMBERS), 'fail')),
+  LENGTH,
+);
 
 /** One reset, and where in a schedule it is. */
 export const resets = fc.record({ at: fc.nat({ max: 60 }), kind: fc.constantFrom<StepKind>('guestReset', 'hostReset') });

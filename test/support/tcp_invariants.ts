@@ -9,6 +9,9 @@ import * as tcp from '../../worker/tcp/row.ts';
 import type { FakeKernel } from './fake_kernel.ts';
 import { FakeStream } from './fake_stream.ts';
 
+/** How long an ACK is delayed at most. */
+const DELAYED_ACK_MS = 2;
+
 const FIELDS = [
   'SND_UNA',
   'SND_MAX',
@@ -76,11 +79,11 @@ function checkFlow(kernel: FakeKernel, row: number): void {
   const armed = at(TIMER_SLOT) >= 0;
   insist(armed, 'no timer is linked');
   insist(((at(TIMER_AT) - at(LAST_ACTIVE)) | 0) <= DEFAULT_TCP_TIMEOUTS.idle, 'the timer is later than the idle limit');
-  // A delayed ACK's own call may be a moment later than the retransmission.
+  // The call for a delayed ACK may be a moment later than the retransmission, also when the ACK has gone meanwhile.
   if (has(tcp.RETRANSMIT) && !has(tcp.ACK_DELAYED))
-    insist(((at(TIMER_AT) - at(tcp.RETRANSMIT_AT)) | 0) <= 0, 'the timer is later than the retransmission');
+    insist(((at(TIMER_AT) - at(tcp.RETRANSMIT_AT)) | 0) <= DELAYED_ACK_MS, 'the timer is later than the retransmission');
   if (has(tcp.PROBE_TIMER) && !has(tcp.ACK_DELAYED))
-    insist(((at(TIMER_AT) - at(tcp.PROBE_AT)) | 0) <= 0, 'the timer is later than the probe');
+    insist(((at(TIMER_AT) - at(tcp.PROBE_AT)) | 0) <= DELAYED_ACK_MS, 'the timer is later than the probe');
   if (has(tcp.REORDER_TIMER)) insist(((at(TIMER_AT) - at(tcp.REORDER_AT)) | 0) <= 0, 'the timer is later than the judgement of a hole');
   if (has(tcp.ACK_DELAYED)) insist(((at(TIMER_AT) - at(tcp.ACK_AT)) | 0) <= 0, 'the timer is later than the delayed ACK');
   insist(!has(tcp.ACK_NOW), 'an ACK was owed and not sent');

@@ -90,7 +90,8 @@ export type StepKind =
   | 'fail'
   | 'advance'
   | 'run'
-  | 'storm';
+  | 'storm'
+  | 'finish';
 
 export interface Step {
   kind: StepKind;

@@ -15,6 +15,8 @@ interface Outgoing {
 
 const L4_IPV4 = 44;
 const L4_IPV6 = 64;
+/** The option that is never spoilt: without it a guest is sent larger packets than it can take. */
+const MSS = 2;
 
 export class TcpWire {
   readonly watch = new TcpWatch();
@@ -47,14 +49,25 @@ export class TcpWire {
   /** Takes what the worker has sent. */
   collect(): void {
     for (const frame of this.#bench.kernel.tap.toGuest.splice(0)) {
-      const packet = parseFrame(frame, this.#ends);
-      // An ICMP error about a connection that could not be made is not on this wire.
-      if (packet.protocol !== 6) continue;
-      const segment = readSegment(packet);
-      this.watch.said(segment);
-      this.seen(segment);
-      this.#toGuest.push(segment);
+      const segment = this.#watched(frame);
+      if (segment !== null) this.#toGuest.push(segment);
     }
+  }
+
+  /** The tap refuses `frame`, behind all others so far: the worker has said it all the same. */
+  refused(frame: Uint8Array): void {
+    this.collect();
+    this.#watched(frame);
+  }
+
+  /** The segment of a frame of the worker, found right; null: an ICMP error about a connection that could not be made. */
+  #watched(frame: Uint8Array): Segment | null {
+    const packet = parseFrame(frame, this.#ends);
+    if (packet.protocol !== 6) return null;
+    const segment = readSegment(packet);
+    this.watch.said(segment);
+    this.seen(segment);
+    return segment;
   }
 
   /** Hands frame `at` to the worker; its loop has not run then. */
@@ -97,7 +110,8 @@ export class TcpWire {
     const l4 = this.#ends.guest.length === 4 ? L4_IPV4 : L4_IPV6;
     const end = l4 + ((frame[l4 + 12] as number) >> 4) * 4;
     const lengths: number[] = [];
-    for (let at = l4 + 20; at < end; at += frame[at] === 1 ? 1 : (frame[at + 1] as number)) if (frame[at] !== 1) lengths.push(at + 1);
+    for (let at = l4 + 20; at < end; at += frame[at] === 1 ? 1 : (frame[at + 1] as number))
+      if (frame[at] !== 1 && frame[at] !== MSS) lengths.push(at + 1);
     const which = lengths[n % (lengths.length + 1)];
     if (which === undefined) frame[l4 + 12] = [0, 0x10, 0x40][(n >>> 4) % 3] as number;
     else frame[which] = [0, 1, 41, 255][(n >>> 4) % 4] as number;

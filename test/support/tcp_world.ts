@@ -7,7 +7,7 @@
  * port; each connection is remembered with the far end it had.
  */
 import { FD, FLAGS, KIND, ROW, rows, TCP } from '../../worker/flow/row.ts';
-import { ISS, TIME_WAIT } from '../../worker/tcp/row.ts';
+import { ISS, SND_MAX, SND_UNA, TIME_WAIT } from '../../worker/tcp/row.ts';
 import { EAGAIN, ECONNREFUSED, EIO, ENOBUFS } from './fake_file.ts';
 import { FakeStream } from './fake_stream.ts';
 import { type Ends, FIN, RST, type Segment, SYN } from './guest_frame.ts';
@@ -44,6 +44,8 @@ export interface Connection {
   far: Far | null;
   base: number;
   written: number;
+  /** The guest used its port again while the worker did not know that all of the far end's bytes had arrived: it may fear for them. */
+  forgotten: boolean;
 }
 
 export class TcpWorld {
@@ -59,8 +61,9 @@ export class TcpWorld {
   #unanswered: FakeStream[] = [];
   #refusal = EAGAIN;
   #called = false;
-  /** The far end whose bytes the worker sends. */
+  /** The far end whose bytes the worker sends, and which one each of the worker's initial sequence numbers was for. */
   #speaker: Far | null = null;
+  readonly #speakers = new Map<number, Far>();
 
   constructor(options: WorldOptions) {
     this.options = options;
@@ -70,7 +73,7 @@ export class TcpWorld {
     this.wire = new TcpWire(this.bench, this.#ends);
     this.wire.seen = (segment) => this.#check(segment);
     this.wire.damagesSyn = options.opener === 'guest';
-    this.bench.kernel.tap.refuse = () => (this.refusals > 0 && this.refusals-- > 0 ? this.#refusal : 0);
+    this.bench.kernel.tap.refuse = (frame) => this.#mayRefuse(frame);
     this.#newConnection(options.iss, options.opener === 'host');
   }
 
@@ -123,6 +126,8 @@ export class TcpWorld {
         return;
       case 'storm':
         return this.#storm(n);
+      case 'finish':
+        return this.#finish(n);
       default:
         return this.#actWire(kind, n);
     }
@@ -177,6 +182,25 @@ export class TcpWorld {
     }
   }
 
+  /** The errno for a frame of the worker that the tap refuses, 0 for one that it takes. */
+  #mayRefuse(frame: Uint8Array): number {
+    if (this.refusals === 0) return 0;
+    this.refusals--;
+    this.wire.refused(frame);
+    return this.#refusal;
+  }
+
+  /** Both applications close, and the wire is good for `rounds`. */
+  #finish(rounds: number): void {
+    this.guest.close();
+    if (this.far?.stream.connected === true) this.far.stream.end();
+    for (let left = rounds; left > 0; left--) {
+      this.exchange();
+      this.guest.read(1 << 20);
+      this.far?.stream.read(1 << 20);
+    }
+  }
+
   #newConnection(iss: number, listens: boolean): void {
     const options = { ...this.options, iss, sourcePort: GUEST_PORT, destinationPort: FAR_PORT };
     const guest = new ReferenceGuest(
@@ -185,7 +209,7 @@ export class TcpWorld {
       () => this.now,
     );
     const base = GUEST_STREAM + this.connections.length * STREAM_STEP;
-    this.connections.push({ guest, far: null, base, written: 0 });
+    this.connections.push({ guest, far: null, base, written: 0, forgotten: false });
     if (listens) guest.listen();
     else guest.connect();
   }
@@ -196,6 +220,9 @@ export class TcpWorld {
     // Without timestamps only time protects a connection from what is left of the one before.
     if (!guest.timestamps.agreed) this.wire.clear();
     this.advance(REUSE_MS);
+    const row = this.#rowOf(guest.receiver.irs);
+    // One number is the FIN's.
+    this.connection.forgotten = row >= 0 && (((rows[row + SND_MAX] as number) - (rows[row + SND_UNA] as number)) | 0) > 1;
     this.#newConnection((guest.sender.max + 100_000) | 0, byFar);
     if (!byFar) return;
     this.#called = false;
@@ -282,20 +309,24 @@ export class TcpWorld {
     const before = this.connections.at(-2)?.guest;
     if (before?.mayKeep(segment, connection.guest)) return before.receive(segment);
     connection.guest.receive(segment);
-    if (connection.guest.state === 'open' && connection.far === null) connection.far = this.#farOfFlow() ?? this.far ?? null;
+    if (connection.guest.state === 'open' && connection.far === null)
+      connection.far = this.#speakers.get(connection.guest.receiver.irs) ?? null;
   }
 
-  /** The far end that the worker has joined the guest with. */
-  #farOfFlow(iss: number | null = null): Far | undefined {
-    for (const flow of this.bench.takenRows()) {
-      const row = flow * ROW;
-      if (rows[row + KIND] !== TCP || ((rows[row + FLAGS] as number) & TIME_WAIT) !== 0 || (iss !== null && rows[row + ISS] !== iss))
-        continue;
-      const file = this.bench.kernel.file(rows[row + FD] as number);
-      const far = this.fars.find(({ stream }) => stream === file);
-      if (far !== undefined) return far;
-    }
-    return undefined;
+  /** The row of the worker's flow that began with `iss` and has a socket; −1 when there is none. */
+  #rowOf(iss: number): number {
+    const flow = this.bench.takenRows().find((one) => {
+      const row = one * ROW;
+      return rows[row + KIND] === TCP && ((rows[row + FLAGS] as number) & TIME_WAIT) === 0 && rows[row + ISS] === iss;
+    });
+    return flow === undefined ? -1 : flow * ROW;
+  }
+
+  /** The far end of the worker's flow that began with `iss`. */
+  #farOfFlow(iss: number): Far | undefined {
+    const row = this.#rowOf(iss);
+    const file = row < 0 ? undefined : this.bench.kernel.file(rows[row + FD] as number);
+    return this.fars.find(({ stream }) => stream === file);
   }
 
   /** Everything on the wire arrives, the worker runs. False when there was nothing. */
@@ -325,7 +356,10 @@ export class TcpWorld {
 
   /** What the worker sends must be the far end's stream, no byte further, and end where that ends. */
   #check(segment: Segment): void {
-    if ((segment.flags & SYN) !== 0) this.#speaker = this.#farOfFlow(segment.seq) ?? this.#speaker ?? this.far ?? null;
+    if ((segment.flags & SYN) !== 0) {
+      this.#speaker = this.#farOfFlow(segment.seq) ?? this.#speakers.get(segment.seq) ?? this.fars.at(-1) ?? null;
+      if (this.#speaker !== null) this.#speakers.set(segment.seq, this.#speaker);
+    }
     const { iss } = this.wire.watch;
     if ((segment.flags & (SYN | RST)) !== 0 || iss === null) return;
     const far = this.#speaker;
