@@ -25,12 +25,13 @@ import {
   HEARD_AT,
   HOST_READABLE,
   HOST_SHUT,
+  PROBE_TIMER,
+  PROBED,
   RCV_EDGE,
   RCV_NXT,
   RETRANSMIT,
   SACK_PERMITTED,
   SND_MAX,
-  SND_NXT,
   SND_UNA,
   SYN_SENT,
   TIMESTAMPS,
@@ -74,8 +75,7 @@ function takeReset(flow: number): void {
     return;
   }
   rows[row + SND_UNA] = rows[row + SND_MAX]!;
-  rows[row + SND_NXT] = rows[row + SND_MAX]!;
-  rows[row + FLAGS] = (flags & ~RETRANSMIT) | FIN_ACKED;
+  rows[row + FLAGS] = (flags & ~(RETRANSMIT | PROBE_TIMER | PROBED | HOST_READABLE)) | FIN_ACKED;
   if ((flags & HOST_SHUT) !== 0) end(flow, 0);
 }
 

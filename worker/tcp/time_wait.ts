@@ -13,7 +13,7 @@ import { setTimer } from '../flow/timers.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { end } from './ending.ts';
-import { ACK_DELAYED, ACK_NOW, RETRANSMIT, TIME_WAIT, WINDOW_SMALL } from './row.ts';
+import { ACK_DELAYED, ACK_NOW, PROBE_TIMER, REORDER_TIMER, RETRANSMIT, TIME_WAIT, WINDOW_SMALL } from './row.ts';
 
 /** 2 MSL in ms, as kernels have it; RFC 9293 §3.4.2 would have four minutes. */
 export const TIME_WAIT_LENGTH = 60_000;
@@ -37,7 +37,7 @@ export function enterTimeWait(flow: number): void {
   if (waiting === MOST) evictTimeWait();
   kernel.close(rows[row + FD]!);
   returnSocket(flow);
-  rows[row + FLAGS] = (rows[row + FLAGS]! & ~(RETRANSMIT | ACK_NOW | ACK_DELAYED | WINDOW_SMALL)) | TIME_WAIT;
+  rows[row + FLAGS] = (rows[row + FLAGS]! & ~(RETRANSMIT | PROBE_TIMER | REORDER_TIMER | ACK_NOW | ACK_DELAYED | WINDOW_SMALL)) | TIME_WAIT;
   const at = (first + waiting++) % MOST;
   flows[at] = flow;
   generations[at] = rows[row + GENERATION]!;
