@@ -82,6 +82,8 @@ function checkFlow(kernel: FakeKernel, row: number): void {
   // The call for a delayed ACK may be a moment later than the retransmission, also when the ACK has gone meanwhile.
   if (has(tcp.RETRANSMIT) && !has(tcp.ACK_DELAYED))
     insist(((at(TIMER_AT) - at(tcp.RETRANSMIT_AT)) | 0) <= DELAYED_ACK_MS, 'the timer is later than the retransmission');
+  if (has(tcp.RETRANSMIT))
+    insist(((at(tcp.RETRANSMIT_AT) - Math.floor(kernel.now / 1000)) | 0) <= at(tcp.RTO), 'the retransmission is later than its timeout');
   if (has(tcp.PROBE_TIMER) && !has(tcp.ACK_DELAYED))
     insist(((at(TIMER_AT) - at(tcp.PROBE_AT)) | 0) <= DELAYED_ACK_MS, 'the timer is later than the probe');
   if (has(tcp.REORDER_TIMER)) insist(((at(TIMER_AT) - at(tcp.REORDER_AT)) | 0) <= 0, 'the timer is later than the judgement of a hole');

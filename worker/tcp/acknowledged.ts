@@ -11,7 +11,7 @@ import { optionTimestamps, sackBlocks, timestampEcho } from '../wire/tcp_option.
 import { challenge } from './challenge.ts';
 import { abort } from './ending.ts';
 import { DUPLICATE_THRESHOLD } from './loss.ts';
-import { repair, thirdDuplicate } from './recovery.ts';
+import { repair, sendAllAgain, thirdDuplicate } from './recovery.ts';
 import {
   DUPLICATES,
   FIN_ACKED,
@@ -23,6 +23,7 @@ import {
   RECOVERING,
   RETRANSMIT,
   RETRIES,
+  RTO,
   RTT_AT,
   SACK_PERMITTED,
   SND_MAX,
@@ -62,12 +63,15 @@ function acknowledged(flow: number, ack: number): boolean {
   return true;
 }
 
-/** The window that came with the segment (RFC 9293 §3.10.7.4, fifth step). */
-function takeWindow(flow: number, seq: number, ack: number, una: number, announced: number): void {
+/**
+ * The window that came with the segment (RFC 9293 §3.10.7.4, fifth step). True when a window has opened that was closed for a timeout
+ * or more: what is unacknowledged was sent before, and shut out.
+ */
+function takeWindow(flow: number, seq: number, ack: number, una: number, announced: number): boolean {
   const row = flow * ROW;
   const first = rows[row + SND_WL1]!;
   // What acknowledges more than all before it is the newest, also when its data is an older one's, sent again.
-  if (!after(ack, una) && (ack !== una || !(before(first, seq) || (first === seq && !before(ack, rows[row + SND_WL2]!))))) return;
+  if (!after(ack, una) && (ack !== una || !(before(first, seq) || (first === seq && !before(ack, rows[row + SND_WL2]!))))) return false;
   const opened = rows[row + SND_WND] === 0 && announced > 0;
   rows[row + SND_WND] = announced;
   if (announced > rows[row + MAX_SND_WND]!) rows[row + MAX_SND_WND] = announced;
@@ -75,11 +79,12 @@ function takeWindow(flow: number, seq: number, ack: number, una: number, announc
   rows[row + SND_WL2] = ack;
   // Whoever answers is there, be the window closed for hours (RFC 9293 §3.8.6.1 MUST-37).
   rows[row + RETRIES] = 0;
-  if (opened && (rows[row + FLAGS]! & RETRANSMIT) !== 0) {
-    // Probes of a closed window back off, data that was lost before it closed need not wait as long.
-    restoreTimeout(row);
-    armRetransmission(flow);
-  }
+  if (!opened || (rows[row + FLAGS]! & RETRANSMIT) === 0) return false;
+  // Probes of a closed window back off, data that was lost before it closed need not wait as long.
+  const timeout = rows[row + RTO]!;
+  restoreTimeout(row);
+  armRetransmission(flow);
+  return timeout > rows[row + RTO]! && rows[row + SND_MAX] !== rows[row + SND_UNA];
 }
 
 /** Fifth step: the ACK field and the window. False when the flow has ended or the segment is to be dropped. */
@@ -102,7 +107,7 @@ export function takeAck(flow: number, seq: number, length: number, bits: number)
     counters[Counter.tcp_duplicate_acks]!++;
     if (!sack) third = ++rows[row + DUPLICATES]! === DUPLICATE_THRESHOLD;
   } else if ((rows[row + FLAGS]! & SACK_PERMITTED) === 0) careful = false;
-  takeWindow(flow, seq, ack, una, announced);
+  if (takeWindow(flow, seq, ack, una, announced)) return sendAllAgain(flow);
   if (third) return thirdDuplicate(flow);
   return !careful || before(ack, una) || repair(flow, una);
 }

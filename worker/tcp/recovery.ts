@@ -64,7 +64,7 @@ import {
 } from './scoreboard.ts';
 import { framePayload } from './segment.ts';
 import { after, before, distance } from './sequence.ts';
-import { armRetransmission } from './timeout.ts';
+import { armRetransmission, shortenRetransmission } from './timeout.ts';
 import { ourTimestamp } from './timestamp.ts';
 import { resend } from './transmit.ts';
 
@@ -250,6 +250,7 @@ export function repair(flow: number, una: number): boolean {
   if ((rows[row + FLAGS]! & LOSSY) === 0) beginLossy(row, una);
   const advanced = distance(una, rows[row + SND_UNA]!);
   const delivered = takeNews(flow, una);
+  shortenRetransmission(flow);
   learnReordering(row);
   if ((rows[row + FLAGS]! & RECOVERING) !== 0) {
     if (wasInVain(row, advanced)) {

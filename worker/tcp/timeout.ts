@@ -149,7 +149,11 @@ export function measureEcho(row: number, elapsed: number): void {
 
 /** The timeout that the measurements say, however often it was backed off (RFC 6298 §2.3, §2.4, §2.5). */
 export function restoreTimeout(row: number): void {
-  if (rows[row + SRTT] === 0) return;
+  if (rows[row + SRTT] === 0) {
+    // Never measured: the SYN had to be sent again, and all since.
+    rows[row + RTO] = Math.min(rows[row + RTO]!, RTO_AFTER_LOST_SYN);
+    return;
+  }
   const timeout = ((rows[row + SRTT]! + 4 * rows[row + RTTVAR]!) / 1000) | 0;
   rows[row + RTO] = Math.min(Math.max(timeout, MIN_RTO), MAX_RTO);
 }
@@ -184,9 +188,21 @@ export function armRetransmission(flow: number): void {
   else if ((flags & ACK_DELAYED) === 0) scheduleNext(flow);
 }
 
+/** What was measured has shortened the timeout: the timer that runs already is no longer than that. */
+export function shortenRetransmission(flow: number): void {
+  const row = flow * ROW;
+  const at = (nowMs + rows[row + RTO]!) | 0;
+  if ((rows[row + FLAGS]! & RETRANSMIT) === 0 || !before(at, rows[row + RETRANSMIT_AT]!)) return;
+  rows[row + RETRANSMIT_AT] = at;
+  scheduleNext(flow);
+}
+
 /** More was sent: the guest is given its time to answer that (RFC 8985 §7.2). */
 export function delayProbe(row: number): void {
-  if ((rows[row + FLAGS]! & PROBE_TIMER) !== 0) rows[row + PROBE_AT] = (nowMs + probeTimeout(row)) | 0;
+  if ((rows[row + FLAGS]! & PROBE_TIMER) === 0) return;
+  const at = (nowMs + probeTimeout(row)) | 0;
+  // Nothing is brought forward: the wheel would not know.
+  if (before(rows[row + PROBE_AT]!, at)) rows[row + PROBE_AT] = at;
 }
 
 /** Sets the flow's one timer to the earliest of its deadlines. */

@@ -123,7 +123,8 @@ describe('worker/tcp: the window announced to the guest', () => {
     dialogue.stream.sendLimits.push(...new Array(200).fill(0));
     const answers = dialogue.sendData(pattern(60_000).slice(0, 1400));
     for (let at = 1; at < 40; at++) answers.push(...dialogue.sendData(pattern(1400, 1400 * at)));
-    expect(dialogue.stream.outgoing.length).to.equal(0);
+    // A kernel under pressure takes something into an empty queue.
+    expect(dialogue.stream.outgoing.length).to.equal(1);
     for (const answer of answers) expect((edgeOf(answer) - edgeOf(before)) | 0).to.be.lessThan(1 << SHIFT);
   });
 
@@ -258,6 +259,19 @@ describe('worker/tcp: the window of the guest', () => {
     const again = dialogue.seen().find(({ seq, payload }) => seq === dialogue.ack && payload.length > 0);
     const [rest] = dialogue.acknowledge(dialogue.ack + (again?.payload.length ?? 0));
     expect([...(again?.payload ?? []), ...(rest?.payload ?? [])]).to.deep.equal([...pattern(2000, 1000)]);
+  });
+
+  it('what a window has shut out for several timeouts is sent again when it opens, not a timeout later', () => {
+    const dialogue = established({ window: 2920 });
+    dialogue.stream.write(pattern(2920));
+    dialogue.seen();
+    dialogue.window = 0;
+    dialogue.send(ACK);
+    dialogue.bench.advance(10_000);
+    for (const _ of dialogue.seen()) dialogue.send(ACK);
+    dialogue.window = 2920;
+    const answers = dialogue.send(ACK);
+    expect(answers.map(({ seq, payload }) => [(seq - dialogue.ack) | 0, payload.length])).to.deep.equal([[0, 2920]]);
   });
 
   it('a FIN that was lost at a closed window is sent once it opens', () => {
