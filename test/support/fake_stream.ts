@@ -27,7 +27,7 @@ export class FakeStream extends FakeFile {
   overhead = 2;
   /** Whether the kernel has SO_PEEK_OFF for TCP (Linux ≥ 6.9). */
   hasPeekOffset = true;
-  /** The next sends take at most so much each (0: EAGAIN), whatever the room: memory pressure. */
+  /** The next sends take at most so much each (0: EAGAIN, unless the queue is empty), whatever the room: memory pressure. */
   readonly sendLimits: number[] = [];
 
   /** From the far end, not yet taken by the worker. */
@@ -85,7 +85,8 @@ export class FakeStream extends FakeFile {
     if (!this.connected) return -EAGAIN;
     if (this.#shutWrite || this.#dead) return -EPIPE;
     const room = Math.max(Math.ceil((this.sendBuffer - this.accounted()) / this.overhead), 0);
-    const limit = this.sendLimits.shift() ?? Number.POSITIVE_INFINITY;
+    // Under pressure a kernel still takes something into an empty queue, or nothing would ever make the event.
+    const limit = Math.max(this.sendLimits.shift() ?? Number.POSITIVE_INFINITY, this.outgoing.length === 0 ? 1 : 0);
     const taken = Math.min(room, limit, bytes.length);
     this.outgoing.push(bytes.subarray(0, taken));
     if (taken < bytes.length) this.noSpace = true;

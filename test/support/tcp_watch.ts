@@ -43,8 +43,8 @@ export class TcpWatch {
   #edge: number | null = null;
   #guestEdge: number | null = null;
   #given = new SequenceSet();
-  /** The same of the guest's connection before, which the worker may still know when that of a new SYN is not begun. */
-  #givenBefore = new SequenceSet();
+  /** The same since the worker last began: it may still know the connection before when that of a new SYN is not begun. */
+  #givenSince = new SequenceSet();
   #lastValue: number | null = null;
   #lastEcho: number | null = null;
   readonly #values = new Set<number>();
@@ -54,13 +54,12 @@ export class TcpWatch {
     if (segment.timestamp !== undefined) this.#values.add(segment.timestamp.value);
     if ((segment.flags & RST) !== 0) return;
     if ((segment.flags & SYN) !== 0) {
-      if (this.#guestSyn?.seq !== segment.seq) {
-        this.#givenBefore = this.#given;
-        this.#given = new SequenceSet();
-      }
+      if (this.#guestSyn?.seq !== segment.seq) this.#given = new SequenceSet();
       this.#guestSyn = segment;
     }
-    this.#given.add(segment.seq, (segment.seq + lengthOf(segment)) | 0);
+    const end = (segment.seq + lengthOf(segment)) | 0;
+    this.#given.add(segment.seq, end);
+    this.#givenSince.add(segment.seq, end);
     if ((segment.flags & ACK) === 0) return;
     const scaled = (segment.flags & SYN) === 0 && this.#syn?.windowScale !== undefined;
     const edge = (segment.ack + (segment.window << (scaled ? (this.#guestSyn?.windowScale ?? 0) : 0))) | 0;
@@ -96,7 +95,7 @@ export class TcpWatch {
       insist(same || (answers && ((this.#syn?.flags ?? 0) & ACK) === 0), 'a SYN that was repeated with other options', segment);
     } else {
       this.iss = segment.seq;
-      this.#givenBefore = new SequenceSet();
+      this.#givenSince = new SequenceSet();
       this.#edge = null;
       this.#guestEdge = null;
       this.#lastEcho = null;
@@ -134,7 +133,7 @@ export class TcpWatch {
     insist(agreed, 'SACK that was not agreed on', segment);
     for (const { left, right } of blocks) {
       insist(later(right, left), 'an empty SACK block', segment);
-      insist(this.#given.covers(left, right) || this.#givenBefore.covers(left, right), 'SACK of what was never given', segment);
+      insist(this.#given.covers(left, right) || this.#givenSince.covers(left, right), 'SACK of what was never given', segment);
     }
     const [first, second] = blocks as [SackBlock, SackBlock | undefined];
     const below = !later(first.right, segment.ack);
