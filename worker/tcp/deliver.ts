@@ -121,8 +121,8 @@ function answerOld(flow: number, seq: number, length: number): void {
   if (distance(seq, rows[flow * ROW + RCV_NXT]!) === 1 && length <= 1) passKeepAliveOn(flow);
 }
 
-/** Data in order, where some waits for the socket or came out of order. False when the flow has ended. */
-function takeAmidst(flow: number, at: number, length: number, fin: boolean): boolean {
+/** Data in order, where some waits for the socket or came out of order; answers it if `old` is 0. False when the flow has ended. */
+function takeAmidst(flow: number, at: number, length: number, fin: boolean, old: number): boolean {
   const row = flow * ROW;
   const end = (rows[row + RCV_NXT]! + length) | 0;
   if (!deliverAround(flow, at, length)) return false;
@@ -131,16 +131,18 @@ function takeAmidst(flow: number, at: number, length: number, fin: boolean): boo
     dropAhead(flow);
     takeFin(flow);
   }
+  // One answer for one segment, which tells of one piece: the first (RFC 5681 §4.2, RFC 2883 §4.2).
+  if (old > 0) return true;
   tellDuplicate(flow, duplicateLeft, duplicateRight);
   if (duplicateLeft !== duplicateRight) acknowledgeAtOnce(flow);
   else acknowledgeNow(flow);
   return true;
 }
 
-/** `length` bytes in order from `at`, and perhaps the FIN behind them. False when the flow has ended. */
-function takeInOrder(flow: number, at: number, length: number, fin: boolean): boolean {
+/** `length` bytes in order from `at`, behind `old` that came before, and perhaps the FIN behind them. False when the flow has ended. */
+function takeInOrder(flow: number, at: number, length: number, fin: boolean, old: number): boolean {
   const row = flow * ROW;
-  if (rows[row + RCV_BUFFER] !== 0) return takeAmidst(flow, at, length, fin);
+  if (rows[row + RCV_BUFFER] !== 0) return takeAmidst(flow, at, length, fin, old);
   let taken = 0;
   if (length > 0) {
     taken = deliver(flow, at, length);
@@ -184,7 +186,7 @@ export function takeData(flow: number, segmentSeq: number, segmentLength: number
     acknowledgeNow(flow);
     return true;
   }
-  if (!takeInOrder(flow, frame.payload + old, length, fin)) return false;
+  if (!takeInOrder(flow, frame.payload + old, length, fin, old)) return false;
   if (old > 0 && segmentLength > 0) {
     tellDuplicate(flow, segmentSeq, next);
     acknowledgeAtOnce(flow);
