@@ -165,19 +165,34 @@ async function idle(subject: Subject): Promise<Record<string, number>> {
   return { memory: memory / 1e6, CPU: (used / subject.seconds) * 1000, 'memory after connections': after / 1e6 };
 }
 
-/** Many open flows at once: all must echo, the last must open as fast as the first, and what each costs in user memory. */
-async function flows(subject: Subject): Promise<Record<string, number>> {
+/** Opens flows that stay, and has each echo `rounds` times more; what was said when they were open, and CPU seconds for each message. */
+async function echoOnAll(subject: Subject, count: number, rounds: number): Promise<{ opened: Record<string, number>; cpu: number }> {
   const translator = guestOf(subject);
+  const holder = start(loadCommand('hold', TARGET4, LOAD_PORT, count), { namespace: translator.guest, user: 0, timeout: 120_000 });
+  try {
+    const opened = JSON.parse((await holder.waitFor(/\{.*\}/, 110_000))[0]) as Record<string, number>;
+    const before = cpuSeconds(translator.pids());
+    holder.child.stdin?.write('again\n'.repeat(rounds));
+    await holder.waitFor(new RegExp(`(?:\\{.*\\}\\n){${rounds + 1}}`), 110_000);
+    const cpu = (cpuSeconds(translator.pids()) - before) / ((opened.open as number) * rounds);
+    return { opened: { ...opened, memory: privateBytes(translator.pids()) }, cpu };
+  } finally {
+    await holder.stop();
+  }
+}
+
+/** Many open flows at once: all must echo, the last must open as fast as the first; what each costs in user memory, and what a message. */
+async function flows(subject: Subject): Promise<Record<string, number>> {
   const wanted = subject.short ? 2000 : 16_000;
-  const before = privateBytes(translator.pids());
-  const holder = start(loadCommand('hold', TARGET4, LOAD_PORT, wanted), { namespace: translator.guest, user: 0, timeout: 120_000 });
-  const result = JSON.parse((await holder.waitFor(/\{.*\}/, 110_000))[0]) as Record<string, number>;
-  const each = (privateBytes(translator.pids()) - before) / Math.max(result.open as number, 1);
-  await holder.stop();
+  const messages = subject.short ? 16_000 : 64_000;
+  const few = await echoOnAll(subject, 100, messages / 100);
+  const { opened, cpu } = await echoOnAll(subject, wanted, messages / wanted);
+  const bare = subject.tool === 'bare';
   return {
-    echoing: (result.echoed as number) / wanted,
-    'last to first rate': (result.last as number) / (result.first as number),
-    'memory per flow': subject.tool === 'bare' ? Number.NaN : each,
+    echoing: (opened.echoed as number) / wanted,
+    'last to first rate': (opened.last as number) / (opened.first as number),
+    'memory per flow': bare ? Number.NaN : ((opened.memory as number) - (few.opened.memory as number)) / Math.max(opened.open as number, 1),
+    'message, many to few': bare ? Number.NaN : cpu / few.cpu,
   };
 }
 
@@ -271,6 +286,7 @@ export const ROWS: readonly Row[] = [
       { name: 'echoing', unit: 'part', better: 'more', bound: 1 },
       { name: 'last to first rate', unit: 'ratio', better: 'more', bound: 0.9 },
       { name: 'memory per flow', unit: 'B', better: 'less', bound: 300 },
+      { name: 'message, many to few', unit: 'CPU ratio', better: 'less', bound: 1.5 },
     ],
     measure: flows,
   },

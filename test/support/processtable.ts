@@ -76,6 +76,29 @@ export function privateBytes(pids: readonly number[]): number {
   return kilobytes * 1024;
 }
 
+/** Bytes of memory that these processes have in use, shared ones too: Rss of smaps_rollup. */
+export function residentBytes(pids: readonly number[]): number {
+  let kilobytes = 0;
+  for (const pid of pids) kilobytes += Number(/^Rss: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]);
+  return kilobytes * 1024;
+}
+
+/** How often each thread of these processes has given the processor up or lost it, by `name of process PID/TID`. */
+export function turnsOnProcessor(pids: readonly number[]): Map<string, number> {
+  const turns = new Map<string, number>();
+  for (const pid of pids) {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8');
+      const counts = [...status.matchAll(/^(?:non)?voluntary_ctxt_switches:\t(\d+)$/gm)].map(([, count]) => Number(count));
+      turns.set(
+        `${nameOf(pid)} ${pid}/${thread}`,
+        counts.reduce((sum, count) => sum + count, 0),
+      );
+    }
+  }
+  return turns;
+}
+
 /** One counter of /proc/PID/net/{snmp,netstat}, as in `counter(pid, 'Tcp', 'RetransSegs')`. */
 export function kernelCounter(pid: number, group: string, name: string): number {
   const lines = (readFileSync(`/proc/${pid}/net/snmp`, 'utf8') + readFileSync(`/proc/${pid}/net/netstat`, 'utf8')).split('\n');

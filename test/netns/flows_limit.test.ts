@@ -1,0 +1,121 @@
+/**
+ * As many connections as the descriptors allow: what they cost, that all of them live, and what happens to one more.
+ */
+import { expect } from 'chai';
+import { RESERVED_DESCRIPTORS } from '../../shared/limits.ts';
+import { failure } from '../support/connections.ts';
+import { type Endpoint, startEndpoint } from '../support/endpoint.ts';
+import { loadCommand, LOAD_PORT, serve } from '../support/load.ts';
+import { type Running, start } from '../support/processes.ts';
+import { cpuSeconds, residentBytes } from '../support/processtable.ts';
+import { makeTopology, TARGET4, type Topology } from '../support/topology.ts';
+import { startTranslator, type Translator } from '../support/translator.ts';
+
+const FLOWS = 16_000;
+const FEW = 2000;
+const CLOSED = 100;
+/** Messages that are echoed to learn what one costs. */
+const MESSAGES = 64_000;
+
+interface Held {
+  readonly open: number;
+  readonly echoed: number;
+}
+
+/** Flows of the guest that stay open until stopped. */
+class Holder {
+  readonly #running: Running;
+  readonly count: number;
+  #rounds = 0;
+
+  private constructor(running: Running, count: number) {
+    this.#running = running;
+    this.count = count;
+  }
+
+  static async open(translator: Translator, count: number): Promise<Holder> {
+    const line = loadCommand('hold', TARGET4, LOAD_PORT, count);
+    const holder = new Holder(start(line, { namespace: translator.guest, user: 0, timeout: 240_000 }), count);
+    expect(await holder.#answer()).to.include({ open: count, echoed: count });
+    return holder;
+  }
+
+  async #answer(): Promise<Held> {
+    const [, line] = await this.#running.waitFor(new RegExp(`^(?:\\{.*\\}\\n){${this.#rounds++}}(\\{.*\\})`), 120_000);
+    return JSON.parse(line as string);
+  }
+
+  /** All flows echo once more. */
+  async again(): Promise<void> {
+    this.#running.child.stdin?.write('again\n');
+    expect(await this.#answer()).to.include({ echoed: this.count });
+  }
+
+  async stop(): Promise<void> {
+    await this.#running.stop();
+  }
+}
+
+describe('as many flows as there are descriptors', function () {
+  this.timeout(240_000);
+  let topology: Topology;
+  let translator: Translator;
+  let guest: Endpoint;
+
+  before(async () => {
+    topology = makeTopology();
+    await serve(topology.far, TARGET4);
+    translator = await startTranslator('ravioli', topology, { descriptors: FLOWS + RESERVED_DESCRIPTORS });
+    guest = await startEndpoint({ namespace: translator.guest });
+  });
+
+  after(async () => {
+    await guest?.stop();
+    await translator?.stop();
+    topology?.remove();
+  });
+
+  const linesOfLimit = (): number => translator.log().split('the limit is').length - 1;
+
+  /** CPU seconds of the product for one message, of all flows of `holder` in turn. */
+  async function costOfEcho(holder: Holder): Promise<number> {
+    const rounds = Math.ceil(MESSAGES / holder.count);
+    const before = cpuSeconds(translator.pids());
+    for (let round = 0; round < rounds; round++) await holder.again();
+    return (cpuSeconds(translator.pids()) - before) / (rounds * holder.count);
+  }
+
+  async function idleCpu(): Promise<number> {
+    const before = cpuSeconds(translator.pids());
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    return cpuSeconds(translator.pids()) - before;
+  }
+
+  it(`${FLOWS} echo, cost little each, and one more is refused while the others go on`, async () => {
+    const hundred = await Holder.open(translator, CLOSED);
+    const costOfFew = await costOfEcho(hundred);
+    const few = await Holder.open(translator, FEW - CLOSED);
+    const memory = residentBytes(translator.pids());
+    const many = await Holder.open(translator, FLOWS - FEW);
+    const bytesEach = (residentBytes(translator.pids()) - memory) / (FLOWS - FEW);
+    process.stdout.write(`      ${bytesEach.toFixed(0)} bytes a flow\n`);
+    expect(bytesEach, 'memory of a flow').to.be.below(450);
+
+    for (let attempt = 0; attempt < 100; attempt++) expect(await failure(guest.connect(TARGET4, LOAD_PORT))).to.match(/ECONNREFUSED/);
+    await translator.waitFor(/the limit is/);
+    expect(linesOfLimit(), 'lines about the limit').to.equal(1);
+    expect(await idleCpu(), 'CPU at the limit').to.be.below(0.1);
+
+    const costOfMany = await costOfEcho(many);
+    for (const holder of [hundred, few]) await holder.again();
+    process.stdout.write(
+      `      ${(costOfFew * 1e6).toFixed(1)} µs a message with ${CLOSED} flows, ${(costOfMany * 1e6).toFixed(1)} µs with ${FLOWS}\n`,
+    );
+    expect(costOfMany / costOfFew, 'cost of a message beside many flows').to.be.below(3);
+
+    await hundred.stop();
+    const next = await Holder.open(translator, CLOSED);
+    for (const holder of [next, few, many]) await holder.again();
+    expect(translator.log()).to.not.contain('was set going again');
+  });
+});
