@@ -1,6 +1,7 @@
 /** An open file of the fake kernel: something that can be polled, and that wakes who waits for it. */
 
 export const EPOLLIN = 0x001;
+export const EPOLLPRI = 0x002;
 export const EPOLLOUT = 0x004;
 export const EPOLLERR = 0x008;
 export const EPOLLHUP = 0x010;

@@ -17,6 +17,7 @@ import {
   EPOLLHUP,
   EPOLLIN,
   EPOLLOUT,
+  EPOLLPRI,
   EPOLLRDHUP,
   FakeFile,
 } from './fake_file.ts';
@@ -29,6 +30,8 @@ export class FakeStream extends FakeFile {
   hasPeekOffset = true;
   /** The next sends take at most so much each (0: EAGAIN, unless the queue is empty), whatever the room: memory pressure. */
   readonly sendLimits: number[] = [];
+  /** Where in the stream of the far end its urgent byte lies (SO_OOBINLINE); −1 = nowhere. */
+  urgentMark = -1;
 
   /** From the far end, not yet taken by the worker. */
   readonly incoming = new ByteQueue();
@@ -57,6 +60,7 @@ export class FakeStream extends FakeFile {
     if (this.#farEnded || this.#dead) mask |= EPOLLIN | EPOLLRDHUP;
     if (this.connected || this.#dead) {
       if (this.incoming.length > 0) mask |= EPOLLIN;
+      if (this.urgentMark >= this.taken && this.incoming.length > 0) mask |= EPOLLPRI;
       if (this.#shutWrite || this.#dead) mask |= EPOLLOUT;
       else if (this.#isWritable()) mask |= EPOLLOUT;
       else this.noSpace = true;
@@ -97,7 +101,7 @@ export class FakeStream extends FakeFile {
   peek(length: number): Uint8Array | number {
     const from = Math.max(this.peekOffset, 0);
     if (this.incoming.length > from) {
-      const bytes = this.incoming.peek(from, length);
+      const bytes = this.incoming.peek(from, this.#beforeMark(from, length));
       if (this.peekOffset >= 0) this.peekOffset += bytes.length;
       return bytes;
     }
@@ -112,7 +116,7 @@ export class FakeStream extends FakeFile {
 
   /** Takes bytes out of the queue; returns how many, or −errno. */
   discard(length: number): number {
-    const taken = Math.min(length, this.incoming.length);
+    const taken = Math.min(this.#beforeMark(0, length), this.incoming.length);
     if (taken === 0 && length > 0) {
       const nothing = this.#nothing();
       return typeof nothing === 'number' ? nothing : 0;
@@ -121,6 +125,12 @@ export class FakeStream extends FakeFile {
     this.taken += taken;
     if (this.peekOffset >= 0) this.peekOffset = Math.max(this.peekOffset - taken, 0);
     return taken;
+  }
+
+  /** How much of `length` bytes from `from` of the queue on one read gives: it ends at the mark unless it begins there or behind. */
+  #beforeMark(from: number, length: number): number {
+    const left = this.urgentMark - this.taken - from;
+    return left > 0 ? Math.min(length, left) : length;
   }
 
   setPeekOffset(value: number): number {

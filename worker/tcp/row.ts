@@ -107,6 +107,10 @@ export const LOSSES = OWN + 60;
 /** The window that was too large when it was last cut. */
 export const CONGESTED = OWN + 61;
 
+/** Bytes before SND_UNA that are still in the host socket, and how many ACKs they came with (tcp/spent.ts). */
+export const SPENT = OWN + 62;
+export const SPENT_TIMES = OWN + 63;
+
 // FLAGS of a TCP flow: events that have happened, and what is armed.
 /** The host socket's connect is under way. */
 export const CONNECTING = 1 << 0;
