@@ -168,7 +168,7 @@ function awaitEvents(timeout: number): number {
   if (looks > 0) {
     let count = 0;
     for (let look = 0; look < looks && count === 0; look++) count = kernel.epollWait(epoll, EVENTS, MAX_EVENTS, 0);
-    learnFromLooks(count !== 0);
+    learnFromLooks(count);
     if (count !== 0) return count;
   }
   return kernel.epollWait(epoll, EVENTS, MAX_EVENTS, timeout);
