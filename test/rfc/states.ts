@@ -4,7 +4,7 @@ import { addressFromBytes } from '../../shared/addresses.ts';
 import { rows } from '../../worker/flow/row.ts';
 import { key, KEY_FAR, KEY_GUEST } from '../../worker/flow/table.ts';
 import { openToGuest } from '../../worker/tcp/inbound.ts';
-import { RCV_SHIFT } from '../../worker/tcp/row.ts';
+import { RCV_SHIFT, SRTT } from '../../worker/tcp/row.ts';
 import { ACK, FIN, type Segment } from '../support/guest_frame.ts';
 import { Dialogue, type DialogueOptions, FAR_PORT, GUEST_PORT, pattern } from '../support/tcp_dialogue.ts';
 
@@ -60,6 +60,19 @@ export function timeWait(options: DialogueOptions = {}): Dialogue {
 export function established(options: DialogueOptions = {}): Dialogue {
   const dialogue = new Dialogue({ windowScale: 0, ...options });
   dialogue.establish();
+  return dialogue;
+}
+
+/** ESTABLISHED with a guest that permits SACK, whose answers have taken `trip` ms so often that the worker knows. */
+export function distant(trip: number, options: DialogueOptions = {}): Dialogue {
+  const dialogue = established({ mss: 1000, sackPermitted: true, ...options });
+  for (let round = 0; round < 60; round++) {
+    dialogue.stream.write(pattern(100));
+    dialogue.seen();
+    dialogue.bench.advance(trip);
+    dialogue.acknowledge(dialogue.ack + 100);
+  }
+  expect(rows[dialogue.row() + SRTT]).to.be.within(trip * 950, trip * 1050);
   return dialogue;
 }
 

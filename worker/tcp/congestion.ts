@@ -116,8 +116,8 @@ function grow(row: number, delivered: number): void {
   }
 }
 
-/** An ACK told that `delivered` bytes have come; what is lost is known. */
-export function adjustWindow(row: number, delivered: number): void {
+/** An ACK told that `delivered` bytes have come, and acknowledged `advanced` in full; what is lost is known. */
+export function adjustWindow(row: number, delivered: number, advanced: number): void {
   const flags = rows[row + FLAGS]!;
   if (rows[row + CWND] === 0) return;
   if ((flags & RECOVERING) !== 0) {
@@ -131,8 +131,14 @@ export function adjustWindow(row: number, delivered: number): void {
     // A bound that only this recovery has set does not grow.
     if ((flags & TIMED_OUT) === 0 && rows[row + PRIOR_CWND] === 0) return;
   }
-  if (delivered > 0) grow(row, delivered);
+  // What duplicates let go leaves the window as it is (RFC 3042 §2).
+  if (advanced > 0 || (delivered > 0 && (flags & RECOVERING) !== 0)) grow(row, delivered);
   if ((flags & RECOVERING) === 0 && rows[row + CWND]! > rows[row + SND_WND]!) rows[row + CWND] = 0;
+}
+
+/** A segment may go out, however small the window has become. */
+export function admitSegment(row: number): void {
+  if (rows[row + CWND] !== 0) rows[row + CWND] = Math.max(rows[row + CWND]!, (pipe(row) + rows[row + MSS]!) | 0);
 }
 
 /** What lay in flight when the recovery began is acknowledged. */

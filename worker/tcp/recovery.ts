@@ -11,7 +11,7 @@
 import { nowUs } from '../flow/clock.ts';
 import { FLAGS, ROW, rows } from '../flow/row.ts';
 import { optionTimestamps, sackBlocks, timestampEcho } from '../wire/tcp_option.ts';
-import { adjustWindow, collapse, countResent, keepWindow, restoreWindow, settleWindow, windowLeft } from './congestion.ts';
+import { adjustWindow, admitSegment, collapse, countResent, keepWindow, restoreWindow, settleWindow, windowLeft } from './congestion.ts';
 import { DUPLICATE_THRESHOLD, judge, loseAll, loseFirst, remember } from './loss.ts';
 import {
   BEGAN_AT,
@@ -230,12 +230,17 @@ function takeNews(flow: number, una: number): number {
   return Math.max(advanced + rows[row + SACKED]! - had, 0);
 }
 
-/** Judges, begins a recovery if something is lost, and sends it again. False when the flow has ended. */
-function act(flow: number, delivered: number): boolean {
+/**
+ * `delivered` bytes have come, of which `advanced` are acknowledged: judges, begins a recovery if something is lost, and sends it again.
+ * False when the flow has ended.
+ */
+function act(flow: number, delivered: number, advanced: number): boolean {
   const row = flow * ROW;
   judge(flow);
   if (rows[row + LOST]! > 0 && (rows[row + FLAGS]! & RECOVERING) === 0) beginRecovery(flow);
-  adjustWindow(row, delivered);
+  adjustWindow(row, delivered, advanced);
+  // One hole in a round trip must at least be filled (RFC 6582 §3.2).
+  if (advanced > 0 && isPartial(row)) admitSegment(row);
   if (rows[row + LOST]! > 0 && !fillHoles(flow)) return false;
   if ((rows[row + FLAGS]! & RECOVERING) === 0 && rows[row + SACK_FIRST] === 0 && rows[row + CWND] === 0) rows[row + FLAGS]! &= ~LOSSY;
   return true;
@@ -260,7 +265,7 @@ export function repair(flow: number, una: number): boolean {
     if (isThrough(row)) endRecovery(row);
     else if (advanced > 0 && isPartial(row)) loseFirst(row);
   }
-  return act(flow, delivered);
+  return act(flow, delivered, advanced);
 }
 
 /** The third duplicate ACK that tells no more than that (RFC 5681 §3.2). False when the flow has ended. */
@@ -278,7 +283,7 @@ export function thirdDuplicate(flow: number): boolean {
 /** REORDER_AT is due: what is still missing is lost. False when the flow has ended. */
 export function judgeAgain(flow: number): boolean {
   rows[flow * ROW + FLAGS]! &= ~REORDER_TIMER;
-  return act(flow, 0);
+  return act(flow, 0, 0);
 }
 
 /**
@@ -313,8 +318,8 @@ export function timedOut(flow: number): boolean {
 
 /**
  * PROBE_AT is due: nothing was heard for two round trips. The last segment goes out again, so that its SACK tells what is lost (RFC 8985
- * §7.3); in a recovery the first hole, whose repetition is the one that all wait for. Only what a guest answers at once: not a
- * single segment, whose ACK it may delay. False when the flow has ended.
+ * §7.3; RFC 6675 §4 NextSeg 4); where a hole is known, that, since its repetition is the one that all wait for. Only what a guest answers
+ * at once: not a single segment, whose ACK it may delay. Not where all is being sent again anyway. False when the flow has ended.
  */
 export function probeLoss(flow: number): boolean {
   const row = flow * ROW;
@@ -323,7 +328,9 @@ export function probeLoss(flow: number): boolean {
   const una = rows[row + SND_UNA]!;
   const usable = Math.min(distance(una, rows[row + SND_MAX]!), rows[row + SND_WND]!);
   const first = rows[row + SACK_FIRST]!;
-  if (first === 0 ? (rows[row + FLAGS]! & RECOVERING) !== 0 || usable <= mss : usable === 0) return true;
+  const flags = rows[row + FLAGS]!;
+  const underWay = (flags & RECOVERING) !== 0 && (flags & (TIMED_OUT | SACK_PERMITTED)) !== SACK_PERMITTED;
+  if (first === 0 ? underWay || usable <= mss : usable === 0) return true;
   rows[row + FLAGS]! |= PROBED;
   const hole = first === 0 ? usable : Math.min(usable, distance(una, left[first]!));
   const want = Math.min(hole, mss);
