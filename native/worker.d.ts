@@ -22,8 +22,8 @@ export interface Native {
 
   read(fd: number, offset: number, length: number): number;
   write(fd: number, offset: number, length: number): number;
-  /** Reads up to `count` packets of a tap into slots of `slot` bytes from `offset`; their lengths as int32 from `lengths`. Stops at the first error; returns packets read, or −errno if none. */
-  readPackets(fd: number, offset: number, slot: number, lengths: number, count: number): number;
+  /** Reads up to `count` packets of a tap into slots of `slot` bytes from `offset`; their lengths as int32 from `lengths`. Stops at the first error and once there are `enough` bytes; returns packets read, or −errno if none. */
+  readPackets(fd: number, offset: number, slot: number, lengths: number, count: number, enough: number): number;
   /** sendto(…, NULL, 0) with flags | MSG_NOSIGNAL | MSG_DONTWAIT. */
   send(fd: number, offset: number, length: number, flags: number): number;
   /** recvfrom(…, NULL, NULL) with flags | MSG_DONTWAIT. */

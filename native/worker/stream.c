@@ -26,8 +26,9 @@ static napi_value write_bytes(napi_env env, napi_callback_info info)
 
 static napi_value read_packets(napi_env env, napi_callback_info info)
 {
-  ARGUMENTS(5);
+  ARGUMENTS(6);
   int32_t fd = argument[0], slot = argument[2], count = argument[4];
+  int64_t total = 0;
   if (slot < 1 || count < 1 || count > 1024 || slot > INT32_MAX / count)
     return answer(env, -EINVAL);
   RANGE(slots, argument[1], slot * count);
@@ -38,6 +39,9 @@ static napi_value read_packets(napi_env env, napi_callback_info info)
       return answer(env, i > 0 ? i : -errno);
     int32_t stored = (int32_t)length;
     memcpy(lengths + i * 4, &stored, sizeof stored);
+    total += length;
+    if (total >= argument[5])
+      return answer(env, i + 1);
   }
   return answer(env, count);
 }

@@ -176,13 +176,16 @@ export class FakeKernel implements Native {
     return file === this.tap ? this.tap.write(this.#range(offset, length)) : -EBADF;
   }
 
-  readPackets(fd: number, offset: number, slot: number, lengths: number, count: number): number {
+  readPackets(fd: number, offset: number, slot: number, lengths: number, count: number, enough: number): number {
     if (this.#files.get(fd) !== this.tap) return -EBADF;
+    let total = 0;
     for (let i = 0; i < count; i++) {
       const frame = this.tap.read();
       if (typeof frame === 'number') return i > 0 ? i : frame;
       this.#range(offset + i * slot, slot).set(frame);
       this.#view.setInt32(lengths + 4 * i, frame.length, true);
+      total += frame.length;
+      if (total >= enough) return i + 1;
     }
     return count;
   }
