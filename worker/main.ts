@@ -8,7 +8,7 @@
  */
 import { createRequire } from 'node:module';
 import type { ravioli } from '../shared/channel.gen.js';
-import { MAX_FLOWS } from '../shared/limits.ts';
+import { FLOW_ROW_BYTES, MAX_FLOWS } from '../shared/limits.ts';
 import { CHANNEL_VERSION, GrantKind, processName } from '../shared/roles.ts';
 import type { Native } from '../native/worker.d.ts';
 import { receiveMessage, sendMessage } from './channel.ts';
@@ -50,7 +50,7 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   const [columns] = fds;
   if (columns === undefined) leave(EXIT_CHANNEL);
   const flows = Math.min(config.maxFlows ?? 0, MAX_FLOWS);
-  bindRows(kernel.mapShared(columns, MAX_FLOWS * ROW * 4));
+  bindRows(kernel.mapShared(columns, MAX_FLOWS * FLOW_ROW_BYTES));
   kernel.close(columns);
   openTable(flows, config.maxDescriptors ?? 0);
   openReceiveBuffers();

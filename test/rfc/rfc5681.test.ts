@@ -1,6 +1,6 @@
 /** RFC 5681: how much is sent after a loss, and when a receiver answers. */
 import { expect } from 'chai';
-import { FLAGS, rows } from '../../worker/flow/row.ts';
+import { coldRows, FLAGS, rows } from '../../worker/flow/row.ts';
 import { pipe } from '../../worker/tcp/congestion.ts';
 import { CWND, RECOVERING, SSTHRESH } from '../../worker/tcp/row.ts';
 import { ACK, FIN, type Segment } from '../support/guest_frame.ts';
@@ -53,7 +53,7 @@ describeTable(5681, bySection({ '§3.1': 9, '§3.2': 6, '§4.1': 1, '§4.2': 5, 
 const everyFourth = (segment: number): boolean => segment % 4 === 3;
 
 function threshold(guest: LossyGuest): number {
-  return rows[guest.row + SSTHRESH] as number;
+  return coldRows[guest.row + SSTHRESH] as number;
 }
 
 /** A guest that has lost a whole flight: the timer has expired, and the first segment has gone out again. */
@@ -105,7 +105,7 @@ describe('RFC 5681 §3.1: the congestion window', () => {
     const small = established({ mss: 1000 });
     sendPieces(small, 2);
     small.bench.advance(250);
-    expect(rows[small.row() + SSTHRESH]).to.equal(2000);
+    expect(coldRows[small.row() + SSTHRESH]).to.equal(2000);
   });
 
   it('RFC 5681 §3.1/6: the next timeouts leave ssthresh as it is', () => {
@@ -196,7 +196,7 @@ describe('RFC 5681 §3.2, §4.3: recovery', () => {
     const ranges = [13, 9, 1].map((first) => ({ left: (start + first * 1000) | 0, right: (start + (first + 3) * 1000) | 0 }));
     expect(payloadBytes(dialogue.send(ACK, { sack: ranges }))).to.be.above(0);
     dialogue.acknowledge(start + 16_000);
-    expect([rows[dialogue.row() + CWND], rows[dialogue.row() + SSTHRESH]]).to.deep.equal([11_200, 11_200]);
+    expect([rows[dialogue.row() + CWND], coldRows[dialogue.row() + SSTHRESH]]).to.deep.equal([11_200, 11_200]);
   });
 
   it('RFC 5681 §3.2/3: a loss alone takes nothing of the flight, and lets no more go than was in flight before', () => {

@@ -1,7 +1,7 @@
 /** What must hold of every TCP flow of the worker whenever its loop has nothing left to do. */
 import { Counter } from '../../shared/counters.ts';
 import { DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
-import { FD, FLAGS, KIND, LAST_ACTIVE, ROW, rows, TCP, TIMER_AT, TIMER_SLOT } from '../../worker/flow/row.ts';
+import { coldRows, FD, FLAGS, KIND, LAST_ACTIVE, ROW, rows, TCP, TIMER_AT, TIMER_SLOT } from '../../worker/flow/row.ts';
 import { flowCount } from '../../worker/flow/table.ts';
 import { rangeAfter, rangeLeft, rangeRight } from '../../worker/tcp/reassembly.ts';
 import { counters } from '../../worker/link/counters.ts';
@@ -86,7 +86,8 @@ function checkFlow(kernel: FakeKernel, row: number): void {
     insist(((at(tcp.RETRANSMIT_AT) - Math.floor(kernel.now / 1000)) | 0) <= at(tcp.RTO), 'the retransmission is later than its timeout');
   if (has(tcp.PROBE_TIMER) && !has(tcp.ACK_DELAYED))
     insist(((at(TIMER_AT) - at(tcp.PROBE_AT)) | 0) <= DELAYED_ACK_MS, 'the timer is later than the probe');
-  if (has(tcp.REORDER_TIMER)) insist(((at(TIMER_AT) - at(tcp.REORDER_AT)) | 0) <= 0, 'the timer is later than the judgement of a hole');
+  if (has(tcp.REORDER_TIMER))
+    insist(((at(TIMER_AT) - (coldRows[row + tcp.REORDER_AT] as number)) | 0) <= 0, 'the timer is later than the judgement of a hole');
   if (has(tcp.ACK_DELAYED)) insist(((at(TIMER_AT) - at(tcp.ACK_AT)) | 0) <= 0, 'the timer is later than the delayed ACK');
   insist(!has(tcp.ACK_NOW), 'an ACK was owed and not sent');
   if (has(tcp.TIME_WAIT)) return checkTimeWait(kernel, at, insist);

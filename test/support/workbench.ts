@@ -9,7 +9,7 @@ import { setForwarding } from '../../worker/flow/forward.ts';
 import { flowHash, setHashKey } from '../../worker/flow/hash.ts';
 import { dropOldest, oldestRecord, setLogLevel } from '../../worker/flow/journal.ts';
 import { sendKept, setOpener } from '../../worker/flow/opener.ts';
-import { bindRows, KIND, ROW, rows } from '../../worker/flow/row.ts';
+import { bindRows, coldRows, KIND, ROW, rows } from '../../worker/flow/row.ts';
 import { flowCount, key, KEY_FAR, KEY_GUEST, openTable, rowsInUse } from '../../worker/flow/table.ts';
 import { dropWaiting } from '../../worker/flow/waiting.ts';
 import { setProtocols } from '../../worker/guest.ts';
@@ -31,7 +31,7 @@ import { openWatchdog } from '../../worker/watchdog.ts';
 import { bindMemory, bytes } from '../../worker/wire/memory.ts';
 import { Counter, type CounterName } from '../../shared/counters.ts';
 import { addressFromBytes, parseAddress } from '../../shared/addresses.ts';
-import { DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
+import { DEFAULT_TCP_TIMEOUTS, FLOW_ROW_BYTES } from '../../shared/limits.ts';
 import { LogLevel } from '../../shared/messages.ts';
 import { FakeKernel } from './fake_kernel.ts';
 import type { FakeStream } from './fake_stream.ts';
@@ -96,7 +96,9 @@ export class Workbench {
     this.kernel.bindArena(arena);
     bindMemory(arena);
     const flows = options.flows ?? 32;
-    bindRows(new ArrayBuffer(flows * ROW * 4));
+    bindRows(new ArrayBuffer(flows * FLOW_ROW_BYTES));
+    // What earlier flows of a row have left: who uses it first clears it.
+    coldRows.fill(0x5a5a5a5a);
     openTable(flows, options.descriptors ?? flows);
     openReceiveBuffers();
     openReassembly();

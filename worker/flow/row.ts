@@ -2,18 +2,23 @@
  * The flow table's rows: FLOW_ROW_BYTES each, in the memory the supervisor made, so that they outlive the worker.
  *
  * A flow is an index; its row starts at `index * ROW`. A row keeps one flow's fields together because a packet touches
- * most of them: with thousands of flows a row costs up to six cache lines, a column layout one line per field.
+ * most of them: with thousands of flows a row costs up to four cache lines, a column layout one line per field. What only a
+ * flow in trouble needs is in a second row at the same place of a second half, `coldRows`. The kernel gives memory when it is touched, so
+ * flows that fare well have none there, and taking a row does not clear it: who uses it first does.
  */
 import { FLOW_ROW_BYTES } from '../../shared/limits.ts';
 
-/** int32 fields of one row. */
-export const ROW = FLOW_ROW_BYTES / 4;
+/** int32 fields of one row, and of its cold row. */
+export const ROW = FLOW_ROW_BYTES / 8;
 
 export let rows: Int32Array;
+export let coldRows: Int32Array;
 
-/** Binds the rows' memory (zeroed; all-zero is a free row). */
+/** Binds the rows' memory, FLOW_ROW_BYTES for each (zeroed; all-zero is a free row). */
 export function bindRows(memory: ArrayBuffer): void {
-  rows = new Int32Array(memory);
+  const half = memory.byteLength / 2;
+  rows = new Int32Array(memory, 0, half / 4);
+  coldRows = new Int32Array(memory, half);
 }
 
 // Every kind of flow.

@@ -10,7 +10,7 @@
  * RFC 5681 §3.1. A timeout begins with one segment (RFC 5681 §3.1 (LW)) and slow start. A window larger than the guest's bounds
  * nothing and is forgotten.
  */
-import { FLAGS, rows } from '../flow/row.ts';
+import { coldRows, FLAGS, rows } from '../flow/row.ts';
 import {
   CONGESTED,
   CUT_MAX,
@@ -59,34 +59,34 @@ function threshold(row: number, window: number): number {
 /** A recovery begins: until it ends, no more than before is in flight. */
 export function keepWindow(row: number): void {
   const flight = (rows[row + SND_MAX]! - rows[row + SND_UNA]!) | 0;
-  rows[row + FLIGHT] = flight;
-  rows[row + DELIVERED] = 0;
-  rows[row + PRIOR_CWND] = rows[row + CWND]!;
-  rows[row + PRIOR_SSTHRESH] = rows[row + SSTHRESH]!;
+  coldRows[row + FLIGHT] = flight;
+  coldRows[row + DELIVERED] = 0;
+  coldRows[row + PRIOR_CWND] = rows[row + CWND]!;
+  coldRows[row + PRIOR_SSTHRESH] = coldRows[row + SSTHRESH]!;
   if (rows[row + CWND] === 0) rows[row + CWND] = Math.max(flight, 2 * rows[row + MSS]!);
 }
 
 /** So much is lost that a queue must have overflowed: the window is cut, once in a recovery. */
 function cut(row: number): void {
-  const flight = rows[row + FLIGHT]!;
-  const window = rows[row + PRIOR_CWND] === 0 ? flight : Math.min(rows[row + CWND]!, flight);
+  const flight = coldRows[row + FLIGHT]!;
+  const window = coldRows[row + PRIOR_CWND] === 0 ? flight : Math.min(rows[row + CWND]!, flight);
   rows[row + FLAGS]! |= REDUCED;
-  rows[row + CONGESTED] = window;
-  rows[row + SSTHRESH] = threshold(row, window);
-  rows[row + FLIGHT] = (rows[row + SND_MAX]! - rows[row + SND_UNA]!) | 0;
-  rows[row + DELIVERED] = 0;
-  rows[row + CUT_MAX] = rows[row + SND_MAX]!;
-  rows[row + CUT_RESENT] = 0;
+  coldRows[row + CONGESTED] = window;
+  coldRows[row + SSTHRESH] = threshold(row, window);
+  coldRows[row + FLIGHT] = (rows[row + SND_MAX]! - rows[row + SND_UNA]!) | 0;
+  coldRows[row + DELIVERED] = 0;
+  coldRows[row + CUT_MAX] = rows[row + SND_MAX]!;
+  coldRows[row + CUT_RESENT] = 0;
 }
 
 /** The retransmission timer expired: RFC 5681 §3.1. `first`: it has not expired just before. */
 export function collapse(row: number, first: boolean): void {
   if (first) {
     const flight = (rows[row + SND_MAX]! - rows[row + SND_UNA]!) | 0;
-    rows[row + PRIOR_CWND] = (rows[row + FLAGS]! & RECOVERING) === 0 ? rows[row + CWND]! : rows[row + PRIOR_CWND]!;
-    rows[row + PRIOR_SSTHRESH] = rows[row + SSTHRESH]!;
-    rows[row + CONGESTED] = flight;
-    rows[row + SSTHRESH] = threshold(row, flight);
+    coldRows[row + PRIOR_CWND] = (rows[row + FLAGS]! & RECOVERING) === 0 ? rows[row + CWND]! : coldRows[row + PRIOR_CWND]!;
+    coldRows[row + PRIOR_SSTHRESH] = coldRows[row + SSTHRESH]!;
+    coldRows[row + CONGESTED] = flight;
+    coldRows[row + SSTHRESH] = threshold(row, flight);
   }
   rows[row + CWND] = rows[row + MSS]!;
 }
@@ -94,11 +94,11 @@ export function collapse(row: number, first: boolean): void {
 /** RFC 6937 §3: in proportion while more is in flight than the new window, then a segment faster than is delivered. */
 function reduce(row: number, delivered: number): void {
   const inFlight = pipe(row);
-  const goal = rows[row + SSTHRESH]!;
-  const all = rows[row + DELIVERED]!;
-  const sent = (rows[row + SND_MAX]! - rows[row + CUT_MAX]! + rows[row + CUT_RESENT]!) | 0;
+  const goal = coldRows[row + SSTHRESH]!;
+  const all = coldRows[row + DELIVERED]!;
+  const sent = (rows[row + SND_MAX]! - coldRows[row + CUT_MAX]! + coldRows[row + CUT_RESENT]!) | 0;
   let more: number;
-  if (inFlight > goal) more = Math.ceil((all * goal) / rows[row + FLIGHT]!) - sent;
+  if (inFlight > goal) more = Math.ceil((all * goal) / coldRows[row + FLIGHT]!) - sent;
   else more = Math.min(goal - inFlight, Math.max(all - sent, delivered) + rows[row + MSS]!);
   if (sent === 0 && more < rows[row + MSS]!) more = rows[row + MSS]!;
   rows[row + CWND] = Math.max(inFlight + Math.max(more, 0), 1);
@@ -109,9 +109,9 @@ function grow(row: number, delivered: number): void {
   const window = rows[row + CWND]!;
   const mss = rows[row + MSS]!;
   if (pipe(row) + delivered + 2 * mss < window) return;
-  if (window < rows[row + SSTHRESH]!) rows[row + CWND] = Math.min(window + delivered, rows[row + SSTHRESH]!);
+  if (window < coldRows[row + SSTHRESH]!) rows[row + CWND] = Math.min(window + delivered, coldRows[row + SSTHRESH]!);
   else {
-    const part = window < rows[row + CONGESTED]! ? delivered >> 3 : delivered >> 6;
+    const part = window < coldRows[row + CONGESTED]! ? delivered >> 3 : delivered >> 6;
     rows[row + CWND] = window + Math.max(part, Math.ceil((mss * Math.min(delivered, window)) / window));
   }
 }
@@ -121,15 +121,15 @@ export function adjustWindow(row: number, delivered: number, advanced: number): 
   const flags = rows[row + FLAGS]!;
   if (rows[row + CWND] === 0) return;
   if ((flags & RECOVERING) !== 0) {
-    rows[row + DELIVERED] = Math.min(rows[row + DELIVERED]! + delivered, UNBOUNDED);
-    const heavy = Math.max(Math.max(rows[row + FLIGHT]!, rows[row + DELIVERED]!) >> 3, LEAST_LOSSES * rows[row + MSS]!);
-    if ((flags & (TIMED_OUT | REDUCED)) === 0 && rows[row + LOSSES]! > heavy) cut(row);
+    coldRows[row + DELIVERED] = Math.min(coldRows[row + DELIVERED]! + delivered, UNBOUNDED);
+    const heavy = Math.max(Math.max(coldRows[row + FLIGHT]!, coldRows[row + DELIVERED]!) >> 3, LEAST_LOSSES * rows[row + MSS]!);
+    if ((flags & (TIMED_OUT | REDUCED)) === 0 && coldRows[row + LOSSES]! > heavy) cut(row);
     if ((rows[row + FLAGS]! & REDUCED) !== 0) {
       reduce(row, delivered);
       return;
     }
     // A bound that only this recovery has set does not grow.
-    if ((flags & TIMED_OUT) === 0 && rows[row + PRIOR_CWND] === 0) return;
+    if ((flags & TIMED_OUT) === 0 && coldRows[row + PRIOR_CWND] === 0) return;
   }
   // What duplicates let go leaves the window as it is (RFC 3042 §2).
   if (advanced > 0 || (delivered > 0 && (flags & RECOVERING) !== 0)) grow(row, delivered);
@@ -144,20 +144,20 @@ export function admitSegment(row: number): void {
 /** What lay in flight when the recovery began is acknowledged. */
 export function settleWindow(row: number): void {
   const flags = rows[row + FLAGS]!;
-  if ((flags & REDUCED) !== 0) rows[row + CWND] = rows[row + SSTHRESH]!;
-  else if ((flags & TIMED_OUT) === 0 && rows[row + PRIOR_CWND] === 0) rows[row + CWND] = 0;
+  if ((flags & REDUCED) !== 0) rows[row + CWND] = coldRows[row + SSTHRESH]!;
+  else if ((flags & TIMED_OUT) === 0 && coldRows[row + PRIOR_CWND] === 0) rows[row + CWND] = 0;
 }
 
 /** Nothing was lost after all: as before the recovery. */
 export function restoreWindow(row: number): void {
-  rows[row + CWND] = rows[row + PRIOR_CWND]!;
-  rows[row + SSTHRESH] = rows[row + PRIOR_SSTHRESH]!;
+  rows[row + CWND] = coldRows[row + PRIOR_CWND]!;
+  coldRows[row + SSTHRESH] = coldRows[row + PRIOR_SSTHRESH]!;
   rows[row + FLAGS]! &= ~REDUCED;
 }
 
 /** `bytes` were sent again. */
 export function countResent(row: number, bytes: number): void {
-  rows[row + CUT_RESENT]! += bytes;
-  rows[row + RESENT]! += bytes;
+  coldRows[row + CUT_RESENT]! += bytes;
+  coldRows[row + RESENT]! += bytes;
   rows[row + LOST] = Math.max(rows[row + LOST]! - bytes, 0);
 }

@@ -4,7 +4,7 @@ import { TcpLimit } from '../../shared/messages.ts';
 import { nowMs } from '../flow/clock.ts';
 import { logExpiry } from '../flow/journal.ts';
 import { counters } from '../link/counters.ts';
-import { FD, FLAGS, GENERATION, KIND, LAST_ACTIVE, ROW, rows, TCP } from '../flow/row.ts';
+import { coldRows, FD, FLAGS, GENERATION, KIND, LAST_ACTIVE, ROW, rows, TCP } from '../flow/row.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from '../flow/watch.ts';
 import { kernel } from '../link/kernel.ts';
 import { connected, connectFailed } from './connection.ts';
@@ -132,7 +132,7 @@ function probe(flow: number): void {
 /** What loss recovery has armed. False when the flow has ended. */
 function recoveryDue(flow: number): boolean {
   const row = flow * ROW;
-  if ((rows[row + FLAGS]! & REORDER_TIMER) !== 0 && ((nowMs - rows[row + REORDER_AT]!) | 0) >= 0) {
+  if ((rows[row + FLAGS]! & REORDER_TIMER) !== 0 && ((nowMs - coldRows[row + REORDER_AT]!) | 0) >= 0) {
     if (!judgeAgain(flow)) return false;
     const generation = rows[row + GENERATION];
     if ((rows[row + FLAGS]! & HOST_READABLE) !== 0 && push(flow)) pushOn(flow);

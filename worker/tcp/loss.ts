@@ -8,7 +8,7 @@
  * What was sent again is lost again when something that was sent after it has come.
  */
 import { nowMs, nowUs } from '../flow/clock.ts';
-import { FLAGS, ROW, rows } from '../flow/row.ts';
+import { coldRows, FLAGS, ROW, rows } from '../flow/row.ts';
 import { UNBOUNDED } from './congestion.ts';
 import {
   HIGH_LOST,
@@ -54,8 +54,8 @@ export function remember(row: number, quarters: number): void {
 
 /** True when what was sent again up to `end` at `at` has been lost: what was sent after it has come. Else it may ask to be judged later. */
 function isLostAgain(row: number, at: number, max: number, end: number): boolean {
-  const later = distance(at, rows[row + RACK_AT]!);
-  const overtaken = after(rows[row + HIGH_SACKED]!, max) || later > 0 || (later === 0 && after(rows[row + RACK_SEQ]!, end));
+  const later = distance(at, coldRows[row + RACK_AT]!);
+  const overtaken = after(coldRows[row + HIGH_SACKED]!, max) || later > 0 || (later === 0 && after(coldRows[row + RACK_SEQ]!, end));
   if (!overtaken) return false;
   const trip = rows[row + SRTT]!;
   return isRipe(at, rows[row + REORDERING] === 0 ? trip - (trip >> 2) : trip + reorderingWindow(row));
@@ -78,14 +78,14 @@ function judgeHole(row: number, entry: number, start: number, above: number): nu
   const flags = rows[row + FLAGS]!;
   if (lost[entry] === 0) {
     const atOnce = rows[row + REORDERING] === 0 && ((flags & RECOVERING) !== 0 || above > (DUPLICATE_THRESHOLD - 1) * rows[row + MSS]!);
-    if (!atOnce && after(end, rows[row + HIGH_LOST]!) && !isRipe(noticedAt[entry]!, reorderingWindow(row))) return 0;
+    if (!atOnce && after(end, coldRows[row + HIGH_LOST]!) && !isRipe(noticedAt[entry]!, reorderingWindow(row))) return 0;
     lost[entry] = 1;
-    rows[row + LOSSES]! += distance(start, end);
+    coldRows[row + LOSSES]! += distance(start, end);
   }
   if (!after(resentTo[entry]!, start)) return distance(start, end);
   if (after(resentTo[entry]!, end)) resentTo[entry] = end;
   if (isLostAgain(row, resentAt[entry]!, resentMax[entry]!, end)) {
-    rows[row + LOSSES]! += distance(start, resentTo[entry]!);
+    coldRows[row + LOSSES]! += distance(start, resentTo[entry]!);
     resentTo[entry] = start;
   }
   return distance(resentTo[entry]!, end);
@@ -103,12 +103,12 @@ export function judge(flow: number): void {
     start = right[entry]!;
     above -= distance(left[entry]!, start);
   }
-  const tail = after(rows[row + HIGH_RXT]!, start) ? rows[row + HIGH_RXT]! : start;
-  if (after(rows[row + HIGH_LOST]!, tail)) missing += distance(tail, rows[row + HIGH_LOST]!);
+  const tail = after(coldRows[row + HIGH_RXT]!, start) ? coldRows[row + HIGH_RXT]! : start;
+  if (after(coldRows[row + HIGH_LOST]!, tail)) missing += distance(tail, coldRows[row + HIGH_LOST]!);
   rows[row + LOST] = missing;
   if (soonest !== UNBOUNDED) {
     rows[row + FLAGS]! |= REORDER_TIMER;
-    rows[row + REORDER_AT] = (nowMs + Math.ceil(soonest / 1000)) | 0;
+    coldRows[row + REORDER_AT] = (nowMs + Math.ceil(soonest / 1000)) | 0;
     scheduleNext(flow);
   } else rows[row + FLAGS]! &= ~REORDER_TIMER;
 }
@@ -117,9 +117,9 @@ export function judge(flow: number): void {
 export function loseFirst(row: number): void {
   const end = Math.min(rows[row + MSS]!, distance(rows[row + SND_UNA]!, rows[row + SND_MAX]!));
   const mark = (rows[row + SND_UNA]! + end) | 0;
-  if (before(rows[row + HIGH_LOST]!, mark)) {
-    rows[row + HIGH_LOST] = mark;
-    rows[row + LOSSES]! += end;
+  if (before(coldRows[row + HIGH_LOST]!, mark)) {
+    coldRows[row + HIGH_LOST] = mark;
+    coldRows[row + LOSSES]! += end;
   }
 }
 
@@ -130,7 +130,7 @@ export function loseAll(row: number): void {
     lost[entry] = 1;
     resentTo[entry] = una;
   }
-  rows[row + HIGH_LOST] = rows[row + SND_MAX]!;
-  rows[row + HIGH_RXT] = una;
+  coldRows[row + HIGH_LOST] = rows[row + SND_MAX]!;
+  coldRows[row + HIGH_RXT] = una;
   rows[row + LOST] = (distance(una, rows[row + SND_MAX]!) - rows[row + SACKED]!) | 0;
 }

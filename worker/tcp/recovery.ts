@@ -9,7 +9,7 @@
  * shows that nothing was, all is as before (RFC 3522, RFC 5682).
  */
 import { nowUs } from '../flow/clock.ts';
-import { FLAGS, ROW, rows } from '../flow/row.ts';
+import { coldRows, FLAGS, ROW, rows } from '../flow/row.ts';
 import { optionTimestamps, sackBlocks, timestampEcho } from '../wire/tcp_option.ts';
 import { adjustWindow, admitSegment, collapse, countResent, keepWindow, restoreWindow, settleWindow, windowLeft } from './congestion.ts';
 import { DUPLICATE_THRESHOLD, judge, loseAll, loseFirst, remember } from './loss.ts';
@@ -21,6 +21,7 @@ import {
   HIGH_SACKED,
   LOSSES,
   LOSSY,
+  LOSSY_FIELDS,
   LOST,
   MSS,
   PROBE_TIMER,
@@ -74,11 +75,11 @@ const FRAMES_AT_ONCE = 64;
 /** The flow is to be looked after from now on. */
 function beginLossy(row: number, una: number): void {
   rows[row + FLAGS]! |= LOSSY;
-  rows[row + HIGH_SACKED] = una;
-  rows[row + HIGH_LOST] = una;
-  rows[row + HIGH_RXT] = una;
-  rows[row + LOSSES] = 0;
-  rows[row + RESENT] = 0;
+  // What an earlier flow of the row has left, or an earlier loss of this one.
+  coldRows.fill(0, row, row + LOSSY_FIELDS);
+  coldRows[row + HIGH_SACKED] = una;
+  coldRows[row + HIGH_LOST] = una;
+  coldRows[row + HIGH_RXT] = una;
 }
 
 /** Bytes of a lost stretch that may go out at once: 0 when the windows leave no room. */
@@ -98,8 +99,8 @@ function fillHoles(flow: number): boolean {
   let frames = 0;
   let start = rows[row + SND_UNA]!;
   for (let entry = rows[row + SACK_FIRST]!; rows[row + LOST]! > 0; entry = next[entry]!) {
-    const end = entry === 0 ? rows[row + HIGH_LOST]! : left[entry]!;
-    let from = entry === 0 ? rows[row + HIGH_RXT]! : resentTo[entry]!;
+    const end = entry === 0 ? coldRows[row + HIGH_LOST]! : left[entry]!;
+    let from = entry === 0 ? coldRows[row + HIGH_RXT]! : resentTo[entry]!;
     if (before(from, start)) from = start;
     while ((entry === 0 || lost[entry] === 1) && before(from, end)) {
       const most = portion(row, from, end);
@@ -119,9 +120,9 @@ function fillHoles(flow: number): boolean {
 /** The hole before `entry` was sent again up to `to`. */
 function noteResending(row: number, entry: number, to: number): void {
   if (entry === 0) {
-    rows[row + HIGH_RXT] = to;
-    rows[row + RESENT_AT] = nowUs;
-    rows[row + RESENT_MAX] = rows[row + SND_MAX]!;
+    coldRows[row + HIGH_RXT] = to;
+    coldRows[row + RESENT_AT] = nowUs;
+    coldRows[row + RESENT_MAX] = rows[row + SND_MAX]!;
   } else {
     resentTo[entry] = to;
     resentAt[entry] = nowUs;
@@ -139,20 +140,20 @@ function beginRecovery(flow: number): void {
 }
 
 function startRecovery(row: number): void {
-  rows[row + RECOVER] = rows[row + SND_MAX]!;
-  rows[row + BEGAN_AT] = ourTimestamp(row);
-  rows[row + RESENT] = 0;
-  rows[row + RACK_AT] = (nowUs - 1) | 0;
-  rows[row + RACK_SEQ] = rows[row + SND_UNA]!;
+  coldRows[row + RECOVER] = rows[row + SND_MAX]!;
+  coldRows[row + BEGAN_AT] = ourTimestamp(row);
+  coldRows[row + RESENT] = 0;
+  coldRows[row + RACK_AT] = (nowUs - 1) | 0;
+  coldRows[row + RACK_SEQ] = rows[row + SND_UNA]!;
 }
 
 /** All that was in flight when the recovery began is acknowledged. */
 function endRecovery(row: number): void {
   settleWindow(row);
   rows[row + FLAGS]! &= ~(RECOVERING | TIMED_OUT);
-  rows[row + LOSSES] = 0;
-  rows[row + HIGH_LOST] = rows[row + SND_UNA]!;
-  rows[row + HIGH_RXT] = rows[row + SND_UNA]!;
+  coldRows[row + LOSSES] = 0;
+  coldRows[row + HIGH_LOST] = rows[row + SND_UNA]!;
+  coldRows[row + HIGH_RXT] = rows[row + SND_UNA]!;
   if ((rows[row + FLAGS]! & SACK_PERMITTED) === 0) rows[row + SACKED] = 0;
   const remembered = rows[row + REORDERING]!;
   if (remembered !== 0) rows[row + REORDERING] = remembered >> 8 > 1 ? remembered - (1 << 8) : 0;
@@ -164,29 +165,29 @@ function undoRecovery(row: number): void {
   for (let entry = rows[row + SACK_FIRST]!; entry !== 0; entry = next[entry]!) lost[entry] = 0;
   rows[row + RETRIES] = 0;
   rows[row + FLAGS]! &= ~(RECOVERING | TIMED_OUT);
-  rows[row + LOSSES] = 0;
-  rows[row + HIGH_LOST] = rows[row + SND_UNA]!;
+  coldRows[row + LOSSES] = 0;
+  coldRows[row + HIGH_LOST] = rows[row + SND_UNA]!;
 }
 
 /** Learns from segments that came late or twice that others overtake them. */
 function learnReordering(row: number): void {
   const quarters = rows[row + REORDERING]! & 0xff;
   if (cameLate && quarters === 0) remember(row, 1);
-  if (duplicated === 0 || rows[row + RESENT]! <= 0) return;
+  if (duplicated === 0 || coldRows[row + RESENT]! <= 0) return;
   // We have sent it twice in vain: it was only late.
-  rows[row + RESENT]! -= duplicated;
+  coldRows[row + RESENT]! -= duplicated;
   if ((rows[row + FLAGS]! & WIDENED) === 0) {
     rows[row + FLAGS]! |= WIDENED;
     remember(row, quarters + 1);
   }
-  if (rows[row + RESENT]! <= 0 && (rows[row + FLAGS]! & REDUCED) !== 0) undoRecovery(row);
+  if (coldRows[row + RESENT]! <= 0 && (rows[row + FLAGS]! & REDUCED) !== 0) undoRecovery(row);
 }
 
 /** True when this ACK shows that the first segment that was sent again had not been lost (RFC 3522 §3.2; RFC 5682 §3.1 with SACK). */
 function wasInVain(row: number, advanced: number): boolean {
   const flags = rows[row + FLAGS]!;
   if ((flags & TIMESTAMPS) !== 0)
-    return advanced > 0 && optionTimestamps && rows[row + RESENT]! > 0 && before(timestampEcho, rows[row + BEGAN_AT]!);
+    return advanced > 0 && optionTimestamps && coldRows[row + RESENT]! > 0 && before(timestampEcho, coldRows[row + BEGAN_AT]!);
   return (flags & (TIMED_OUT | SACK_PERMITTED)) === (TIMED_OUT | SACK_PERMITTED) && rows[row + RETRIES]! <= 1 && originals > 0;
 }
 
@@ -202,13 +203,13 @@ function countDuplicates(row: number, advanced: number): void {
 function isThrough(row: number): boolean {
   const una = rows[row + SND_UNA]!;
   if (una === rows[row + SND_MAX]) return true;
-  const recover = rows[row + RECOVER]!;
+  const recover = coldRows[row + RECOVER]!;
   return (rows[row + FLAGS]! & SACK_PERMITTED) !== 0 ? !before(una, recover) : after(una, recover);
 }
 
 /** RFC 6582 §3.2: without SACK an ACK short of the recovery's end points at the next hole. */
 function isPartial(row: number): boolean {
-  return (rows[row + FLAGS]! & (SACK_PERMITTED | RECOVERING)) === RECOVERING && before(rows[row + SND_UNA]!, rows[row + RECOVER]!);
+  return (rows[row + FLAGS]! & (SACK_PERMITTED | RECOVERING)) === RECOVERING && before(rows[row + SND_UNA]!, coldRows[row + RECOVER]!);
 }
 
 /** What the ACK has told, put on the board. Bytes that have come. */
@@ -220,11 +221,11 @@ function takeNews(flow: number, una: number): number {
   const sack = (rows[row + FLAGS]! & SACK_PERMITTED) !== 0;
   beginNews();
   if (advanced > 0 && !trim(flow, una, ack)) {
-    rows[row + HIGH_RXT] = ack;
+    coldRows[row + HIGH_RXT] = ack;
     loseFirst(row);
   }
-  if (before(rows[row + HIGH_RXT]!, ack)) rows[row + HIGH_RXT] = ack;
-  if (before(rows[row + HIGH_LOST]!, ack)) rows[row + HIGH_LOST] = ack;
+  if (before(coldRows[row + HIGH_RXT]!, ack)) coldRows[row + HIGH_RXT] = ack;
+  if (before(coldRows[row + HIGH_LOST]!, ack)) coldRows[row + HIGH_LOST] = ack;
   if (!sack) countDuplicates(row, advanced);
   else if (sackBlocks > 0) takeBlocks(row);
   return Math.max(advanced + rows[row + SACKED]! - had, 0);

@@ -36,76 +36,78 @@ export const RTT_AT = OWN + 17;
 export const RETRIES = OWN + 18;
 /** Consecutive duplicate acknowledgements that tell no more than that. */
 export const DUPLICATES = OWN + 19;
-/** RFC 6582 §2: SND_MAX when the present recovery began. */
-export const RECOVER = OWN + 20;
 /** Moments (ms) of the timers whose flag is set. */
-export const RETRANSMIT_AT = OWN + 21;
-export const ACK_AT = OWN + 22;
+export const RETRANSMIT_AT = OWN + 20;
+export const ACK_AT = OWN + 21;
 /** The flow's receive buffer + 1, 0 = none (tcp/receive_buffer.ts); how many bytes before RCV_NXT lie there and wait for the socket. */
-export const RCV_BUFFER = OWN + 23;
-export const HELD = OWN + 24;
+export const RCV_BUFFER = OWN + 22;
+export const HELD = OWN + 23;
 /** RCV_NXT when the last ACK was sent: what lies between is not acknowledged yet. */
-export const ACKED = OWN + 25;
-
+export const ACKED = OWN + 24;
 /** Bytes of the window when the socket was last asked for its room. */
-export const OFFERED = OWN + 26;
+export const OFFERED = OWN + 25;
 /** RFC 7323 §4.3, §5.2: TS.Recent, and the moment (ms) it was taken; what is added to the clock for our own timestamps. */
-export const TS_RECENT = OWN + 27;
-export const TS_RECENT_AT = OWN + 28;
-export const TS_OFFSET = OWN + 29;
+export const TS_RECENT = OWN + 26;
+export const TS_RECENT_AT = OWN + 27;
+export const TS_OFFSET = OWN + 28;
 /** First entry of the flow's scoreboard, 0 = none (tcp/scoreboard.ts); how many bytes it holds, or as many duplicates stand for. */
-export const SACK_FIRST = OWN + 30;
-export const SACKED = OWN + 31;
-/** RFC 6675 §2 HighRxt, of what lies above all ranges: the number behind the last byte sent again. */
-export const HIGH_RXT = OWN + 32;
+export const SACK_FIRST = OWN + 29;
+export const SACKED = OWN + 30;
 /** RFC 5681 §2: bytes; 0 = no loss has ever asked for a bound. */
-export const CWND = OWN + 33;
-export const SSTHRESH = OWN + 34;
-/** Moment (ms) when a hole is old enough to be taken for a loss. */
-export const REORDER_AT = OWN + 35;
+export const CWND = OWN + 31;
 /** First range + 1 of what came out of order, 0 = none (tcp/reassembly.ts). */
-export const AHEAD_FIRST = OWN + 36;
+export const AHEAD_FIRST = OWN + 32;
 /** RFC 5961 §5.2 MAX.SND.WND: the largest window the guest has announced, bytes. */
-export const MAX_SND_WND = OWN + 37;
+export const MAX_SND_WND = OWN + 33;
 /** Challenge ACKs since CHALLENGED_AT (ms), RFC 5961 §7. */
-export const CHALLENGES = OWN + 38;
-export const CHALLENGED_AT = OWN + 39;
+export const CHALLENGES = OWN + 34;
+export const CHALLENGED_AT = OWN + 35;
 /** Moment (ms) the guest last said anything. */
-export const HEARD_AT = OWN + 40;
+export const HEARD_AT = OWN + 36;
 /** What the guest sends in a round trip (tcp/receive_space.ts): bytes to allow, and where (RCV_NXT) and when (µs) the present measurement began. */
-export const RCV_SPACE = OWN + 41;
-export const RCV_SPACE_SEQ = OWN + 42;
-export const RCV_SPACE_AT = OWN + 43;
+export const RCV_SPACE = OWN + 37;
+export const RCV_SPACE_SEQ = OWN + 38;
+export const RCV_SPACE_AT = OWN + 39;
 /** Moment (ms) of the probe of RFC 8985 §7. */
-export const PROBE_AT = OWN + 44;
-
-// Only while LOSSY is set.
-/** Highest number the guest has told of; of what lies below this one, whatever is not there is lost. */
-export const HIGH_SACKED = OWN + 45;
-export const HIGH_LOST = OWN + 46;
-/** What lies above all ranges: when it was last sent again (µs), and SND_MAX then. */
-export const RESENT_AT = OWN + 47;
-export const RESENT_MAX = OWN + 48;
-/** RFC 8985 §5.2: of what was sent again and has come, the latest: when (µs) it was sent, and the number behind it. */
-export const RACK_AT = OWN + 49;
-export const RACK_SEQ = OWN + 50;
+export const PROBE_AT = OWN + 40;
 /** Quarters of a round trip by which segments overtake each other, 0 = never seen; above bit 8 how many recoveries remember it. */
-export const REORDERING = OWN + 51;
+export const REORDERING = OWN + 41;
+
+// In coldRows, and only while LOSSY is set.
+/** RFC 6582 §2: SND_MAX when the present recovery began. */
+export const RECOVER = 0;
+/** RFC 6675 §2 HighRxt, of what lies above all ranges: the number behind the last byte sent again. */
+export const HIGH_RXT = 1;
+/** RFC 5681 §2, bytes. */
+export const SSTHRESH = 2;
+/** Moment (ms) when a hole is old enough to be taken for a loss. */
+export const REORDER_AT = 3;
+/** Highest number the guest has told of; of what lies below this one, whatever is not there is lost. */
+export const HIGH_SACKED = 4;
+export const HIGH_LOST = 5;
+/** What lies above all ranges: when it was last sent again (µs), and SND_MAX then. */
+export const RESENT_AT = 6;
+export const RESENT_MAX = 7;
+/** RFC 8985 §5.2: of what was sent again and has come, the latest: when (µs) it was sent, and the number behind it. */
+export const RACK_AT = 8;
+export const RACK_SEQ = 9;
 /** Window and threshold before the present recovery, and our timestamp when it began: what it takes to undo it. */
-export const PRIOR_CWND = OWN + 52;
-export const PRIOR_SSTHRESH = OWN + 53;
-export const BEGAN_AT = OWN + 54;
+export const PRIOR_CWND = 10;
+export const PRIOR_SSTHRESH = 11;
+export const BEGAN_AT = 12;
 /** Bytes sent again in this recovery, less those that came twice. */
-export const RESENT = OWN + 55;
+export const RESENT = 13;
 /** RFC 6937 §3: bytes in flight when the recovery (or the cut) began, bytes delivered since, SND_MAX then, bytes sent again since. */
-export const FLIGHT = OWN + 56;
-export const DELIVERED = OWN + 57;
-export const CUT_MAX = OWN + 58;
-export const CUT_RESENT = OWN + 59;
+export const FLIGHT = 14;
+export const DELIVERED = 15;
+export const CUT_MAX = 16;
+export const CUT_RESENT = 17;
 /** Bytes judged lost since this recovery began. */
-export const LOSSES = OWN + 60;
+export const LOSSES = 18;
 /** The window that was too large when it was last cut. */
-export const CONGESTED = OWN + 61;
+export const CONGESTED = 19;
+/** How many these are. */
+export const LOSSY_FIELDS = 20;
 
 /** Bytes before SND_UNA that are still in the host socket, and how many ACKs they came with (tcp/spent.ts). */
 export const SPENT = OWN + 62;

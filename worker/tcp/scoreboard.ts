@@ -10,7 +10,7 @@
  * that is exhausted forgets the newest range; it will be told again, or sent again.
  */
 import { nowUs } from '../flow/clock.ts';
-import { ROW, rows } from '../flow/row.ts';
+import { coldRows, ROW, rows } from '../flow/row.ts';
 import { sackBlocks, sackLeft, sackRight } from '../wire/tcp_option.ts';
 import { HIGH_LOST, HIGH_RXT, HIGH_SACKED, RACK_AT, RACK_SEQ, RESENT_AT, RESENT_MAX, RTT_AT, RTT_SEQ, SACK_FIRST, SACKED } from './row.ts';
 import { SND_MAX, SND_UNA, SRTT } from './row.ts';
@@ -59,7 +59,7 @@ export function dropScoreboard(flow: number): void {
   }
   rows[row + SACK_FIRST] = 0;
   rows[row + SACKED] = 0;
-  rows[row + HIGH_SACKED] = rows[row + SND_UNA]!;
+  coldRows[row + HIGH_SACKED] = rows[row + SND_UNA]!;
 }
 
 function release(entry: number): void {
@@ -81,20 +81,20 @@ export function beginNews(): void {
  */
 function noteResent(row: number, at: number, end: number): void {
   if (((nowUs - at) | 0) < rows[row + SRTT]! >> 1) return;
-  const later = distance(rows[row + RACK_AT]!, at);
-  if (later < 0 || (later === 0 && !after(end, rows[row + RACK_SEQ]!))) return;
-  rows[row + RACK_AT] = at;
-  rows[row + RACK_SEQ] = end;
+  const later = distance(coldRows[row + RACK_AT]!, at);
+  if (later < 0 || (later === 0 && !after(end, coldRows[row + RACK_SEQ]!))) return;
+  coldRows[row + RACK_AT] = at;
+  coldRows[row + RACK_SEQ] = end;
 }
 
 /** The guest has got [from, to), a part of the hole before `entry` (0: above all ranges); `high` was the highest it had before this ACK. */
 function arrived(row: number, from: number, to: number, entry: number, high: number): void {
-  const again = entry === 0 ? rows[row + HIGH_RXT]! : resentTo[entry]!;
+  const again = entry === 0 ? coldRows[row + HIGH_RXT]! : resentTo[entry]!;
   if (after(to, again)) {
     originals += distance(after(again, from) ? again : from, to);
     if (before(from, high)) cameLate = true;
   }
-  if (after(again, from)) noteResent(row, entry === 0 ? rows[row + RESENT_AT]! : resentAt[entry]!, before(to, again) ? to : again);
+  if (after(again, from)) noteResent(row, entry === 0 ? coldRows[row + RESENT_AT]! : resentAt[entry]!, before(to, again) ? to : again);
 }
 
 /** A range of its own, between `previous` and `following` (0 = none). */
@@ -111,10 +111,10 @@ function insert(row: number, from: number, to: number, previous: number, followi
   // The hole is cut in two; what was known of it holds for both halves.
   if (following === 0) {
     noticedAt[entry] = nowUs;
-    lost[entry] = before(rows[row + HIGH_LOST]!, from) ? 0 : 1;
-    resentTo[entry] = rows[row + HIGH_RXT]!;
-    resentAt[entry] = rows[row + RESENT_AT]!;
-    resentMax[entry] = rows[row + RESENT_MAX]!;
+    lost[entry] = before(coldRows[row + HIGH_LOST]!, from) ? 0 : 1;
+    resentTo[entry] = coldRows[row + HIGH_RXT]!;
+    resentAt[entry] = coldRows[row + RESENT_AT]!;
+    resentMax[entry] = coldRows[row + RESENT_MAX]!;
   } else {
     noticedAt[entry] = noticedAt[following]!;
     lost[entry] = lost[following]!;
@@ -164,7 +164,7 @@ function add(row: number, from: number, to: number, high: number): void {
     }
     if (after(to, right[entry]!)) extend(row, entry, to, high);
   }
-  if (after(to, rows[row + HIGH_SACKED]!)) rows[row + HIGH_SACKED] = to;
+  if (after(to, coldRows[row + HIGH_SACKED]!)) coldRows[row + HIGH_SACKED] = to;
   // A segment of its own round trip, seen before what is missing below it was acknowledged.
   if (rows[row + RTT_AT] !== 0 && before(from, rows[row + RTT_SEQ]!) && !before(to, rows[row + RTT_SEQ]!)) endMeasurement(row, to);
 }
@@ -180,7 +180,7 @@ function isDuplicate(row: number): boolean {
 export function takeBlocks(row: number): void {
   const una = rows[row + SND_UNA]!;
   const max = rows[row + SND_MAX]!;
-  const high = rows[row + HIGH_SACKED]!;
+  const high = coldRows[row + HIGH_SACKED]!;
   let first = 0;
   if (isDuplicate(row)) {
     duplicated = Math.max(distance(sackLeft(0), sackRight(0)), 0);
@@ -199,7 +199,7 @@ export function takeBlocks(row: number): void {
  */
 export function trim(flow: number, una: number, ack: number): boolean {
   const row = flow * ROW;
-  const high = rows[row + HIGH_SACKED]!;
+  const high = coldRows[row + HIGH_SACKED]!;
   let from = una;
   let entry = rows[row + SACK_FIRST]!;
   while (entry !== 0 && !after(left[entry]!, ack)) {
@@ -216,6 +216,6 @@ export function trim(flow: number, una: number, ack: number): boolean {
     rows[row + SACK_FIRST] = entry;
   }
   if (after(ack, from)) arrived(row, from, ack, entry, high);
-  if (before(rows[row + HIGH_SACKED]!, ack)) rows[row + HIGH_SACKED] = ack;
+  if (before(coldRows[row + HIGH_SACKED]!, ack)) coldRows[row + HIGH_SACKED] = ack;
   return true;
 }

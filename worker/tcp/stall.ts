@@ -5,7 +5,7 @@
  * met: a deadline without a timer, bytes that nobody will send, an ACK that nobody owes any more, an event that was lost.
  */
 import { Stall } from '../../shared/messages.ts';
-import { FD, FLAGS, GENERATION, KIND, LAST_ACTIVE, ROW, rows, TCP, TIMER_AT, TIMER_SLOT } from '../flow/row.ts';
+import { coldRows, FD, FLAGS, GENERATION, KIND, LAST_ACTIVE, ROW, rows, TCP, TIMER_AT, TIMER_SLOT } from '../flow/row.ts';
 import { acknowledgeNow } from './acknowledge.ts';
 import { endWhenThrough } from './closing.ts';
 import { abort } from './ending.ts';
@@ -50,7 +50,7 @@ function timerIsLate(row: number): boolean {
   const at = rows[row + TIMER_AT]!;
   if ((flags & ACK_DELAYED) !== 0) return after(at, rows[row + ACK_AT]!);
   if ((flags & PROBE_TIMER) !== 0 && after(at, rows[row + PROBE_AT]!)) return true;
-  if ((flags & REORDER_TIMER) !== 0 && after(at, rows[row + REORDER_AT]!)) return true;
+  if ((flags & REORDER_TIMER) !== 0 && after(at, coldRows[row + REORDER_AT]!)) return true;
   return (flags & RETRANSMIT) !== 0 && after(at, rows[row + RETRANSMIT_AT]!);
 }
 

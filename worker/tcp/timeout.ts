@@ -5,7 +5,7 @@
 import { DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { TcpLimit } from '../../shared/messages.ts';
 import { nowMs, nowUs } from '../flow/clock.ts';
-import { FLAGS, LAST_ACTIVE, ROW, rows } from '../flow/row.ts';
+import { coldRows, FLAGS, LAST_ACTIVE, ROW, rows } from '../flow/row.ts';
 import { setTimer } from '../flow/timers.ts';
 import {
   ACK_AT,
@@ -218,6 +218,6 @@ export function scheduleNext(flow: number): void {
   if ((flags & RETRANSMIT) !== 0 && before(rows[row + RETRANSMIT_AT]!, at)) at = rows[row + RETRANSMIT_AT]!;
   if ((flags & ACK_DELAYED) !== 0 && before(rows[row + ACK_AT]!, at)) at = rows[row + ACK_AT]!;
   if ((flags & PROBE_TIMER) !== 0 && before(rows[row + PROBE_AT]!, at)) at = rows[row + PROBE_AT]!;
-  if ((flags & REORDER_TIMER) !== 0 && before(rows[row + REORDER_AT]!, at)) at = rows[row + REORDER_AT]!;
+  if ((flags & REORDER_TIMER) !== 0 && before(coldRows[row + REORDER_AT]!, at)) at = coldRows[row + REORDER_AT]!;
   setTimer(flow, at);
 }

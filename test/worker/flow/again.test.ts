@@ -1,12 +1,13 @@
 /** Flows that want another turn. */
 import { expect } from 'chai';
+import { FLOW_ROW_BYTES } from '../../../shared/limits.ts';
 import { askAgain, askingAgain, nextAgain } from '../../../worker/flow/again.ts';
 import { bindRows, GENERATION, KIND, ROW, rows, UDP } from '../../../worker/flow/row.ts';
 
 describe('worker/flow/again', () => {
   beforeEach(() => {
     while (askingAgain() > 0) nextAgain();
-    bindRows(new ArrayBuffer(16 * ROW * 4));
+    bindRows(new ArrayBuffer(16 * FLOW_ROW_BYTES));
     for (let flow = 0; flow < 16; flow++) rows[flow * ROW + KIND] = UDP;
   });
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { FLOW_ROW_BYTES } from '../../../shared/limits.ts';
 import { setHashKey } from '../../../worker/flow/hash.ts';
 import { bindRows, GENERATION, ROW, rows, TCP } from '../../../worker/flow/row.ts';
 import { add, descriptorCount, find, flowCount, hasRoom, key, openTable, remove } from '../../../worker/flow/table.ts';
@@ -15,7 +16,7 @@ function setKey(guest: number, far: number): void {
 }
 
 function fresh(flows: number, descriptors: number): void {
-  bindRows(new ArrayBuffer(MOST * ROW * 4));
+  bindRows(new ArrayBuffer(MOST * FLOW_ROW_BYTES));
   setHashKey(0x01234567, 0x89abcdef | 0);
   openTable(flows, descriptors);
 }

@@ -1,12 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { bindRows, ROW } from '../../../worker/flow/row.ts';
+import { FLOW_ROW_BYTES } from '../../../shared/limits.ts';
+import { bindRows } from '../../../worker/flow/row.ts';
 import { collectDue, due, openTimers, setTimer, stopTimer, untilNextTimer } from '../../../worker/flow/timers.ts';
 
 const FLOWS = 64;
 
 function fresh(now: number): void {
-  const memory = new ArrayBuffer(FLOWS * ROW * 4);
+  const memory = new ArrayBuffer(FLOWS * FLOW_ROW_BYTES);
   bindRows(memory);
   new Int32Array(memory).fill(-1);
   openTimers(now);

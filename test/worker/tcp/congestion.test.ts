@@ -1,6 +1,6 @@
 /** How much is in flight after losses (tcp/congestion.ts; RFC 5681 §3.1, RFC 6937). */
 import { expect } from 'chai';
-import { FLAGS, rows } from '../../../worker/flow/row.ts';
+import { coldRows, FLAGS, rows } from '../../../worker/flow/row.ts';
 import { pipe } from '../../../worker/tcp/congestion.ts';
 import { CONGESTED, LOSSY, RECOVERING, SSTHRESH } from '../../../worker/tcp/row.ts';
 import { FLIGHT, LossyGuest, MSS, nothing, payloadBytes } from '../../support/lossy_guest.ts';
@@ -25,14 +25,14 @@ describe('worker/tcp: congestion window', () => {
     const guest = new LossyGuest();
     const sent = guest.settle();
     let recovering = guest.trip(sent, (number) => number % 4 === 3);
-    expect(rows[guest.row + SSTHRESH]).to.equal(0.7 * FLIGHT * MSS);
+    expect(coldRows[guest.row + SSTHRESH]).to.equal(0.7 * FLIGHT * MSS);
     expect(pipe(guest.row)).to.be.at.most(0.7 * FLIGHT * MSS + 2 * MSS);
     expect(payloadBytes(recovering)).to.be.at.most(0.7 * FLIGHT * MSS + 2 * MSS);
     while (((rows[guest.row + FLAGS] as number) & RECOVERING) !== 0) {
       recovering = guest.trip(recovering, nothing);
       expect(pipe(guest.row)).to.be.at.most(0.8 * FLIGHT * MSS);
     }
-    expect(rows[guest.row + CONGESTED]).to.equal(FLIGHT * MSS);
+    expect(coldRows[guest.row + CONGESTED]).to.equal(FLIGHT * MSS);
   });
 
   it('grows again, by an eighth of what is delivered at most where it was too large, until it bounds nothing', () => {
@@ -79,7 +79,7 @@ describe('worker/tcp: congestion window', () => {
     let sent = guest.dialogue.seen();
     expect(payloadBytes(sent)).to.equal(MSS);
     expect(guest.window).to.equal(MSS);
-    expect(rows[guest.row + SSTHRESH]).to.equal(0.7 * FLIGHT * MSS);
+    expect(coldRows[guest.row + SSTHRESH]).to.equal(0.7 * FLIGHT * MSS);
     const windows: number[] = [];
     for (let trips = 0; trips < 4; trips++) {
       sent = guest.trip(sent, nothing);
