@@ -10,7 +10,7 @@ import { optionTimestamps, sackBlocks, timestampEcho } from '../wire/tcp_option.
 import { challenge } from './challenge.ts';
 import { abort } from './ending.ts';
 import { DUPLICATE_THRESHOLD } from './loss.ts';
-import { repair, sendAllAgain, thirdDuplicate } from './recovery.ts';
+import { repair, sendShutOut, thirdDuplicate } from './recovery.ts';
 import {
   DUPLICATES,
   FIN_ACKED,
@@ -109,7 +109,7 @@ export function takeAck(flow: number, seq: number, length: number, bits: number)
     counters[Counter.tcp_duplicate_acks]!++;
     if (!sack) third = ++rows[row + DUPLICATES]! === DUPLICATE_THRESHOLD;
   } else if ((rows[row + FLAGS]! & SACK_PERMITTED) === 0) careful = false;
-  if (takeWindow(flow, seq, ack, una, announced)) return sendAllAgain(flow);
+  if (takeWindow(flow, seq, ack, una, announced)) return sendShutOut(flow, una);
   if (third) return thirdDuplicate(flow);
   return !careful || before(ack, una) || repair(flow, una);
 }

@@ -24,6 +24,7 @@ import {
   REORDER_TIMER,
   REORDERING,
   SACK_FIRST,
+  SACK_PERMITTED,
   SACKED,
   SND_MAX,
   SND_UNA,
@@ -132,5 +133,7 @@ export function loseAll(row: number): void {
   }
   coldRows[row + HIGH_LOST] = rows[row + SND_MAX]!;
   coldRows[row + HIGH_RXT] = una;
+  // Duplicates that were counted tell nothing any more.
+  if ((rows[row + FLAGS]! & SACK_PERMITTED) === 0) rows[row + SACKED] = 0;
   rows[row + LOST] = (distance(una, rows[row + SND_MAX]!) - rows[row + SACKED]!) | 0;
 }

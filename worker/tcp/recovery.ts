@@ -117,6 +117,12 @@ function fillHoles(flow: number): boolean {
   return true;
 }
 
+/** What the recovery that begins has sent again gets a timeout of its own; one that could send nothing waits for no longer. True. */
+function armForResent(flow: number, begins: boolean): boolean {
+  if (begins && coldRows[flow * ROW + RESENT]! > 0) armRetransmission(flow);
+  return true;
+}
+
 /** The hole before `entry` was sent again up to `to`. */
 function noteResending(row: number, entry: number, to: number): void {
   if (entry === 0) {
@@ -131,12 +137,10 @@ function noteResending(row: number, entry: number, to: number): void {
 }
 
 /** A recovery begins: with what `judge` has found. */
-function beginRecovery(flow: number): void {
-  const row = flow * ROW;
+function beginRecovery(row: number): void {
   rows[row + FLAGS] = (rows[row + FLAGS]! & ~(TIMED_OUT | REDUCED | WIDENED)) | RECOVERING;
   startRecovery(row);
   keepWindow(row);
-  armRetransmission(flow);
 }
 
 function startRecovery(row: number): void {
@@ -199,6 +203,12 @@ function countDuplicates(row: number, advanced: number): void {
   else rows[row + SACKED] = Math.max(Math.min(rows[row + SACKED]! - Math.max(advanced - mss, 0), flight - mss), 0);
 }
 
+/** What is lost has made no duplicate: after a timeout they are echoes of what was sent before it, and of what is sent again. */
+function limitDuplicates(row: number): void {
+  const most = distance(rows[row + SND_UNA]!, rows[row + SND_MAX]!) - rows[row + LOST]!;
+  if (rows[row + SACKED]! > most) rows[row + SACKED] = Math.max(most, 0);
+}
+
 /** True when the ACK ends the recovery. Without SACK more must be acknowledged than was in flight, or its echoes begin another (RFC 6582 §3.2). */
 function isThrough(row: number): boolean {
   const una = rows[row + SND_UNA]!;
@@ -238,11 +248,14 @@ function takeNews(flow: number, una: number): number {
 function act(flow: number, delivered: number, advanced: number): boolean {
   const row = flow * ROW;
   judge(flow);
-  if (rows[row + LOST]! > 0 && (rows[row + FLAGS]! & RECOVERING) === 0) beginRecovery(flow);
+  if ((rows[row + FLAGS]! & SACK_PERMITTED) === 0) limitDuplicates(row);
+  const begins = rows[row + LOST]! > 0 && (rows[row + FLAGS]! & RECOVERING) === 0;
+  if (begins) beginRecovery(row);
   adjustWindow(row, delivered, advanced);
   // One hole in a round trip must at least be filled (RFC 6582 §3.2).
   if (advanced > 0 && isPartial(row)) admitSegment(row);
   if (rows[row + LOST]! > 0 && !fillHoles(flow)) return false;
+  armForResent(flow, begins);
   if ((rows[row + FLAGS]! & RECOVERING) === 0 && rows[row + SACK_FIRST] === 0 && rows[row + CWND] === 0) rows[row + FLAGS]! &= ~LOSSY;
   return true;
 }
@@ -295,8 +308,21 @@ export function sendAllAgain(flow: number): boolean {
   const row = flow * ROW;
   if ((rows[row + FLAGS]! & LOSSY) === 0) beginLossy(row, rows[row + SND_UNA]!);
   loseAll(row);
-  if ((rows[row + FLAGS]! & RECOVERING) === 0) beginRecovery(flow);
-  return fillHoles(flow);
+  const begins = (rows[row + FLAGS]! & RECOVERING) === 0;
+  if (begins) beginRecovery(row);
+  return fillHoles(flow) && armForResent(flow, begins);
+}
+
+/**
+ * The segment just read was an acceptable ACK, `una` was SND.UNA before it, and it has opened a window that was closed for so long that
+ * all that is in flight must have been shut out. False when the flow has ended.
+ */
+export function sendShutOut(flow: number, una: number): boolean {
+  const row = flow * ROW;
+  if ((rows[row + FLAGS]! & LOSSY) === 0) beginLossy(row, una);
+  takeNews(flow, una);
+  if ((rows[row + FLAGS]! & RECOVERING) !== 0 && isThrough(row)) endRecovery(row);
+  return sendAllAgain(flow);
 }
 
 /**
@@ -309,7 +335,6 @@ export function timedOut(flow: number): boolean {
   const first = rows[row + RETRIES]! <= 1;
   if ((rows[row + FLAGS]! & LOSSY) === 0) beginLossy(row, rows[row + SND_UNA]!);
   if (!first) dropScoreboard(flow);
-  if ((rows[row + FLAGS]! & SACK_PERMITTED) === 0) rows[row + SACKED] = 0;
   collapse(row, first);
   rows[row + FLAGS] = (rows[row + FLAGS]! & ~(REDUCED | WIDENED | REORDER_TIMER)) | RECOVERING | TIMED_OUT;
   startRecovery(row);

@@ -261,19 +261,6 @@ describe('worker/tcp: the window of the guest', () => {
     expect([...(again?.payload ?? []), ...(rest?.payload ?? [])]).to.deep.equal([...pattern(2000, 1000)]);
   });
 
-  it('what a window has shut out for several timeouts is sent again when it opens, not a timeout later', () => {
-    const dialogue = established({ window: 2920 });
-    dialogue.stream.write(pattern(2920));
-    dialogue.seen();
-    dialogue.window = 0;
-    dialogue.send(ACK);
-    dialogue.bench.advance(10_000);
-    for (const _ of dialogue.seen()) dialogue.send(ACK);
-    dialogue.window = 2920;
-    const answers = dialogue.send(ACK);
-    expect(answers.map(({ seq, payload }) => [(seq - dialogue.ack) | 0, payload.length])).to.deep.equal([[0, 2920]]);
-  });
-
   it('a FIN that was lost at a closed window is sent once it opens', () => {
     const dialogue = established();
     dialogue.window = 0;
