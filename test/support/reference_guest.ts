@@ -221,7 +221,7 @@ export class ReferenceGuest {
     if (verdict === 'missing') return;
     if (verdict === 'old' || !this.receiver.isAcceptable(segment)) {
       if ((segment.flags & RST) !== 0) return;
-      if (this.sackAgreed) this.receiver.noteDuplicate(segment);
+      if (this.#tellsDuplicates) this.receiver.noteDuplicate(segment);
       return this.#answerUnacceptable(segment);
     }
     if ((segment.flags & RST) !== 0) {
@@ -242,10 +242,14 @@ export class ReferenceGuest {
     if (this.state === 'open') this.sender.push();
   }
 
+  get #tellsDuplicates(): boolean {
+    return this.sackAgreed && this.#options.tellsDuplicates;
+  }
+
   #takeText(segment: Segment): void {
     const { receiver } = this;
     if (segment.payload.length > 0 || (segment.flags & FIN) !== 0) {
-      if (this.sackAgreed) receiver.noteDuplicate(segment);
+      if (this.#tellsDuplicates) receiver.noteDuplicate(segment);
       receiver.take(segment);
       this.#acknowledge();
     }

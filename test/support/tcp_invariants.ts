@@ -7,6 +7,7 @@ import { rangeAfter, rangeLeft, rangeRight } from '../../worker/tcp/reassembly.t
 import { counters } from '../../worker/link/counters.ts';
 import * as tcp from '../../worker/tcp/row.ts';
 import type { FakeKernel } from './fake_kernel.ts';
+import { checkScoreboard } from './scoreboard_check.ts';
 import { FakeStream } from './fake_stream.ts';
 
 /** How long an ACK is delayed at most. */
@@ -98,6 +99,7 @@ function checkFlow(kernel: FakeKernel, row: number): void {
   if (!has(tcp.ESTABLISHED)) return;
   const inFlight = (at(tcp.SND_MAX) - at(tcp.SND_UNA)) | 0;
   insist(inFlight >= 0, 'SND.UNA ≤ SND.MAX');
+  checkScoreboard(row, insist);
   checkHostSide(stream, has, insist, inFlight);
   const awaitsRoom = stream.noSpace || kernel.isReady(at(FD));
   if (at(tcp.HELD) !== 0) insist(awaitsRoom, 'bytes wait for the socket and no event will come');

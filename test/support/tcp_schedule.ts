@@ -17,6 +17,8 @@ export interface GuestOptions {
   keepsOutOfOrder: boolean;
   /** Offers SACK, and timestamps; the timestamp clock at time 0. */
   sack: boolean;
+  /** Tells by SACK what came twice (RFC 2883). */
+  tellsDuplicates: boolean;
   timestamps: boolean;
   timestampStart: number;
   /** How it answers the SYN of another when it listens. */
@@ -27,6 +29,8 @@ export interface WorldOptions extends Omit<GuestOptions, 'sourcePort' | 'destina
   workerIss: number;
   ipv6: boolean;
   mtu: number;
+  /** Superframes of the worker are cut into packets before anything happens to them. */
+  cuts: boolean;
   peekOffset: boolean;
   sendBuffer: number;
   overhead: number;
@@ -46,11 +50,13 @@ export const USUAL: WorldOptions = {
   probesWithData: false,
   keepsOutOfOrder: true,
   sack: false,
+  tellsDuplicates: true,
   timestamps: false,
   timestampStart: 0,
   answer: 'accept',
   ipv6: false,
   mtu: 1500,
+  cuts: false,
   peekOffset: true,
   sendBuffer: 87_040,
   overhead: 2,
@@ -91,7 +97,8 @@ export type StepKind =
   | 'advance'
   | 'run'
   | 'storm'
-  | 'finish';
+  | 'finish'
+  | 'flight';
 
 export interface Step {
   kind: StepKind;

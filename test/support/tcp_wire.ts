@@ -2,7 +2,8 @@
  * The wire between the guest and the worker: what is on it, in which order, and what happens to it there. Each segment that gets through
  * is watched (tcp_watch.ts).
  */
-import { buildSegment, type Ends, parseFrame, readSegment, type Segment, SYN } from './guest_frame.ts';
+import { buildSegment, type Ends, FIN, PSH, parseFrame, readSegment, type Segment, SYN } from './guest_frame.ts';
+import { SackWatch } from './sack_watch.ts';
 import { TcpWatch } from './tcp_watch.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -18,13 +19,28 @@ const L4_IPV6 = 64;
 /** The option that is never spoilt: without it a guest is sent larger packets than it can take. */
 const MSS = 2;
 
+/** What a superframe is cut into; only the last has PSH and FIN. */
+function packetsOf(segment: Segment): Segment[] {
+  const { gsoSize, payload, flags, seq } = segment;
+  if (gsoSize === 0) return [segment];
+  return Array.from({ length: Math.ceil(payload.length / gsoSize) }, (_, index) => {
+    const from = index * gsoSize;
+    const last = from + gsoSize >= payload.length;
+    const part = payload.subarray(from, from + gsoSize);
+    return { ...segment, gsoSize: 0, seq: (seq + from) | 0, payload: part, flags: last ? flags : flags & ~(PSH | FIN) };
+  });
+}
+
 export class TcpWire {
   readonly watch = new TcpWatch();
+  readonly sackWatch = new SackWatch();
   /** Called with each segment of the worker, before it is on the wire. */
   seen: (segment: Segment) => void = () => {};
 
   /** Whether a SYN of the guest may be damaged, too. */
   damagesSyn = false;
+  /** Whether superframes of the worker are cut into packets. */
+  cuts = false;
 
   readonly #bench: Workbench;
   readonly #ends: Ends;
@@ -50,7 +66,7 @@ export class TcpWire {
   collect(): void {
     for (const frame of this.#bench.kernel.tap.toGuest.splice(0)) {
       const segment = this.#watched(frame);
-      if (segment !== null) this.#toGuest.push(segment);
+      if (segment !== null) this.#toGuest.push(...(this.cuts ? packetsOf(segment) : [segment]));
     }
   }
 
@@ -60,13 +76,19 @@ export class TcpWire {
     this.#watched(frame);
   }
 
+  /** The segment of a frame of the worker; null when it is none. */
+  read(frame: Uint8Array): Segment | null {
+    const packet = parseFrame(frame, this.#ends);
+    return packet.protocol === 6 ? readSegment(packet) : null;
+  }
+
   /** The segment of a frame of the worker, found right; null: an ICMP error about a connection that could not be made. */
   #watched(frame: Uint8Array): Segment | null {
-    const packet = parseFrame(frame, this.#ends);
-    if (packet.protocol !== 6) return null;
-    const segment = readSegment(packet);
+    const segment = this.read(frame);
+    if (segment === null) return null;
     this.watch.said(segment);
     this.seen(segment);
+    this.sackWatch.said(segment);
     return segment;
   }
 
@@ -74,7 +96,10 @@ export class TcpWire {
   passToWorker(at: number): void {
     const [outgoing] = this.#toWorker.splice(at, 1);
     if (outgoing === undefined) return;
+    // What was sent before this arrives was said before.
+    this.collect();
     this.watch.heard(outgoing.segment);
+    this.sackWatch.heard(outgoing.segment, !outgoing.damaged);
     this.#bench.kernel.tap.send(outgoing.frame);
   }
 

@@ -7,8 +7,9 @@
  * port; each connection is remembered with the far end it had.
  */
 import { FD, FLAGS, KIND, ROW, rows, TCP } from '../../worker/flow/row.ts';
-import { ISS, SND_MAX, SND_UNA, TIME_WAIT } from '../../worker/tcp/row.ts';
+import { ISS, RETRIES, SND_MAX, SND_UNA, TIME_WAIT } from '../../worker/tcp/row.ts';
 import { EAGAIN, ECONNREFUSED, EIO, ENOBUFS } from './fake_file.ts';
+import { checkWrite } from './scoreboard_check.ts';
 import { FakeStream } from './fake_stream.ts';
 import { type Ends, FIN, RST, type Segment, SYN } from './guest_frame.ts';
 import { ReferenceGuest } from './reference_guest.ts';
@@ -16,6 +17,7 @@ import { FAR_PORT, GUEST_PORT, pattern } from './tcp_dialogue.ts';
 import { injectFault } from './tcp_faults.ts';
 import { checkFlows } from './tcp_invariants.ts';
 import type { Step, StepKind, WorldOptions } from './tcp_schedule.ts';
+import { flight, storm } from './tcp_storm.ts';
 import { TcpWire } from './tcp_wire.ts';
 import { ENDS4, ENDS6, startFor, Workbench } from './workbench.ts';
 
@@ -44,7 +46,7 @@ export interface Connection {
   far: Far | null;
   base: number;
   written: number;
-  /** The guest used its port again while the worker did not know that all of the far end's bytes had arrived: it may fear for them. */
+  /** The guest knew the connection no more while the worker did not know that all of the far end's bytes had arrived: it may fear for them. */
   forgotten: boolean;
 }
 
@@ -72,8 +74,12 @@ export class TcpWorld {
     this.bench = new Workbench({ ...startFor(options.workerIss, this.#ends, GUEST_PORT, FAR_PORT), mtu, peekOffset });
     this.wire = new TcpWire(this.bench, this.#ends);
     this.wire.seen = (segment) => this.#check(segment);
+    this.wire.cuts = options.cuts;
     this.wire.damagesSyn = options.opener === 'guest';
-    this.bench.kernel.tap.refuse = (frame) => this.#mayRefuse(frame);
+    this.bench.kernel.tap.refuse = (frame) => {
+      this.#checkWrite(frame);
+      return this.#mayRefuse(frame);
+    };
     this.#newConnection(options.iss, options.opener === 'host');
   }
 
@@ -86,6 +92,7 @@ export class TcpWorld {
   settle(): void {
     this.bench.settle();
     this.wire.collect();
+    this.wire.sackWatch.learn();
     checkFlows(this.bench.kernel);
   }
 
@@ -125,7 +132,9 @@ export class TcpWorld {
         for (let rounds = n % 8; rounds > 0; rounds--) this.exchange();
         return;
       case 'storm':
-        return this.#storm(n);
+        return storm(this, n);
+      case 'flight':
+        return flight(this, n);
       case 'finish':
         return this.#finish(n);
       default:
@@ -158,28 +167,12 @@ export class TcpWorld {
     }
   }
 
-  /** Some rounds on a bad wire: `seed` tells what is lost, doubled, late or refused, and when time passes. */
-  #storm(seed: number): void {
-    let state = seed | 1;
-    const chance = (of: number): boolean => {
-      state = Math.imul(state, 1_664_525) + 1_013_904_223;
-      return (state >>> 16) % of === 0;
-    };
-    for (let rounds = 0; rounds < 12; rounds++) {
-      if (chance(6)) this.refusals = 1;
-      for (const toGuest of [true, false]) {
-        for (let left = this.wire.count(toGuest); left > 0; left--) {
-          if (chance(5)) this.wire.disturb(toGuest, 'drop', 0);
-          else if (chance(8)) this.wire.disturb(toGuest, 'double', 0, this.wire.count(toGuest) - 1);
-          else if (chance(5)) this.wire.disturb(toGuest, 'last', 0);
-          else this.#pass(toGuest, 0);
-        }
-      }
-      if (chance(4)) this.guest.read(500);
-      if (chance(4)) this.far?.stream.read(700);
-      if (chance(3)) this.advance(chance(2) ? 250 : 1100);
-      this.settle();
-    }
+  /** The worker writes `frame` to the tap at this moment. */
+  #checkWrite(frame: Uint8Array): void {
+    const { iss } = this.wire.watch;
+    const row = iss === null ? -1 : this.#rowOf(iss);
+    const segment = this.wire.read(frame);
+    if (row >= 0 && segment !== null) checkWrite(row, segment);
   }
 
   /** The errno for a frame of the worker that the tap refuses, 0 for one that it takes. */
@@ -302,15 +295,18 @@ export class TcpWorld {
     if (count === 0) return;
     if (kind.startsWith('drop')) this.wire.disturb(toGuest, 'drop', n);
     else if (kind.startsWith('double')) this.wire.disturb(toGuest, 'double', n, n * 7);
-    else if (kind.startsWith('pick')) this.#pass(toGuest, n % count);
-    else for (let left = Math.min(n, count); left > 0; left--) this.#pass(toGuest, 0);
+    else if (kind.startsWith('pick')) this.pass(toGuest, n % count);
+    else for (let left = Math.min(n, count); left > 0; left--) this.pass(toGuest, 0);
   }
 
-  #pass(toGuest: boolean, at: number): void {
+  /** Packet `at` of those on their way arrives. */
+  pass(toGuest: boolean, at: number): void {
     if (!toGuest) return this.wire.passToWorker(at);
     const segment = this.wire.takeForGuest(at);
     if (segment === undefined) return;
     const { connection } = this;
+    // It answers by a reset, and the worker can't know that it has everything.
+    if (connection.guest.state === 'done' && !connection.guest.inTimeWait && segment.payload.length > 0) connection.forgotten = true;
     const before = this.connections.at(-2)?.guest;
     if (before?.mayKeep(segment, connection.guest)) return before.receive(segment);
     connection.guest.receive(segment);
@@ -337,8 +333,8 @@ export class TcpWorld {
   /** Everything on the wire arrives, the worker runs. False when there was nothing. */
   exchange(): boolean {
     const busy = this.wire.count(true) + this.wire.count(false) > 0;
-    for (let left = this.wire.count(true); left > 0; left--) this.#pass(true, 0);
-    for (let left = this.wire.count(false); left > 0; left--) this.#pass(false, 0);
+    for (let left = this.wire.count(true); left > 0; left--) this.pass(true, 0);
+    for (let left = this.wire.count(false); left > 0; left--) this.pass(false, 0);
     this.settle();
     return busy || this.wire.count(true) + this.wire.count(false) > 0;
   }
@@ -366,6 +362,8 @@ export class TcpWorld {
       if (this.#speaker !== null) this.#speakers.set(segment.seq, this.#speaker);
     }
     const { iss } = this.wire.watch;
+    const row = iss === null ? -1 : this.#rowOf(iss);
+    if (row < 0 || (rows[row + RETRIES] as number) > 1) this.wire.sackWatch.forget();
     if ((segment.flags & (SYN | RST)) !== 0 || iss === null) return;
     const far = this.#speaker;
     const from = (segment.seq - iss - 1) | 0;

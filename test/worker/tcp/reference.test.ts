@@ -22,6 +22,7 @@ const end: fc.Arbitrary<GuestOptions> = fc.record({
   probesWithData: fc.boolean(),
   keepsOutOfOrder: fc.boolean(),
   sack: fc.boolean(),
+  tellsDuplicates: fc.boolean(),
   timestamps: fc.boolean(),
   timestampStart: sequence,
   answer: fc.constant('accept' as const),
