@@ -1,5 +1,5 @@
 /** What must hold of a flow's loss recovery whenever the worker's loop has nothing left to do: its sums are those of its parts. */
-import { FLAGS, rows } from '../../worker/flow/row.ts';
+import { coldRows, FLAGS, rows } from '../../worker/flow/row.ts';
 import { pipe } from '../../worker/tcp/congestion.ts';
 import * as tcp from '../../worker/tcp/row.ts';
 import * as board from '../../worker/tcp/scoreboard.ts';
@@ -13,6 +13,7 @@ const furthest = (a: number, b: number): number => (((a - b) | 0) > 0 ? a : b);
 /** Ranges in order, apart, between SND.UNA and SND.MAX; and what they sum up to: bytes SACKed, and bytes lost that wait to be sent again. */
 function sumUp(row: number, insist: Insist): { sacked: number; lost: number } {
   const at = (field: number): number => rows[row + field] as number;
+  const cold = (field: number): number => coldRows[row + field] as number;
   let start = at(tcp.SND_UNA);
   let sacked = 0;
   let lost = 0;
@@ -24,12 +25,13 @@ function sumUp(row: number, insist: Insist): { sacked: number; lost: number } {
     start = right;
   }
   insist(reach(start, at(tcp.SND_MAX)) === ((at(tcp.SND_MAX) - start) | 0), 'SACKed and never sent');
-  return { sacked, lost: lost + reach(furthest(start, at(tcp.HIGH_RXT)), at(tcp.HIGH_LOST)) };
+  return { sacked, lost: lost + reach(furthest(start, cold(tcp.HIGH_RXT)), cold(tcp.HIGH_LOST)) };
 }
 
 /** Throws by `insist` when the books of the flow's recovery do not agree. */
 export function checkScoreboard(row: number, insist: Insist): void {
   const at = (field: number): number => rows[row + field] as number;
+  const cold = (field: number): number => coldRows[row + field] as number;
   const has = (flag: number): boolean => (at(FLAGS) & flag) !== 0;
   if (!has(tcp.LOSSY)) {
     insist(at(tcp.SACK_FIRST) === 0 && !has(tcp.RECOVERING | tcp.TIMED_OUT), 'a recovery that nobody looks after');
@@ -44,9 +46,9 @@ export function checkScoreboard(row: number, insist: Insist): void {
   insist(pipe(row) >= 0 && pipe(row) <= flight, `${pipe(row)} bytes are on their way`);
   insist(lost === 0 || has(tcp.RECOVERING), 'something is lost and no recovery has begun');
   insist(!has(tcp.TIMED_OUT) || has(tcp.RECOVERING), 'a timeout without a recovery');
-  insist(at(tcp.CWND) >= 0 && at(tcp.SSTHRESH) >= 0, 'a window below 0');
+  insist(at(tcp.CWND) >= 0 && cold(tcp.SSTHRESH) >= 0, 'a window below 0');
   insist(
-    !has(tcp.RECOVERING) || reach(at(tcp.RECOVER), at(tcp.SND_MAX)) === ((at(tcp.SND_MAX) - at(tcp.RECOVER)) | 0),
+    !has(tcp.RECOVERING) || reach(cold(tcp.RECOVER), at(tcp.SND_MAX)) === ((at(tcp.SND_MAX) - cold(tcp.RECOVER)) | 0),
     'RECOVER ≤ SND.MAX',
   );
 }
