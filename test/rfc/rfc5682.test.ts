@@ -1,6 +1,6 @@
 /** RFC 5682: timeouts that were in vain, found by SACK (its §3) or by timestamps (RFC 3522), and what is undone then. */
 import { expect } from 'chai';
-import { FLAGS, rows } from '../../worker/flow/row.ts';
+import { coldRows, FLAGS, rows } from '../../worker/flow/row.ts';
 import { CWND, RECOVERING, SSTHRESH } from '../../worker/tcp/row.ts';
 import { ACK, type Segment } from '../support/guest_frame.ts';
 import { type Dialogue, pattern } from '../support/tcp_dialogue.ts';
@@ -43,7 +43,7 @@ function timedOut(
 /** The two windows, and whether a recovery is under way. */
 function state(dialogue: Dialogue): [number, number, boolean] {
   const row = dialogue.row();
-  return [rows[row + CWND] as number, rows[row + SSTHRESH] as number, ((rows[row + FLAGS] as number) & RECOVERING) !== 0];
+  return [rows[row + CWND] as number, coldRows[row + SSTHRESH] as number, ((rows[row + FLAGS] as number) & RECOVERING) !== 0];
 }
 
 describe('RFC 5682 §2.1: without SACK', () => {
