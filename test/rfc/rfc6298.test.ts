@@ -1,8 +1,11 @@
 /** RFC 6298: when a segment is sent again that the guest has not acknowledged. */
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { rows } from '../../worker/flow/row.ts';
+import { RTO, SRTT } from '../../worker/tcp/row.ts';
 import { ACK, FIN } from '../support/guest_frame.ts';
 import { type Dialogue, pattern } from '../support/tcp_dialogue.ts';
+import { thousands } from './sack.ts';
 import { arrivals, established, sendPieces, synReceived } from './states.ts';
 import { bySection, describeTable, differs, type Table } from './table.ts';
 
@@ -237,5 +240,75 @@ describe('RFC 6298 §5: the timer', () => {
     expect(dialogue.seen()).to.have.length(1);
     dialogue.send(ACK);
     expect(timeout(dialogue)).to.equal(3000);
+  });
+});
+
+describe('RFC 6298 §5: the timer in a recovery', () => {
+  /** Six segments, of which the first is missing and was sent again. */
+  function recovering(roundTrip = 100): { dialogue: Dialogue; start: number } {
+    const dialogue = answeredAfter(roundTrip, { sackPermitted: true });
+    sendPieces(dialogue, 6);
+    const start = dialogue.ack;
+    dialogue.bench.advance(roundTrip);
+    expect(dialogue.send(ACK, { sack: thousands(start, [1, 5]) })).to.have.length(1);
+    return { dialogue, start };
+  }
+
+  /** When the first segment goes out within `limit` ms; the probe of RFC 8985 §7 comes before the timeout. */
+  function repetitions(dialogue: Dialogue, limit: number): number[] {
+    return arrivals(dialogue, limit)
+      .filter(({ segment }) => segment.seq === dialogue.ack)
+      .map(({ at }) => at);
+  }
+
+  it('RFC 6298 §5/1, §5.1: runs for a whole timeout from the first repetition', () => {
+    const { dialogue } = recovering();
+    const timeout = rows[dialogue.row() + RTO] as number;
+    expect(timeout).to.be.within(240, 300);
+    const found = repetitions(dialogue, timeout + 5);
+    expect(found.at(-1)).to.be.within(timeout - 1, timeout + 1);
+    expect(found.length, 'but for the probe').to.be.at.most(2);
+  });
+
+  it('RFC 6298 §5.3: SACK alone does not put it off, an ACK of a part does', () => {
+    const { dialogue, start } = recovering();
+    const timeout = rows[dialogue.row() + RTO] as number;
+    dialogue.bench.advance(timeout - 50);
+    dialogue.seen();
+    dialogue.send(ACK, { sack: thousands(start, [1, 6]) });
+    expect(repetitions(dialogue, 60).at(-1)).to.be.within(40, 52);
+
+    const { dialogue: other } = recovering();
+    other.bench.advance(timeout - 50);
+    other.seen();
+    other.acknowledge(other.ack + 5000);
+    expect(repetitions(other, 150)).to.deep.equal([]);
+    expect(repetitions(other, 2 * timeout)).to.not.deep.equal([]);
+  });
+
+  it('RFC 6298 §5.2: is off once all is acknowledged, with all that the recovery has armed', () => {
+    const { dialogue, start } = recovering();
+    dialogue.acknowledge(start + 6000);
+    expect(arrivals(dialogue, 10_000, 10)).to.deep.equal([]);
+    expect(dialogue.bench.wait()).to.be.above(10_000);
+  });
+
+  it('RFC 6298 §5.5, §5.6: doubles for what was sent again before as well', () => {
+    const { dialogue } = recovering();
+    const timeout = rows[dialogue.row() + RTO] as number;
+    const found = repetitions(dialogue, 8 * timeout).slice(-3);
+    expect(found[1]).to.be.within(3 * timeout - 2, 3 * timeout + 2);
+    expect(found[2]).to.be.within(7 * timeout - 2, 7 * timeout + 2);
+  });
+
+  it('RFC 6298 §3/1: the time that a repetition takes is not measured', () => {
+    const dialogue = answeredAfter(40, { sackPermitted: true });
+    sendPieces(dialogue, 6);
+    const start = dialogue.ack;
+    const smoothed = rows[dialogue.row() + SRTT];
+    expect(dialogue.send(ACK, { sack: thousands(start, [1, 6]) })).to.have.length(1);
+    dialogue.bench.advance(150);
+    dialogue.acknowledge(start + 6000);
+    expect(rows[dialogue.row() + SRTT]).to.equal(smoothed);
   });
 });
