@@ -15,7 +15,7 @@ import { programPath, startTranslator, type Tool, type Translator } from '../tes
 import { type Row, ROWS } from './rows.ts';
 import { judge, type Line, table, type Verdict } from './table.ts';
 
-const USAGE = `usage: bench/run.sh [--short] [--pairs N] [--seconds N] [--peers pasta,slirp4netns] [--only TOOL,…] [--json FILE] [--guard] [--list] [ROW…]
+const USAGE = `usage: bench/run.sh [--short] [--pairs N] [--seconds N] [--peers pasta,slirp4netns,older] [--only TOOL,…] [--json FILE] [--guard] [--list] [ROW…]
 A row is chosen by any part of its name. --guard ends with 1 when a goal listed in bench/met.txt is missed by more than half.`;
 
 const programs = new Map<Tool, Set<string>>();
@@ -119,7 +119,7 @@ const { values: given, positionals } = parseArgs({
     short: { type: 'boolean', default: false },
     pairs: { type: 'string' },
     seconds: { type: 'string' },
-    peers: { type: 'string', default: 'pasta,slirp4netns' },
+    peers: { type: 'string', default: 'pasta,slirp4netns,older' },
     only: { type: 'string' },
     json: { type: 'string' },
     guard: { type: 'boolean', default: false },

@@ -35,6 +35,7 @@ const COLUMNS: readonly (readonly [tool: string, title: string])[] = [
   ['ravioli', 'ravioli'],
   ['pasta', 'pasta'],
   ['slirp4netns', 'slirp4netns'],
+  ['older', 'ravioli, older kernel'],
   ['bare', 'no translator'],
 ];
 

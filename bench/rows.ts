@@ -8,7 +8,7 @@ import { load, loadCommand, LOAD_PORT } from '../test/support/load.ts';
 import { cpuSeconds, kernelCounter, privateBytes } from '../test/support/processtable.ts';
 import { check, start } from '../test/support/processes.ts';
 import { startNginx } from '../test/support/servers.ts';
-import { programPath, type Tool, type Translator } from '../test/support/translator.ts';
+import { programWords, type Tool, type Translator } from '../test/support/translator.ts';
 import { TARGET4, type Topology } from '../test/support/topology.ts';
 
 export interface Metric {
@@ -140,7 +140,7 @@ function datagrams(name: string, kind: string, size: number, peer: number): Row 
 
 /** Time of a whole command in a fresh namespace. */
 async function startTime(subject: Subject): Promise<Record<string, number>> {
-  const command = subject.tool === 'bare' ? ['unshare', '-rn'] : [programPath(subject.tool), '--config-net', '--'];
+  const command = subject.tool === 'bare' ? ['unshare', '-rn'] : [...programWords(subject.tool), '--config-net', '--'];
   const line = loadCommand('time', subject.short ? 5 : 20, ...command, 'true');
   const output = await check(line, { namespace: subject.topology.host, timeout: 60_000 });
   return { time: (JSON.parse(output.trim().split('\n').at(-1) as string) as { p50: number }).p50 };

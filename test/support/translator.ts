@@ -3,6 +3,7 @@
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { program } from './load.ts';
 import { nameOf, programOf, tree } from './processtable.ts';
 import { type Finished, type Running, type RunOptions, run, start, UNPRIVILEGED } from './processes.ts';
 import { setKernel, type Topology } from './topology.ts';
@@ -12,8 +13,8 @@ export const PRODUCT = process.env.RAVIOLI_PASTA ?? fileURLToPath(new URL('../..
 
 const PEER_PASTA = '/opt/peer/bin/pasta';
 
-/** `bare` is no translator at all: the guest is the `host` namespace. */
-export type Tool = 'pasta' | 'slirp4netns' | 'ravioli' | 'bare';
+/** `older` is ravioli as under a kernel without SO_PEEK_OFF and USO. `bare` is no translator at all: the guest is the `host` namespace. */
+export type Tool = 'pasta' | 'slirp4netns' | 'ravioli' | 'older' | 'bare';
 
 export interface Translator {
   readonly tool: Tool;
@@ -34,8 +35,8 @@ export interface Translator {
 
 /** Path of a tool's program; throws with the cure when it is not there. */
 export function programPath(tool: Tool): string {
-  const path = { pasta: PEER_PASTA, slirp4netns: '/usr/bin/slirp4netns', ravioli: PRODUCT, bare: '/bin/true' }[tool];
-  if (!existsSync(path)) throw new Error(`${tool}: ${path} is missing: ${tool === 'ravioli' ? 'run npm run build' : 'run install-peers'}`);
+  const path = { pasta: PEER_PASTA, slirp4netns: '/usr/bin/slirp4netns', ravioli: PRODUCT, older: PRODUCT, bare: '/bin/true' }[tool];
+  if (!existsSync(path)) throw new Error(`${tool}: ${path} is missing: ${path === PRODUCT ? 'run npm run build' : 'run install-peers'}`);
   return path;
 }
 
@@ -49,6 +50,11 @@ export interface TranslatorOptions {
 }
 
 const NO_PORTS = ['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none'];
+
+/** The words that start a tool. */
+export function programWords(tool: Tool): string[] {
+  return tool === 'older' ? [program('older'), programPath(tool)] : [programPath(tool)];
+}
 
 /** Finds a process below `root` by its command name, waiting until it has exec'd. */
 async function findDescendant(root: number, name: string): Promise<number> {
@@ -116,7 +122,7 @@ export async function startTranslator(tool: Tool, topology: Topology, given: Tra
   } else {
     const mtu = given.mtu === undefined ? [] : ['-m', String(given.mtu)];
     const options = ['--config-net', ...mtu, ...(given.options ?? NO_PORTS)];
-    const running = start([programPath(tool), ...options, '--', 'sh', '-c', 'echo guest-ready; exec sleep infinity'], {
+    const running = start([...programWords(tool), ...options, '--', 'sh', '-c', 'echo guest-ready; exec sleep infinity'], {
       namespace: topology.host,
       timeout: 3_600_000,
       ...limits(given),
