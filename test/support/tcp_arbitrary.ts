@@ -65,6 +65,8 @@ const ORDINARY = [
   steps(11, frames, 'pickToGuest', 'pickToWorker', 'dropToGuest', 'dropToWorker', 'doubleToGuest', 'doubleToWorker'),
   steps(2, fc.nat(200), 'damageToWorker'),
   steps(4, bytes, 'refuse', 'limitSend'),
+  steps(2, fc.nat(200), 'tooBig'),
+  steps(1, bytes, 'hostUrgent'),
   steps(6, milliseconds, 'advance'),
   steps(8, frames, 'run'),
   steps(6, fc.nat(), 'storm', 'flight'),

@@ -2,7 +2,7 @@
  * The wire between the guest and the worker: what is on it, in which order, and what happens to it there. Each segment that gets through
  * is watched (tcp_watch.ts).
  */
-import { buildSegment, type Ends, FIN, PSH, parseFrame, readSegment, type Segment, SYN } from './guest_frame.ts';
+import { buildError, buildSegment, type Ends, FIN, PSH, parseFrame, readSegment, type Segment, SYN } from './guest_frame.ts';
 import { SackWatch } from './sack_watch.ts';
 import { TcpWatch } from './tcp_watch.ts';
 import type { Workbench } from './workbench.ts';
@@ -16,6 +16,8 @@ interface Outgoing {
 
 const L4_IPV4 = 44;
 const L4_IPV6 = 64;
+/** What routers tell of the next link; 0: nothing (RFC 1191 §7). */
+const MTUS = [0, 300, 576, 1000, 1300] as const;
 /** The option that is never spoilt: without it a guest is sent larger packets than it can take. */
 const MSS = 2;
 
@@ -118,6 +120,17 @@ export class TcpWire {
       const [taken] = queue.splice(index, 1);
       if (how === 'last') queue.push(taken);
     }
+  }
+
+  /** A router behind the guest loses a segment and says that it is too big: `n` chooses which, and how large packets may be. */
+  complain(n: number): void {
+    const segment = this.#toGuest[n % Math.max(this.#toGuest.length, 1)];
+    if (segment === undefined) return;
+    this.#toGuest.splice(this.#toGuest.indexOf(segment), 1);
+    const [type, code] = this.#ends.guest.length === 4 ? [3, 4] : [2, 0];
+    const mtu = MTUS[(n >>> 4) % MTUS.length] as number;
+    const { sourcePort, destinationPort, seq } = segment;
+    this.#bench.kernel.tap.send(buildError(this.#ends, type as number, code as number, mtu, 6, [sourcePort, destinationPort, seq]));
   }
 
   /** All that is on the wire is lost. */

@@ -236,7 +236,8 @@ export class TcpWorld {
     const { stream } = far;
     if (kind === 'accept') this.accept(stream);
     if (!stream.connected) return;
-    if (kind === 'hostWrite' && !stream.dead && !stream.closed && !stream.farEnded) {
+    if ((kind === 'hostWrite' || kind === 'hostUrgent') && !stream.dead && !stream.closed && !stream.farEnded) {
+      if (kind === 'hostUrgent') stream.urgentMark = stream.taken + stream.incoming.length + (n >> 1);
       stream.write(pattern(n, far.base + far.written));
       far.written += n;
     } else if (kind === 'hostRead') stream.read(n);
@@ -290,6 +291,7 @@ export class TcpWorld {
 
   #actWire(kind: StepKind, n: number): void {
     if (kind === 'damageToWorker') return this.wire.damage(n);
+    if (kind === 'tooBig') return this.wire.complain(n);
     const toGuest = kind.endsWith('Guest');
     const count = this.wire.count(toGuest);
     if (count === 0) return;
