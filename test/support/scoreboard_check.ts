@@ -53,13 +53,25 @@ export function checkScoreboard(row: number, insist: Insist): void {
   );
 }
 
-/** Throws when a flow sends again, just now, what its scoreboard says the guest has. */
+/** Throws when a flow sends, just now, more than both windows allow, or what its scoreboard says the guest has. */
 export function checkWrite(row: number, { seq, payload, flags }: Segment): void {
   if ((flags & (SYN | RST)) !== 0) return;
+  checkWindows(row, seq, payload.length);
   const end = (seq + payload.length + ((flags & FIN) !== 0 ? 1 : 0)) | 0;
   for (let entry = rows[row + tcp.SACK_FIRST] as number; entry !== 0; entry = board.next[entry] as number) {
     const [left, right] = [board.left[entry] as number, board.right[entry] as number];
     if (reach(left, end) > 0 && reach(seq, right) > 0)
       throw new Error(`${left}…${right} is there and was sent again, from ${seq} to ${end}`);
   }
+}
+
+/** Neither the guest's window, which may have shrunk, nor the congestion window is exceeded, but for a probe (RFC 8985 §7.3). */
+function checkWindows(row: number, seq: number, length: number): void {
+  if (length === 0) return;
+  const at = (field: number): number => rows[row + field] as number;
+  const beyond = (seq + length - at(tcp.SND_UNA) - at(tcp.SND_WND)) | 0;
+  if (beyond > 0) throw new Error(`${beyond} bytes are sent beyond the guest's window as it is now, from ${seq} on`);
+  if (at(tcp.CWND) === 0 || (at(FLAGS) & tcp.PROBED) !== 0) return;
+  const over = (pipe(row) + length - at(tcp.CWND)) | 0;
+  if (over > 0) throw new Error(`${over} bytes are sent beyond the congestion window of ${at(tcp.CWND)}, from ${seq} on`);
 }

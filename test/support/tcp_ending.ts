@@ -3,7 +3,7 @@
  */
 import { KIND, ROW, rows, TCP } from '../../worker/flow/row.ts';
 import { flowCount } from '../../worker/flow/table.ts';
-import { RTO } from '../../worker/tcp/row.ts';
+import { RTO, SRTT } from '../../worker/tcp/row.ts';
 import { pattern } from './tcp_dialogue.ts';
 import { describeFlow } from './tcp_invariants.ts';
 import type { Connection, Far, TcpWorld } from './tcp_world.ts';
@@ -67,6 +67,11 @@ function soonest(world: TcpWorld): number | null {
   return wait < 0 ? guest : Math.min(guest, wait);
 }
 
+/** The timeout of a flow, which a hole that is judged within a round trip may begin anew: milliseconds. */
+function longest(row: number): number {
+  return (rows[row + RTO] as number) + Math.ceil((rows[row + SRTT] as number) / 1000);
+}
+
 /** With the faults gone, the first retransmission gets through: nothing stands still for longer than the timeouts were when it stopped. */
 class StallWatch {
   readonly #world: TcpWorld;
@@ -90,7 +95,7 @@ class StallWatch {
     if (state !== this.#state || halfOpen || guest.over || guest.state === 'listen') {
       this.#state = state;
       this.#since = world.now;
-      const timeouts = world.bench.takenRows().map((flow) => (rows[flow * ROW + KIND] === TCP ? (rows[flow * ROW + RTO] as number) : 0));
+      const timeouts = world.bench.takenRows().map((flow) => (rows[flow * ROW + KIND] === TCP ? longest(flow * ROW) : 0));
       this.#allowed = Math.max(sender.timeout, ...timeouts) + SLACK_MS;
     } else if (world.now - this.#since > this.#allowed)
       throw new Error(`nothing has moved for ${world.now - this.#since} ms (${this.#allowed} are allowed): ${describeWorld(world)}`);
