@@ -36,6 +36,7 @@ export function worlds(...openers: WorldOptions['opener'][]): fc.Arbitrary<World
     ipv6: fc.boolean(),
     mtu: fc.constantFrom(1280, 1500, 65_520),
     cuts: fc.boolean(),
+    keepAlive: fc.constantFrom(0, 0, 0, 20_000),
     peekOffset: fc.boolean(),
     sendBuffer: fc.constantFrom(1500, 4608, 20_000, 87_040),
     overhead: fc.constantFrom(1, 2, 4),

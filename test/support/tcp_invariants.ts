@@ -2,13 +2,14 @@
 import { Counter } from '../../shared/counters.ts';
 import { DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { coldRows, FD, FLAGS, KIND, LAST_ACTIVE, ROW, rows, TCP, TIMER_AT, TIMER_SLOT } from '../../worker/flow/row.ts';
-import { flowCount } from '../../worker/flow/table.ts';
+import { flowCount, rowsInUse } from '../../worker/flow/table.ts';
 import { rangeAfter, rangeLeft, rangeRight } from '../../worker/tcp/reassembly.ts';
 import { counters } from '../../worker/link/counters.ts';
 import * as tcp from '../../worker/tcp/row.ts';
 import type { FakeKernel } from './fake_kernel.ts';
 import { checkScoreboard } from './scoreboard_check.ts';
 import { FakeStream } from './fake_stream.ts';
+import { UNTOUCHED } from './workbench.ts';
 
 /** How long an ACK is delayed at most. */
 const DELAYED_ACK_MS = 2;
@@ -68,6 +69,11 @@ export function checkFlows(kernel: FakeKernel): void {
     flows++;
     if (rows[row + KIND] === TCP) checkFlow(kernel, row);
   }
+  // A field that has its place behind its own row would be the next flow's.
+  const unused = rowsInUse() * ROW;
+  for (let at = unused; at < Math.min(unused + ROW, rows.length); at++)
+    if (rows[at] !== 0 || coldRows[at] !== UNTOUCHED)
+      throw new Error(`field ${at - unused} of a row that was never taken is not as it was`);
   if (flows !== flowCount) throw new Error(`${flows} rows are taken and ${flowCount} flows counted`);
 }
 

@@ -31,6 +31,8 @@ export interface WorldOptions extends Omit<GuestOptions, 'sourcePort' | 'destina
   mtu: number;
   /** Superframes of the worker are cut into packets before anything happens to them. */
   cuts: boolean;
+  /** Silence of so many ms has the worker ask the guest whether it is there, 0: none. */
+  keepAlive: number;
   peekOffset: boolean;
   sendBuffer: number;
   overhead: number;
@@ -57,6 +59,7 @@ export const USUAL: WorldOptions = {
   ipv6: false,
   mtu: 1500,
   cuts: false,
+  keepAlive: 0,
   peekOffset: true,
   sendBuffer: 87_040,
   overhead: 2,

@@ -70,8 +70,13 @@ export class TcpWorld {
   constructor(options: WorldOptions) {
     this.options = options;
     this.#ends = options.ipv6 ? ENDS6 : ENDS4;
-    const { mtu, peekOffset } = options;
-    this.bench = new Workbench({ ...startFor(options.workerIss, this.#ends, GUEST_PORT, FAR_PORT), mtu, peekOffset });
+    const { mtu, peekOffset, keepAlive } = options;
+    this.bench = new Workbench({
+      ...startFor(options.workerIss, this.#ends, GUEST_PORT, FAR_PORT),
+      mtu,
+      peekOffset,
+      timeouts: { keepAlive },
+    });
     this.wire = new TcpWire(this.bench, this.#ends);
     this.wire.seen = (segment) => this.#check(segment);
     this.wire.cuts = options.cuts;

@@ -73,6 +73,8 @@ export interface BenchOptions {
   hashKey?: readonly [number, number];
 }
 
+/** What cold rows are full of before they are used. */
+export const UNTOUCHED = 0x5a5a5a5a;
 const ALL_OFFLOADS = 0x67;
 const arena = new ArrayBuffer(ARENA_SIZE);
 /** Each bench starts an hour after the one before, so that nothing of an earlier one is recent. */
@@ -98,7 +100,7 @@ export class Workbench {
     const flows = options.flows ?? 32;
     bindRows(new ArrayBuffer(flows * FLOW_ROW_BYTES));
     // What earlier flows of a row have left: who uses it first clears it.
-    coldRows.fill(0x5a5a5a5a);
+    coldRows.fill(UNTOUCHED);
     openTable(flows, options.descriptors ?? flows);
     openReceiveBuffers();
     openReassembly();
