@@ -2,8 +2,9 @@
  * What the guest says of our data: the ACK field and the window (RFC 9293 §3.10.7.4, fifth step).
  */
 import { Counter } from '../../shared/counters.ts';
-import { FLAGS, ROW, rows } from '../flow/row.ts';
+import { FD, FLAGS, ROW, rows } from '../flow/row.ts';
 import { counters } from '../link/counters.ts';
+import { kernel } from '../link/kernel.ts';
 import { frame } from '../wire/frame.ts';
 import { acknowledgement, FIN, window as windowField } from '../wire/tcp.ts';
 import { optionTimestamps, sackBlocks, timestampEcho } from '../wire/tcp_option.ts';
@@ -19,7 +20,6 @@ import {
   MAX_SND_WND,
   PROBE_TIMER,
   PROBED,
-  RCV_NXT,
   RECOVERING,
   RETRANSMIT,
   RETRIES,
@@ -35,13 +35,21 @@ import {
   TIMESTAMPS,
 } from './row.ts';
 import { after, before, distance } from './sequence.ts';
-import { spend } from './spent.ts';
 import { armRetransmission, endMeasurement, measureEcho, restoreTimeout } from './timeout.ts';
 import { sinceEcho } from './timestamp.ts';
-import { hasPeekOffset } from './transmit.ts';
 
-/** The guest acknowledges new data up to `ack`; `answering` when data comes with that. False when the flow has ended. */
-function acknowledged(flow: number, ack: number, answering: boolean): boolean {
+/** Removes `bytes` from the socket's queue; each call stops at the mark of urgent data. False when they are not there. */
+function discard(fd: number, bytes: number): boolean {
+  for (let left = bytes; left > 0; ) {
+    const got = kernel.discard(fd, left);
+    if (got <= 0) return false;
+    left -= got;
+  }
+  return true;
+}
+
+/** The guest acknowledges new data up to `ack`. False when the flow has ended. */
+function acknowledged(flow: number, ack: number): boolean {
   const row = flow * ROW;
   const wholeAck = ack === rows[row + SND_MAX];
   let bytes = distance(rows[row + SND_UNA]!, ack);
@@ -49,7 +57,7 @@ function acknowledged(flow: number, ack: number, answering: boolean): boolean {
     bytes--;
     rows[row + FLAGS]! |= FIN_ACKED;
   }
-  if (!spend(row, bytes, answering && hasPeekOffset(row))) {
+  if (!discard(rows[row + FD]!, bytes)) {
     abort(flow, 0);
     return false;
   }
@@ -104,7 +112,7 @@ export function takeAck(flow: number, seq: number, length: number, bits: number)
   let careful = sack || (rows[row + FLAGS]! & LOSSY) !== 0;
   let third = false;
   if (after(ack, una)) {
-    if (!acknowledged(flow, ack, length > 0 && seq === rows[row + RCV_NXT])) return false;
+    if (!acknowledged(flow, ack)) return false;
   } else if (ack === una && length === 0 && (bits & FIN) === 0 && announced === rows[row + SND_WND] && rows[row + SND_MAX] !== una) {
     counters[Counter.tcp_duplicate_acks]!++;
     if (!sack) third = ++rows[row + DUPLICATES]! === DUPLICATE_THRESHOLD;

@@ -13,7 +13,6 @@ import { dropKept } from './reassembly.ts';
 import { SND_MAX } from './row.ts';
 import { dropScoreboard } from './scoreboard.ts';
 import { sendReset } from './segment.ts';
-import { removeSpent } from './spent.ts';
 
 /** Resets both sides: the guest by RST, the host's peer by an abortive close. */
 export function abort(flow: number, errno: number): void {
@@ -31,7 +30,6 @@ export function abandon(flow: number, errno: number): void {
 /** Ends the flow; its socket is closed in the orderly way unless made abortive before. */
 export function end(flow: number, errno: number): void {
   counters[Counter.tcp_flows_ended]!++;
-  removeSpent(flow * ROW);
   logFlow(MessageId.FLOW_ENDED, flow, errno);
   release(flow);
 }

@@ -72,9 +72,6 @@ export const RCV_SPACE_AT = OWN + 39;
 export const PROBE_AT = OWN + 40;
 /** Quarters of a round trip by which segments overtake each other, 0 = never seen; above bit 8 how many recoveries remember it. */
 export const REORDERING = OWN + 41;
-/** Bytes before SND_UNA that are still in the host socket, and how many ACKs they came with (tcp/spent.ts). */
-export const SPENT = OWN + 42;
-export const SPENT_TIMES = OWN + 43;
 
 // In coldRows, and only while LOSSY is set.
 /** RFC 6582 §2: SND_MAX when the present recovery began. */

@@ -14,7 +14,6 @@ import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { end } from './ending.ts';
 import { ACK_DELAYED, ACK_NOW, PROBE_TIMER, REORDER_TIMER, RETRANSMIT, TIME_WAIT, WINDOW_SMALL } from './row.ts';
-import { removeSpent } from './spent.ts';
 
 /** 2 MSL in ms, as kernels have it; RFC 9293 §3.4.2 would have four minutes. */
 export const TIME_WAIT_LENGTH = 60_000;
@@ -36,7 +35,6 @@ export function openTimeWait(): void {
 export function enterTimeWait(flow: number): void {
   const row = flow * ROW;
   if (waiting === MOST) evictTimeWait();
-  removeSpent(row);
   kernel.close(rows[row + FD]!);
   returnSocket(flow);
   rows[row + FLAGS] = (rows[row + FLAGS]! & ~(RETRANSMIT | PROBE_TIMER | REORDER_TIMER | ACK_NOW | ACK_DELAYED | WINDOW_SMALL)) | TIME_WAIT;

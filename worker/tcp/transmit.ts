@@ -31,7 +31,6 @@ import {
   SND_MAX,
   SND_UNA,
   SND_WND,
-  SPENT,
   SPOKE_LAST,
 } from './row.ts';
 import { framePayload, sendSegment } from './segment.ts';
@@ -56,15 +55,14 @@ export function setPeekOffset(ipv4: boolean, ipv6: boolean): void {
   peekOffset6 = ipv6;
 }
 
-/** Whether the flow's socket remembers how far it was peeked. */
-export function hasPeekOffset(row: number): boolean {
+function hasPeekOffset(row: number): boolean {
   return isIpv4(row) ? peekOffset4 : peekOffset6;
 }
 
 /** Puts up to `want` bytes of the stream, from the number `seq` on, at TRANSMIT_PAYLOAD. Bytes, 0 at the end of the stream, or −errno. */
 function peek(row: number, seq: number, want: number): number {
   const fd = rows[row + FD]!;
-  const ahead = (seq - rows[row + SND_UNA]! + rows[row + SPENT]!) | 0;
+  const ahead = (seq - rows[row + SND_UNA]!) | 0;
   if (!hasPeekOffset(row)) return kernel.peekBehind(fd, ahead, TRANSMIT_PAYLOAD, want);
   if ((rows[row + FLAGS]! & PEEK_ASTRAY) !== 0) {
     const moved = kernel.setOption(fd, SOL_SOCKET, SO_PEEK_OFF, ahead);
