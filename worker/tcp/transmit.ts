@@ -32,6 +32,7 @@ import {
   SND_UNA,
   SND_WND,
   SPOKE_LAST,
+  SRTT,
 } from './row.ts';
 import { framePayload, sendSegment } from './segment.ts';
 import { after } from './sequence.ts';
@@ -43,6 +44,12 @@ const SOL_SOCKET = 1;
 const SO_PEEK_OFF = 42;
 /** How far `peekBehind` can look; more than any tap queue holds. */
 const MOST_IN_FLIGHT = 1 << 24;
+/**
+ * Without SO_PEEK_OFF each look copies what is in flight once more: so there is little of it, yet enough for a guest that is near, and
+ * for one that is not, 2⁶ bytes for each µs of a round trip, half a gigabit in a second.
+ */
+const LITTLE_IN_FLIGHT = 1 << 18;
+const PACE_SHIFT = 6;
 /** Frames of one flow in one go, so that no flow starves the others; the rest follows in the same wake-up. */
 const FRAMES_AT_ONCE = 16;
 
@@ -88,10 +95,16 @@ function sendFin(flow: number): void {
   sent(flow, 1);
 }
 
+/** Bytes that may be in flight, whatever the guest's window. */
+function mostInFlight(row: number): number {
+  if (hasPeekOffset(row)) return MOST_IN_FLIGHT;
+  return Math.max(LITTLE_IN_FLIGHT, Math.min(rows[row + SRTT]!, MOST_IN_FLIGHT >> PACE_SHIFT) << PACE_SHIFT);
+}
+
 /** What both windows leave: whole segments, or less than one where nothing is in flight (RFC 9293 §3.8.6.2.1). */
 function usableWindow(row: number): number {
   const inFlight = (rows[row + SND_MAX]! - rows[row + SND_UNA]!) | 0;
-  let room = (Math.min(rows[row + SND_WND]!, MOST_IN_FLIGHT) - inFlight) | 0;
+  let room = (Math.min(rows[row + SND_WND]!, mostInFlight(row)) - inFlight) | 0;
   if (rows[row + CWND] !== 0) room = Math.min(room, windowLeft(row));
   const mss = rows[row + MSS]!;
   if (room < mss) return inFlight > 0 ? 0 : room;

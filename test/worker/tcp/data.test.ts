@@ -1,5 +1,7 @@
 /** Bytes both ways, in segments and superframes, old and new, near the end of the sequence space. */
 import { expect } from 'chai';
+import { rows } from '../../../worker/flow/row.ts';
+import { SND_MAX, SND_UNA } from '../../../worker/tcp/row.ts';
 import { ACK, PSH, RST, type Segment, SYN } from '../../support/guest_frame.ts';
 import { Dialogue, type DialogueOptions, pattern } from '../../support/tcp_dialogue.ts';
 import { ENDS6 } from '../../support/workbench.ts';
@@ -176,5 +178,31 @@ describe('worker/tcp: data that was seen before, or is too much', () => {
     expect(dialogue.seen()).to.deep.equal([]);
     expect(dialogue.bench.counter('stale_events')).to.equal(1);
     expect(dialogue.bench.flows()).to.equal(1);
+  });
+});
+
+describe('worker/tcp: how much is in flight', () => {
+  /** Bytes in flight once a guest with a large window, `distance` µs away, has measured ten round trips. */
+  function inFlight(peekOffset: boolean, distance: number): number {
+    const dialogue = established({ peekOffset, windowScale: 9 });
+    for (let trips = 0; trips < 10; trips++) {
+      dialogue.stream.write(pattern(1000));
+      dialogue.bench.settle();
+      dialogue.bench.kernel.now += distance;
+      dialogue.acknowledge(dialogue.ack + 1000);
+    }
+    dialogue.stream.write(pattern(4_000_000));
+    dialogue.bench.settle();
+    return ((rows[dialogue.row() + SND_MAX] as number) - (rows[dialogue.row() + SND_UNA] as number)) | 0;
+  }
+
+  it('with SO_PEEK_OFF as much as the guest takes', () => {
+    expect(inFlight(true, 50)).to.equal(4_000_000);
+  });
+
+  it('without it, where each byte in flight is copied for each frame: little for a near guest, more for a distant one', () => {
+    expect(inFlight(false, 50)).to.be.within((1 << 18) - 1460, 1 << 18);
+    expect(inFlight(false, 20_000)).to.be.within(500_000, 1_280_000);
+    expect(inFlight(false, 1_000_000)).to.equal(4_000_000);
   });
 });
