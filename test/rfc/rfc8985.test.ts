@@ -326,6 +326,18 @@ describe('RFC 8985 §7: TLP', () => {
     }
   });
 
+  it('RFC 8985 §4/3, §7.4.2: what came twice because of a probe teaches nothing of reordering', () => {
+    const { dialogue, start, row } = inFlight(40, 20);
+    tell(dialogue, start, [1, 6]);
+    expect(times(dialogue, start, 100).map(([, from]) => from)).to.deep.equal([0]);
+    dialogue.acknowledge(start + 6000);
+    dialogue.send(ACK, { sack: thousands(start, [0, 1]) });
+    expect(quarters(row)).to.equal(0);
+    // It has been told of; whatever else comes twice is not the probe's.
+    dialogue.send(ACK, { sack: thousands(start, [0, 1]) });
+    expect(quarters(row)).to.equal(1);
+  });
+
   it('RFC 8985 §8: whichever is due first wakes the worker: judgement, then probe, then timeout', () => {
     const { dialogue, start } = inFlight(40, 6);
     tell(dialogue, start, [2, 3]);

@@ -10,7 +10,7 @@
  */
 import { nowUs } from '../flow/clock.ts';
 import { coldRows, FLAGS, ROW, rows } from '../flow/row.ts';
-import { optionTimestamps, sackBlocks, timestampEcho } from '../wire/tcp_option.ts';
+import { optionTimestamps, sackBlocks, sackRight, timestampEcho } from '../wire/tcp_option.ts';
 import { adjustWindow, admitSegment, collapse, countResent, keepWindow, restoreWindow, settleWindow, windowLeft } from './congestion.ts';
 import { DUPLICATE_THRESHOLD, judge, loseAll, loseFirst, remember } from './loss.ts';
 import {
@@ -24,6 +24,7 @@ import {
   LOSSY_FIELDS,
   LOST,
   MSS,
+  PROBE_END,
   PROBE_TIMER,
   PROBED,
   RACK_AT,
@@ -80,6 +81,8 @@ function beginLossy(row: number, una: number): void {
   coldRows[row + HIGH_SACKED] = una;
   coldRows[row + HIGH_LOST] = una;
   coldRows[row + HIGH_RXT] = una;
+  // No probe: nothing that the guest may tell of ends there.
+  coldRows[row + PROBE_END] = (una - 1) | 0;
 }
 
 /** Bytes of a lost stretch that may go out at once: 0 when the windows leave no room. */
@@ -178,6 +181,11 @@ function learnReordering(row: number): void {
   const quarters = rows[row + REORDERING]! & 0xff;
   if (cameLate && quarters === 0) remember(row, 1);
   if (duplicated === 0 || coldRows[row + RESENT]! <= 0) return;
+  if (sackRight(0) === coldRows[row + PROBE_END]) {
+    // A probe has doubled it: it was sent again once too often, but not because something was late.
+    coldRows[row + PROBE_END] = (rows[row + SND_UNA]! - 1) | 0;
+    return;
+  }
   // We have sent it twice in vain: it was only late.
   coldRows[row + RESENT]! -= duplicated;
   if ((rows[row + FLAGS]! & WIDENED) === 0) {
@@ -360,5 +368,7 @@ export function probeLoss(flow: number): boolean {
   rows[row + FLAGS]! |= PROBED;
   const hole = first === 0 ? usable : Math.min(usable, distance(una, left[first]!));
   const want = Math.min(hole, mss);
-  return resend(flow, first === 0 ? (una + usable - want) | 0 : una, want) >= 0;
+  const from = first === 0 ? (una + usable - want) | 0 : una;
+  if ((flags & LOSSY) !== 0) coldRows[row + PROBE_END] = (from + want) | 0;
+  return resend(flow, from, want) >= 0;
 }

@@ -106,8 +106,10 @@ export const CUT_RESENT = 17;
 export const LOSSES = 18;
 /** The window that was too large when it was last cut. */
 export const CONGESTED = 19;
+/** The number behind what the last probe has sent again. */
+export const PROBE_END = 20;
 /** How many these are. */
-export const LOSSY_FIELDS = 20;
+export const LOSSY_FIELDS = 21;
 
 // FLAGS of a TCP flow: events that have happened, and what is armed.
 /** The host socket's connect is under way. */
