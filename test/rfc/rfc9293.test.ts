@@ -4,7 +4,7 @@
  * What ravioli is to this standard: one end of the guest's connections. Its "application" is a socket of the host, behind which the
  * host's kernel has a connection of its own; so calls of a user (OPEN, SEND, …) are events of that socket, or don't exist.
  */
-import { absent, describeTable, differs, numbered, type Table } from './table.ts';
+import { absent, describeTable, differs, numbered, takenOver, type Table } from './table.ts';
 
 const NO_USER = 'no program calls this end of the connection: the socket that does has a kernel of its own';
 const NO_SOURCE_ROUTE = 'the guest is one link away; source routes of its packets lead nowhere';
@@ -179,7 +179,7 @@ const SERVICES: Table = {
   'SHLD-8': differs('ECN is supported', 'no router that could mark anything lies on the link to the guest'),
   'MAY-12': 'data injection is made hard',
   'MAY-14': absent('FLUSH', NO_USER),
-  'MAY-18': absent('another congestion control', 'RFC 5681 is what follows a loss'),
+  'MAY-18': takenOver('another congestion control may be used', '§3.2/3'),
 };
 
 const TABLE: Table = {
