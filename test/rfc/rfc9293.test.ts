@@ -19,7 +19,10 @@ const PUSH_AND_WINDOW: Table = {
   ),
   'MUST-37': 'a window may stay zero as long as probes are answered',
   'MUST-60': 'data is not buffered without end for want of a PUSH',
-  'MUST-61': 'the last segment of what is buffered has PSH',
+  'MUST-61': differs(
+    'the last segment of what is buffered has PSH',
+    'not where it fills the window or a frame exactly: a look behind it would cost a call, and no kernel waits for PSH',
+  ),
   'MUST-66': 'RST and URG are processed though the window is zero',
   'REC-1': 'windows are handled as 32-bit numbers',
   'SHLD-14': 'the window announced does not shrink from the right',

@@ -1,8 +1,8 @@
-/** RFC 9293 §3.8.6.2: neither end makes the other send slivers. */
+/** RFC 9293 §3.8.6.2: neither end makes the other send slivers; and what the end of the window does to PSH. */
 import { expect } from 'chai';
 import { rows } from '../../worker/flow/row.ts';
 import { CWND } from '../../worker/tcp/row.ts';
-import { ACK, type Segment } from '../support/guest_frame.ts';
+import { ACK, PSH, type Segment } from '../support/guest_frame.ts';
 import { type Dialogue, pattern } from '../support/tcp_dialogue.ts';
 import { arrivals, established } from './states.ts';
 
@@ -48,6 +48,14 @@ describe('RFC 9293 §3.8.6.2.1: the sender', () => {
     expect(rows[dialogue.row() + CWND]).to.be.above(1000);
     expect(all.length).to.be.above(50);
     expect(all.filter((size) => size !== 1000)).to.deep.equal([]);
+  });
+
+  it('RFC 9293 §3.9.1.2 MUST-61: what fills the window exactly goes out at once, though without PSH', () => {
+    const dialogue = established({ window: 5000, mss: 1000 });
+    dialogue.stream.write(pattern(5000));
+    expect(dialogue.seen().map(({ flags, payload }) => [flags & PSH, payload.length])).to.deep.equal([[0, 5000]]);
+    dialogue.stream.write(pattern(4999, 5000));
+    expect(dialogue.acknowledge((dialogue.ack + 5000) | 0).map(({ flags }) => flags & PSH)).to.deep.equal([PSH]);
   });
 
   it('RFC 9293 §3.8.6.2.1 MUST-38: what is smaller than a segment goes out where it is all that there is, or nothing else is in flight', () => {
