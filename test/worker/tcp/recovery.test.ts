@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { rows } from '../../../worker/flow/row.ts';
 import { pipe } from '../../../worker/tcp/congestion.ts';
-import { CWND, REORDERING, RTO, SACK_FIRST, SACKED, SRTT } from '../../../worker/tcp/row.ts';
+import { CWND, REORDERING, RETRANSMIT_AT, RTO, SACK_FIRST, SACKED, SRTT } from '../../../worker/tcp/row.ts';
 import { ACK, FIN, type SackBlock, type Segment } from '../../support/guest_frame.ts';
 import { Dialogue, type DialogueOptions, pattern } from '../../support/tcp_dialogue.ts';
 
@@ -312,6 +312,25 @@ describe('worker/tcp: timeouts', () => {
     dialogue.bench.advance(5);
     dialogue.acknowledge(dialogue.ack + 988);
     expect(rows[dialogue.row() + RTO]).to.be.below(300);
+  });
+
+  it('a SACK that measures a shorter round trip than was feared shortens the timer that runs', () => {
+    const dialogue = established({ trip: 20 });
+    sendPieces(dialogue, 3);
+    const start = dialogue.ack;
+    dialogue.bench.advance(3500);
+    dialogue.seen();
+    expect(rows[dialogue.row() + RTO]).to.be.above(3000);
+    dialogue.ack = (start + 1000) | 0;
+    dialogue.send(ACK, { sack: pieces(start, [2, 3]) });
+    // The hole is judged meanwhile, and a recovery begins with the timeout that is still backed off.
+    dialogue.bench.advance(100);
+    dialogue.stream.write(pattern(1000, 3000));
+    expect(dialogue.seen().some(({ seq }) => seq === start + 3000)).to.equal(true);
+    dialogue.bench.advance(20);
+    dialogue.send(ACK, { sack: pieces(start, [2, 4]) });
+    expect(rows[dialogue.row() + RTO]).to.be.below(300);
+    expect(((rows[dialogue.row() + RETRANSMIT_AT] as number) - Math.floor(dialogue.bench.kernel.now / 1000)) | 0).to.be.below(300);
   });
 
   it('data that a closed window has shut out is sent again as soon as it opens, however long the probes have backed off', () => {
