@@ -40,8 +40,8 @@ describe('other kernels', function () {
       const figures = lines.map((stdout, index) => {
         const figure = loadResult({ code: 0, stdout, stderr: '', timedOut: false });
         const kind = LOADS[index]?.[0] as string;
-        if (figure.gbit !== undefined) expect(figure.gbit, kind).to.be.above(0.01);
-        if (figure.count !== undefined) expect(figure.count, kind).to.be.above(20);
+        if (figure.gbit !== undefined) expect(figure.gbit, kind).to.be.above(0);
+        if (figure.count !== undefined) expect(figure.count, kind).to.be.above(0);
         if (figure.sent !== undefined) expect(figure.received, kind).to.be.above((figure.sent as number) * 0.9);
         return `${kind} ${figure.gbit === undefined ? `${figure.rate}/s` : `${figure.gbit} Gbit/s`}`;
       });

@@ -1,6 +1,6 @@
 /** Resets either way, and segments that would like to be one (RFC 9293 §3.10.7.4, RFC 5961). */
 import { expect } from 'chai';
-import { ECONNRESET, EPIPE, EPOLLERR } from '../../support/fake_file.ts';
+import { EAGAIN, ECONNRESET, EPIPE, EPOLLERR, EPOLLOUT } from '../../support/fake_file.ts';
 import { ACK, FIN, RST, SYN } from '../../support/guest_frame.ts';
 import { Dialogue, pattern } from '../../support/tcp_dialogue.ts';
 
@@ -89,7 +89,50 @@ describe('worker/tcp: reset', () => {
     dialogue.stream.peek = () => -ECONNRESET;
     dialogue.stream.write(pattern(10));
     expect(dialogue.seen()[0]).to.deep.include({ flags: RST | ACK });
+    expect(dialogue.stream.farSawReset).to.equal(true);
     dialogue.bench.expectNothingLeft();
+  });
+
+  /** Both ends have been told. */
+  function expectBothTold(dialogue: Dialogue): void {
+    expect(dialogue.seen().at(-1)).to.deep.include({ flags: RST | ACK });
+    expect(dialogue.stream.farSawReset).to.equal(true);
+    dialogue.bench.expectNothingLeft();
+  }
+
+  it('a queue that has lost what the guest acknowledges ends the connection both ways', () => {
+    const dialogue = established();
+    dialogue.stream.write(pattern(10));
+    dialogue.seen();
+    dialogue.bench.kernel.discard = () => -ECONNRESET;
+    dialogue.bench.deliver(dialogue.frame(ACK, { ack: (dialogue.ack + 10) | 0 }));
+    expectBothTold(dialogue);
+  });
+
+  it('a peek that fails when something is sent again ends the connection both ways', () => {
+    const dialogue = established();
+    dialogue.stream.write(pattern(10));
+    dialogue.seen();
+    dialogue.stream.peek = () => -ECONNRESET;
+    dialogue.bench.advance(1000);
+    expectBothTold(dialogue);
+  });
+
+  it('a send that is refused for good to bytes that waited ends the connection both ways', () => {
+    const dialogue = established();
+    dialogue.stream.send = () => -EAGAIN;
+    dialogue.sendData(pattern(10));
+    dialogue.stream.send = () => -EPIPE;
+    dialogue.stream.wake(EPOLLOUT);
+    dialogue.bench.settle();
+    expectBothTold(dialogue);
+  });
+
+  it('an error that the watchdog meets ends the connection both ways', () => {
+    const dialogue = established();
+    dialogue.stream.peek = () => -ECONNRESET;
+    dialogue.bench.advance(5000);
+    expectBothTold(dialogue);
   });
 
   it('an error that is none (SO_ERROR 0) ends nothing', () => {
