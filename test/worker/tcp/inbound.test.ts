@@ -20,6 +20,8 @@ function callGuest(dialogue: Dialogue): Segment {
   return syn;
 }
 
+const ENOSPC = 28;
+
 describe('worker/tcp: inbound', () => {
   it('RFC 9293 §3.5: SYN, SYN|ACK, ACK; the options of both are used, and what waited is sent', () => {
     const dialogue = new Dialogue();
@@ -43,6 +45,16 @@ describe('worker/tcp: inbound', () => {
     expect(dialogue.send(RST | ACK, { seq: 0, ack: syn.seq }), 'a RST of something else is nothing').to.deep.equal([]);
     expect(dialogue.bench.flows()).to.equal(1);
     dialogue.send(RST | ACK, { seq: 0, ack: (syn.seq + 1) | 0 });
+    expect(dialogue.stream.farSawReset).to.equal(true);
+    dialogue.bench.expectNothingLeft();
+  });
+
+  it('a connection that can’t be watched is reset, and the guest not asked', () => {
+    const dialogue = new Dialogue();
+    dialogue.stream.accept();
+    dialogue.bench.kernel.epollControl = () => -ENOSPC;
+    expect(dialogue.bench.openToGuest(dialogue.ends, GUEST_PORT, FAR_PORT, dialogue.stream)).to.equal(false);
+    expect(dialogue.seen()).to.deep.equal([]);
     expect(dialogue.stream.farSawReset).to.equal(true);
     dialogue.bench.expectNothingLeft();
   });
