@@ -47,6 +47,8 @@ const LOOPBACK_INDEX = 1;
 const UP = { flags: LinkFlag.UP, change: LinkFlag.UP } as const;
 /** RFC 8200 §5: below it the kernel takes IPv6 off the link; the options have warned of it. */
 const IPV6_MINIMUM_MTU = 1280;
+/** Packets: a guest that forwards for others, unlike one's own sockets, does not wait for room, and sends what the window allows (D-035). */
+const QUEUE_LENGTH = 4096;
 const EEXIST = 17;
 const ENETUNREACH = 101;
 const EHOSTUNREACH = 113;
@@ -119,6 +121,7 @@ function interfaceChanges(index: number, plan: NamespacePlan, addLinkLocal: Chan
   return [
     change(generateAddresses(index, AddressGeneration.NONE), 'change-link', 'IPv6', 'quiet'),
     ...(plan.mtu > 0 ? [change(changeLink(index, { mtu: plan.mtu }), 'change-link', `MTU ${plan.mtu}`)] : []),
+    change(changeLink(index, { queueLength: QUEUE_LENGTH }), 'change-link', 'queue length', 'quiet'),
     change(changeLink(index, UP), 'change-link', `'${plan.interfaceName}' up`),
     addLinkLocal,
     ...families.flatMap((family) => family.addresses.map((address) => addressChange(address, index, severity(family)))),

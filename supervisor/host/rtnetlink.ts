@@ -22,7 +22,7 @@ export const AddressFlag = { NODAD: 0x02, DADFAILED: 0x08, DEPRECATED: 0x20, NOP
 export const Scope = { UNIVERSE: 0, LINK: 253 } as const;
 export const MAIN_TABLE = 254;
 
-const LinkAttribute = { ADDRESS: 1, IFNAME: 3, MTU: 4, AF_SPEC: 26 } as const;
+const LinkAttribute = { ADDRESS: 1, IFNAME: 3, MTU: 4, TXQLEN: 13, AF_SPEC: 26 } as const;
 const INET6_ADDR_GEN_MODE = 8;
 const AddressAttribute = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
 export const RouteAttribute = { DST: 1, OIF: 4, GATEWAY: 5, PREFSRC: 7, MULTIPATH: 9, TABLE: 15, NH_ID: 30 } as const;
@@ -89,11 +89,23 @@ export function linkRequest(which: number | string): NetlinkRequest {
   return { type: MessageType.GETLINK, flags: 0, payload: buildPayload(header, attributes) };
 }
 
-/** RTM_SETLINK: `change` is the mask of `flags` to set. */
-export function changeLink(index: number, change: { flags?: number; change?: number; mtu?: number; mac?: Uint8Array }): NetlinkRequest {
+/** What RTM_SETLINK can change here. */
+export interface LinkChange {
+  readonly flags?: number;
+  /** Mask of `flags` to set. */
+  readonly change?: number;
+  readonly mtu?: number;
+  readonly mac?: Uint8Array;
+  /** Packets that wait for the reader of the interface, at most. */
+  readonly queueLength?: number;
+}
+
+/** RTM_SETLINK. */
+export function changeLink(index: number, change: LinkChange): NetlinkRequest {
   const attributes: NetlinkAttribute[] = [];
   if (change.mac !== undefined) attributes.push({ type: LinkAttribute.ADDRESS, data: change.mac });
   if (change.mtu !== undefined) attributes.push(uint32Attribute(LinkAttribute.MTU, change.mtu));
+  if (change.queueLength !== undefined) attributes.push(uint32Attribute(LinkAttribute.TXQLEN, change.queueLength));
   return {
     type: MessageType.SETLINK,
     flags: 0,

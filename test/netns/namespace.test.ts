@@ -10,6 +10,7 @@ interface Report {
   banner: string[];
   links: {
     ifname: string;
+    txqlen: number;
     flags: string[];
     mtu: number;
     address: string;
@@ -86,7 +87,7 @@ describe('supervisor/host/namespace, as an ordinary user from outside', function
 
   it('copies addresses and routes, with all families usable at once', () => {
     const report = configured('--config-net');
-    expect(tap(report)).to.include({ ifname: 'eth0', mtu: 65520 });
+    expect(tap(report)).to.include({ ifname: 'eth0', mtu: 65520, txqlen: 4096 });
     expect(tap(report).flags).to.include('UP').and.not.include('NOARP');
     expect(addresses(report)).to.have.members(['192.0.2.2/24', '192.0.2.77/32', '2001:db8::2/64']);
     const inet6 = tap(report).addr_info.filter(({ local }) => local.includes(':'));

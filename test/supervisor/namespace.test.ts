@@ -35,6 +35,7 @@ function named({ type, payload }: NetlinkMessage): string {
   const view = viewOf(payload);
   const [attribute] = parseAttributes(payload, 16);
   if (attribute?.type === 26) return `generate ${attribute.data.at(-4) === 1 ? 'none' : 'eui64'}`;
+  if (attribute?.type === 13) return `queue of ${viewOf(attribute.data).getUint32(0, true)}`;
   if (attribute !== undefined) return attribute.type === 4 ? 'mtu' : 'mac';
   return `${view.getInt32(4, true) === 1 ? 'lo' : 'tap'} up`;
 }
@@ -68,6 +69,7 @@ describe('supervisor/host/namespace: the dialogue', () => {
       'mac',
       'generate none',
       'mtu',
+      'queue of 4096',
       'tap up',
       'address fe80::ff:fe00:9',
       'address 192.0.2.2',
