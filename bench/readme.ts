@@ -1,5 +1,5 @@
 /**
- * Writes the figures of README.md from a measurement: `npm run bench -- --short --json bench/figures.json`, then `node bench/readme.ts`.
+ * Writes the figures of README.md from a measurement: `npm run bench -- --pairs 3 --seconds 1 --json bench/figures.json`, then `node bench/readme.ts`.
  * So that no figure is typed by hand, and a test can tell whether the README shows the one that is kept.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -39,12 +39,18 @@ const COLUMNS: readonly (readonly [tool: string, title: string])[] = [
   ['bare', 'no translator'],
 ];
 
+/** The command that measures so again; `machine` ends with the turns. */
+function commandOf(machine: string): string {
+  const [, pairs = '5', seconds = '5'] = /(\d+) turns of (\d+) s$/.exec(machine) ?? [];
+  return `npm run bench -- --pairs ${pairs} --seconds ${seconds}`;
+}
+
 /** The part of the README between its markers. Rows that ravioli can't do are left out.  */
 export function figuresText(measured: Measured): string {
   const columns = COLUMNS.filter(([tool]) => measured.verdicts.some(({ medians }) => typeof medians[tool] === 'number'));
-  const versions = Object.entries(measured.tools).map(([tool, { version }]) =>
-    tool === 'ravioli' ? `ravioli ${version.split(' ')[1]}` : version,
-  );
+  const versions = Object.entries(measured.tools)
+    .filter(([tool]) => tool !== 'older')
+    .map(([tool, { version }]) => (tool === 'ravioli' ? `ravioli ${version.split(' ')[1]}` : version));
   const rows = measured.verdicts
     .filter(({ metric, medians }) => METRICS.has(metric) && typeof medians.ravioli === 'number')
     .map(({ row, metric, unit, medians }) => [`${row}: ${metric}`, unit, ...columns.map(([tool]) => figure(medians[tool] ?? Number.NaN))]);
@@ -52,7 +58,7 @@ export function figuresText(measured: Measured): string {
   const note = measured.note === undefined ? '' : `; ${measured.note}`;
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
-    `Measured on ${measured.date.slice(0, 10)} with \`npm run bench -- --short\` (as root; the programs run as nobody): ${measured.machine}${note}.`,
+    `Measured on ${measured.date.slice(0, 10)} with \`${commandOf(measured.machine)}\` (as root; the programs run as nobody): ${measured.machine}${note}.`,
     `Versions: ${versions.join('; ')}. Figures move with the machine; compare the columns of one run.`,
     '',
     line(head),

@@ -9,7 +9,7 @@ import { figuresText, type Measured, withFigures } from '../../bench/readme.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MEASURED: Measured = {
   date: '2026-11-21T10:00:00.000Z',
-  machine: '2 × some CPU',
+  machine: '2 × some CPU, 4 turns of 2 s',
   tools: { ravioli: { version: 'pasta 0.1.0' }, pasta: { version: 'pasta 2026' } },
   verdicts: [
     { row: 'TCP out', metric: 'rate', unit: 'Gbit/s', medians: { ravioli: 12.345, pasta: null, bare: 20 } },
@@ -30,6 +30,7 @@ describe('figures of the README', () => {
     expect(lines).to.include('| TCP out: rate | Gbit/s | 12.3 | – | 20 |');
     expect(lines.join()).to.not.include('spliced');
     expect(lines.join()).to.include('ravioli 0.1.0; pasta 2026');
+    expect(lines.join()).to.include('`npm run bench -- --pairs 4 --seconds 2`');
   });
 
   it('replace the former ones and nothing else', () => {
