@@ -24,7 +24,7 @@
  * nothing, passes signals on and ends as the command ends. If it is killed, the command, being pid 1, ends with all its
  * descendants. With --no-pidns only the command itself can be ended so: its background processes outlive it, as with `unshare`.
  *
- * opener: no namespaces here (it joins some itself, see opener.c), only what is needed for a clean start.
+ * opener: no namespaces here (it joins some itself, see opener/opener.c), only what is needed for a clean start.
  */
 #define _GNU_SOURCE
 #include "injection.h"

@@ -33,7 +33,7 @@ export const DEFAULT_TCP_TIMEOUTS = { handshake: 19_000, idle: 7_200_000, halfCl
 export const MIN_TCP_TIMEOUT = 100;
 export const MAX_TCP_TIMEOUT = 1_000_000_000;
 
-/** Bytes of one opener request and one answer (native/opener.h). */
+/** Bytes of one opener request and one answer (native/opener/request.h). */
 export const OPENER_REQUEST = 64;
 export const OPENER_ANSWER = 8;
 

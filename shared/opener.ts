@@ -1,6 +1,6 @@
 /**
  * The question to an opener: 64 bytes, native byte order; the answer: 8 bytes and at most one descriptor.
- * The same layout in C is `native/opener.h`; a test compares the two.
+ * The same layout in C is `native/opener/request.h`; a test compares the two.
  */
 
 /** Offsets into the request. Addresses are 16 bytes in network order, IPv4 as ::ffff:a.b.c.d. */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "../../native/jail.h"
-#include "../../native/opener.h"
+#include "../../native/opener/request.h"
 
 /* Starts a program as uid 65534 with two sockets as descriptors 3 and 4. */
 static pid_t start(int third, int fourth, char *const *argv) {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { OPENER_ANSWER, OPENER_REQUEST } from '../../shared/limits.ts';
 import { OpenerAnswer, OpenerRequest, Verb } from '../../shared/opener.ts';
 
-describe('native/opener.h and shared/opener.ts', () => {
+describe('native/opener/request.h and shared/opener.ts', () => {
   it('describe the same request, answer and verbs', () => {
     const folder = mkdtempSync(join(tmpdir(), 'ravioli-layout-'));
     const lines = [
@@ -17,9 +17,11 @@ describe('native/opener.h and shared/opener.ts', () => {
       'sizeof(struct opener_request)',
       'sizeof(struct opener_answer)',
     ];
-    const program = `#include <stddef.h>\n#include <stdio.h>\n#include "opener.h"\nint main(void) { printf("${'%zu '.repeat(lines.length)}", ${lines.join(', ')}); }`;
+    const program = `#include <stddef.h>\n#include <stdio.h>\n#include "request.h"\nint main(void) { printf("${'%zu '.repeat(lines.length)}", ${lines.join(', ')}); }`;
     const path = join(folder, 'layout');
-    execFileSync('cc', ['-x', 'c', '-I', fileURLToPath(new URL('../../native', import.meta.url)), '-o', path, '-'], { input: program });
+    execFileSync('cc', ['-x', 'c', '-I', fileURLToPath(new URL('../../native/opener', import.meta.url)), '-o', path, '-'], {
+      input: program,
+    });
     const numbers = execFileSync(path).toString().trim().split(' ').map(Number);
     rmSync(folder, { recursive: true });
     expect(numbers).to.deep.equal([

@@ -53,7 +53,7 @@ describe('policies and the code', () => {
   });
 
   it('an opener may set exactly the socket options that it does', () => {
-    const code = readFileSync(join(ROOT, 'native/opener.c'), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
+    const code = sources('native/opener', '.c').replace(/\/\*[\s\S]*?\*\//g, '');
     const set = unique([...code.matchAll(/\b(?:SO|TCP|UDP|IP|IPV6)_[A-Z0-9_]+\b/g)].map((match) => match[0])).filter(
       (name) => name in CONSTANTS,
     );

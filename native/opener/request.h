@@ -2,8 +2,8 @@
  * The question to an opener and its answer, native byte order. shared/opener.ts is the same layout for TypeScript; a test compares
  * the two. Each is one datagram of an AF_UNIX SOCK_SEQPACKET socket.
  */
-#ifndef OPENER_H
-#define OPENER_H
+#ifndef OPENER_REQUEST_H
+#define OPENER_REQUEST_H
 
 #include <stdint.h>
 

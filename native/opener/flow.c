@@ -1,0 +1,117 @@
+/* The sockets of flows: made, given their few options, bound, and connected. */
+#define _GNU_SOURCE
+#include "opener.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Younger than the headers of the oldest supported distribution. */
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+#define UDP_BUFFER (4 << 20) /* asked for; the kernel gives rmem_max and wmem_max at most */
+
+static int set_option(int fd, int level, int name, int value) {
+  return setsockopt(fd, level, name, &value, sizeof value);
+}
+
+/* A new socket with what all kinds have in common, or -errno. */
+static int make_socket(const struct flow *flow, const struct opener_request *request, int type, int protocol) {
+  int fd = socket(flow->is_v6 ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  if (fd < 0)
+    return -errno;
+  if (flow->is_v6)
+    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (request->hop_limit)
+    set_option(fd, flow->is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, flow->is_v6 ? IPV6_UNICAST_HOPS : IP_TTL, request->hop_limit);
+  return fd;
+}
+
+/* Closes the socket and makes a result of errno. */
+int give_up(int fd) {
+  int error = errno;
+  close(fd);
+  return -error;
+}
+
+/* The port, or echo identifier, that the socket is bound to. */
+static int bound_port(int fd) {
+  union endpoint name;
+  socklen_t length = sizeof name;
+  if (getsockname(fd, &name.any, &length))
+    return -errno;
+  return ntohs(name.any.sa_family == AF_INET ? name.v4.sin_port : name.v6.sin6_port);
+}
+
+/* Binds to the port asked for; if that is taken or privileged, to one of the kernel's choice. */
+static int bind_or_any_port(int fd, struct flow *flow) {
+  if (bind(fd, &flow->source.any, flow->length) == 0)
+    return 0;
+  if (errno != EADDRINUSE && errno != EACCES)
+    return -1;
+  if (flow->is_v6)
+    flow->source.v6.sin6_port = 0;
+  else
+    flow->source.v4.sin_port = 0;
+  return bind(fd, &flow->source.any, flow->length);
+}
+
+int open_tcp(struct flow *flow, const struct opener_request *request, int *descriptor) {
+  int fd = make_socket(flow, request, SOCK_STREAM, 0);
+  if (fd < 0)
+    return fd;
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+  if (request->mss && set_option(fd, IPPROTO_TCP, TCP_MAXSEG, request->mss))
+    return give_up(fd);
+  if (flow->binds) {
+    /* A port left in TIME_WAIT is free for another destination; without a port, connect chooses, knowing the destination. */
+    set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (bind(fd, &flow->source.any, flow->length))
+      return give_up(fd);
+  }
+  if (connect(fd, &flow->destination.any, flow->length) && errno != EINPROGRESS)
+    return give_up(fd);
+  *descriptor = fd;
+  return 0;
+}
+
+int open_udp(struct flow *flow, const struct opener_request *request, int *descriptor) {
+  int fd = make_socket(flow, request, SOCK_DGRAM, 0);
+  if (fd < 0)
+    return fd;
+  /* One socket of the guest speaks to many destinations from one port: so do ours, each connected to one of them. */
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  set_option(fd, flow->is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, flow->is_v6 ? IPV6_RECVERR : IP_RECVERR, 1);
+  set_option(fd, IPPROTO_UDP, UDP_GRO, 1); /* Linux 5.0 */
+  set_option(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER);
+  set_option(fd, SOL_SOCKET, SO_SNDBUF, UDP_BUFFER);
+  if (flow->binds && bind_or_any_port(fd, flow))
+    return give_up(fd);
+  if (connect(fd, &flow->destination.any, flow->length))
+    return give_up(fd);
+  /* Between bind and connect anybody could send to us; nothing that is here already is an answer. */
+  while (flow->binds && recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0)
+    ;
+  *descriptor = fd;
+  return bound_port(fd);
+}
+
+int open_ping(struct flow *flow, const struct opener_request *request, int *descriptor) {
+  int fd = make_socket(flow, request, SOCK_DGRAM, flow->is_v6 ? (int)IPPROTO_ICMPV6 : (int)IPPROTO_ICMP);
+  if (fd < 0)
+    return fd;
+  set_option(fd, flow->is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, flow->is_v6 ? IPV6_RECVERR : IP_RECVERR, 1);
+  /* Ping sockets are born with it, would share an identifier, and one of them would get all replies. */
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0);
+  if (bind_or_any_port(fd, flow))
+    return give_up(fd);
+  if (connect(fd, &flow->destination.any, flow->length))
+    return give_up(fd);
+  *descriptor = fd;
+  return bound_port(fd);
+}

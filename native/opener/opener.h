@@ -1,0 +1,45 @@
+/* The opener's parts: opener.c (the dialogue), table.c (what may be reached), flow.c (sockets), setup.c (before the seal). */
+#ifndef OPENER_H
+#define OPENER_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "request.h"
+
+union endpoint {
+  struct sockaddr any;
+  struct sockaddr_in v4;
+  struct sockaddr_in6 v6;
+};
+
+struct flow {
+  union endpoint source;
+  union endpoint destination;
+  socklen_t length;
+  bool binds;
+  bool is_v6;
+};
+
+/* Whose namespace this is, and what the command line has allowed; set before the first request. */
+extern bool joined, allow_loopback4, allow_loopback6;
+extern bool sealed, sealing_failed;
+
+/* Checks the addresses of a request and makes socket addresses of them: 0, -EINVAL or -EPERM. */
+int parse_flow(struct flow *flow, const struct opener_request *request);
+
+/* Each makes a socket for what `parse_flow` has let through: >= 0 and the descriptor, or -errno. */
+int open_tcp(struct flow *flow, const struct opener_request *request, int *descriptor);
+int open_udp(struct flow *flow, const struct opener_request *request, int *descriptor);
+int open_ping(struct flow *flow, const struct opener_request *request, int *descriptor);
+
+/* Closes the socket and makes a result of errno. */
+int give_up(int fd);
+
+/* Before the seal only; the caller has checked that. */
+int open_tap(const struct opener_request *request, int *descriptor);
+int open_netlink(int *descriptor);
+int seal(void);
+
+#endif

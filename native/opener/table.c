@@ -1,0 +1,84 @@
+/* What may be reached: the one place that decides it, from the addresses of a request alone. */
+#define _GNU_SOURCE
+#include "opener.h"
+
+#include <errno.h>
+#include <string.h>
+
+bool allow_loopback4, allow_loopback6;
+
+static const uint8_t unspecified[16];
+
+static bool is_mapped_v4(const uint8_t *address) {
+  return memcmp(address, unspecified, 10) == 0 && address[10] == 0xff && address[11] == 0xff;
+}
+
+static bool is_any(const uint8_t *address) {
+  return memcmp(address, unspecified, 16) == 0 || (is_mapped_v4(address) && memcmp(address + 12, unspecified, 4) == 0);
+}
+
+/* RFC 4291 §2.5.6 and §2.7: addresses that mean something only on one link. */
+static bool needs_scope(const uint8_t *v6) {
+  return (v6[0] == 0xfe && (v6[1] & 0xc0) == 0x80) || (v6[0] == 0xff && ((v6[1] & 0x0f) == 1 || (v6[1] & 0x0f) == 2));
+}
+
+/* RFC 1122 §3.2.1.3 (127/8), RFC 4291 §2.5.3 (::1) and §2.7 (interface-local multicast, ffx1::). */
+static bool is_loopback(const uint8_t *address) {
+  if (is_mapped_v4(address))
+    return address[12] == 127;
+  if (address[0] == 0xff && (address[1] & 0x0f) == 1)
+    return true;
+  return memcmp(address, unspecified, 15) == 0 && address[15] == 1;
+}
+
+static bool is_group(const uint8_t *address) {
+  if (!is_mapped_v4(address))
+    return address[0] == 0xff;
+  return (address[12] & 0xf0) == 0xe0 || memcmp(address + 12, "\xff\xff\xff\xff", 4) == 0;
+}
+
+/* The table: what may be reached, as which source. To connect to 0.0.0.0 or :: means this host's loopback, too. */
+static bool permitted(const struct opener_request *request) {
+  bool allow_loopback = request->family == 4 ? allow_loopback4 : allow_loopback6;
+  if (!allow_loopback && (is_loopback(request->destination) || is_any(request->destination) || is_loopback(request->source)))
+    return false;
+  return request->verb != VERB_TCP_CONNECT || !is_group(request->destination);
+}
+
+static void fill_endpoint(union endpoint *endpoint, const struct opener_request *request, const uint8_t *address, uint16_t port) {
+  memset(endpoint, 0, sizeof *endpoint);
+  if (request->family == 4) {
+    endpoint->v4.sin_family = AF_INET;
+    endpoint->v4.sin_port = htons(port);
+    memcpy(&endpoint->v4.sin_addr, address + 12, 4);
+    return;
+  }
+  endpoint->v6.sin6_family = AF_INET6;
+  endpoint->v6.sin6_port = htons(port);
+  if (!is_any(address))
+    memcpy(&endpoint->v6.sin6_addr, address, 16);
+  if (needs_scope(address))
+    endpoint->v6.sin6_scope_id = request->interface;
+}
+
+/* Checks the addresses of a request and makes socket addresses of them: 0, -EINVAL or -EPERM. */
+int parse_flow(struct flow *flow, const struct opener_request *request) {
+  if (request->family != 4 && request->family != 6)
+    return -EINVAL;
+  bool v4 = request->family == 4;
+  if (is_mapped_v4(request->destination) != v4)
+    return -EINVAL;
+  if (!is_any(request->source) && is_mapped_v4(request->source) != v4)
+    return -EINVAL;
+  if (!permitted(request))
+    return -EPERM;
+  bool scoped = !v4 && (needs_scope(request->destination) || needs_scope(request->source));
+  if (scoped != (request->interface != 0))
+    return -EINVAL;
+  fill_endpoint(&flow->destination, request, request->destination, request->destination_port);
+  fill_endpoint(&flow->source, request, request->source, request->source_port);
+  flow->length = v4 ? sizeof flow->source.v4 : sizeof flow->source.v6;
+  flow->binds = request->source_port || !is_any(request->source);
+  flow->is_v6 = !v4;
+  return 0;
+}
