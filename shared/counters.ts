@@ -5,6 +5,8 @@
 export const COUNTERS = [
   'frames_from_guest', 'bytes_from_guest', 'frames_to_guest', 'bytes_to_guest',
   'frames_malformed', 'frames_bad_checksum', 'frames_unknown_protocol', 'frames_fragment', 'frames_loopback_address',
+  'fragments_malformed', 'fragments_duplicate', 'fragments_overlapping', 'datagrams_reassembled', 'reassemblies_timed_out',
+  'reassemblies_evicted', 'fragments_to_guest',
   'tap_write_refused',
   'arp_answered', 'ndp_answered', 'echo_answered',
   'tcp_flows_opened', 'tcp_flows_refused', 'tcp_flows_ended', 'tcp_retransmissions', 'tcp_resets_sent', 'tcp_resets_received',

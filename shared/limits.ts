@@ -39,3 +39,10 @@ export const OPENER_ANSWER = 8;
 
 /** Bytes per row of the flow table in the memfd, of which half is touched by few flows (worker/flow/row.ts). */
 export const FLOW_ROW_BYTES = 512;
+
+/** Packets of the guest that are put together from fragments at the same time; each may be 64 KiB. */
+export const MAX_REASSEMBLIES = 128;
+
+/** Milliseconds that the fragments of a packet may be apart (RFC 1122 §3.3.2, RFC 8200 §4.5), and that while many packets wait for some. */
+export const REASSEMBLY_TIME = 60_000;
+export const REASSEMBLY_TIME_UNDER_PRESSURE = 1000;

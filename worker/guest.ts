@@ -5,6 +5,7 @@ import { Counter } from '../shared/counters.ts';
 import { LogLevel, MessageId } from '../shared/messages.ts';
 import { log, logs } from './flow/journal.ts';
 import { find, key, KEY_FAR, KEY_GUEST } from './flow/table.ts';
+import { takeFragment } from './fragment/reassembly.ts';
 import { echoFromGuest } from './icmp/ping.ts';
 import { GUEST_MAC, TRANSMIT } from './link/arena.ts';
 import { counters } from './link/counters.ts';
@@ -102,7 +103,9 @@ function takeUdp(): void {
 }
 
 function takeIcmp(): void {
-  if (frame.family === 6 && wantsNdp && transmitAnswer(answerNdp(frame, ANSWER + LINK_HEADER), Counter.ndp_answered)) return;
+  // RFC 6980 §5: what is told about neighbours never comes in fragments.
+  const whole = frame.family === 6 && frame.fragment === 0;
+  if (whole && wantsNdp && transmitAnswer(answerNdp(frame, ANSWER + LINK_HEADER), Counter.ndp_answered)) return;
   if (!wantsIcmp || destinationIsGroup()) return;
   if (transmitAnswer(answerEcho(frame, ANSWER + LINK_HEADER), Counter.echo_answered) || takeAdvice()) return;
   echoFromGuest();
@@ -117,29 +120,13 @@ function learnMac(): void {
   log(LogLevel.INFO, MessageId.GUEST_MAC, 6, byte(0), byte(1), byte(2), byte(3), byte(4), byte(5));
 }
 
-/** Handles the frame of `length` bytes, link header first, at `at`. */
-export function frameFromGuest(at: number, length: number): void {
-  const verdict = parse(at, length, LINK_HEADER > 0);
-  counters[Counter.frames_from_guest]!++;
-  counters[Counter.bytes_from_guest]! += length - LINK_HEADER;
-  if (verdict !== Verdict.OK) {
-    counters[counterOf(verdict)]!++;
-    return;
-  }
-  if (logs(LogLevel.TRACE))
-    log(LogLevel.TRACE, MessageId.FRAME_IN, 2, length - LINK_HEADER, frame.protocol === 0 ? frame.etherType : frame.protocol, 0, 0, 0, 0);
-  learnMac();
-  if (frame.etherType === ETHERTYPE_ARP) {
-    if (wantsIpv4) transmitAnswer(answerArp(frame.l2, ANSWER + LINK_HEADER), Counter.arp_answered);
-    return;
-  }
-  if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return;
+/** The packet in `frame`, whose addresses are in `key`. */
+function packetFromGuest(): void {
   // The guest's own kernel leaves the sum to us, or has seen that it is right; what it only forwards may have come over a bad link.
   if (!verifyL4Checksum()) {
     counters[Counter.frames_bad_checksum]!++;
     return;
   }
-  readKey();
   switch (frame.protocol) {
     case ipv4.PROTOCOL_TCP:
       if (wantsTcp && !sourceIsUnspecified()) takeTcp();
@@ -150,4 +137,36 @@ export function frameFromGuest(at: number, length: number): void {
     default:
       takeIcmp();
   }
+}
+
+/** The fragment in `frame`; the packet that it completes is like any other. */
+function fragmentFromGuest(): void {
+  if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return;
+  readKey();
+  const verdict = takeFragment();
+  if (verdict === Verdict.FRAGMENT) return;
+  if (verdict === Verdict.OK) packetFromGuest();
+  else counters[counterOf(verdict)]!++;
+}
+
+/** Handles the frame of `length` bytes, link header first, at `at`. */
+export function frameFromGuest(at: number, length: number): void {
+  const verdict = parse(at, length, LINK_HEADER > 0);
+  counters[Counter.frames_from_guest]!++;
+  counters[Counter.bytes_from_guest]! += length - LINK_HEADER;
+  if (verdict !== Verdict.OK) {
+    counters[counterOf(verdict)]!++;
+    if (verdict === Verdict.FRAGMENT) fragmentFromGuest();
+    return;
+  }
+  if (logs(LogLevel.TRACE))
+    log(LogLevel.TRACE, MessageId.FRAME_IN, 2, length - LINK_HEADER, frame.protocol === 0 ? frame.etherType : frame.protocol, 0, 0, 0, 0);
+  learnMac();
+  if (frame.etherType === ETHERTYPE_ARP) {
+    if (wantsIpv4) transmitAnswer(answerArp(frame.l2, ANSWER + LINK_HEADER), Counter.arp_answered);
+    return;
+  }
+  if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return;
+  readKey();
+  packetFromGuest();
 }

@@ -16,6 +16,7 @@ import { answerResult, answerSocket, NO_ANSWER, OPENER_GONE, receiveAnswer, send
 import { FREE, GENERATION, KIND, PING, ROW, rows, TCP, UDP } from './flow/row.ts';
 import { collectDue, due, openTimers, untilNextTimer } from './flow/timers.ts';
 import { EPOLLIN, EPOLLOUT, setEpoll, watchDescriptor } from './flow/watch.ts';
+import { expirePackets, untilNextExpiry } from './fragment/expiry.ts';
 import { frameFromGuest } from './guest.ts';
 import { pingOpened, pingSocketEvent, pingTimerEvent } from './icmp/ping.ts';
 import { CLOCK, EVENTS, MAX_EVENTS, RECEIVE, RECEIVE_LENGTHS, RECEIVE_SLOTS, SLOT } from './link/arena.ts';
@@ -174,12 +175,14 @@ function awaitEvents(timeout: number): number {
   return kernel.epollWait(epoll, EVENTS, MAX_EVENTS, timeout);
 }
 
+function sooner(a: number, b: number): number {
+  return a < 0 || b < 0 ? Math.max(a, b) : Math.min(a, b);
+}
+
 /** Milliseconds until somebody wants a turn, −1 = nobody. */
 function untilNextTurn(): number {
   if (askingAgain() > 0) return 0;
-  const timer = untilNextTimer(nowMs);
-  const watchdog = untilWatchdog();
-  return timer < 0 || watchdog < 0 ? Math.max(timer, watchdog) : Math.min(timer, watchdog);
+  return sooner(sooner(untilNextTimer(nowMs), untilWatchdog()), untilNextExpiry());
 }
 
 /** One turn: what has happened until now, and what has come due. */
@@ -193,6 +196,7 @@ export function turn(): void {
     if (flow >= 0) flowEvent(flow, EPOLLIN);
   }
   const timers = timersDue();
+  expirePackets();
   if (timers || count > 0) noteActivity();
   flushAcknowledgements();
   watchdogTurn(count < MAX_EVENTS);

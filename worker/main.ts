@@ -20,6 +20,7 @@ import { setOpener } from './flow/opener.ts';
 import { bindRows, KIND, ROW, rows, TCP } from './flow/row.ts';
 import { flowCount, openTable, rowsInUse } from './flow/table.ts';
 import { EPOLLIN, watchDescriptor } from './flow/watch.ts';
+import { openReassemblies } from './fragment/store.ts';
 import { setProtocols } from './guest.ts';
 import { ARENA_SIZE, GUEST_MAC, OUR_MAC, RECEIVE } from './link/arena.ts';
 import { counters } from './link/counters.ts';
@@ -55,6 +56,7 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   openTable(flows, config.maxDescriptors ?? 0);
   openReceiveBuffers();
   openReassembly();
+  openReassemblies();
   openWatchdog(flows);
   openScoreboard();
   const secret = bytesOf(config.secret);

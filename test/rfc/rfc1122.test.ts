@@ -2,17 +2,19 @@
  * RFC 1122: what a host's IP owes to its TCP (§3.2, §3.3), and where §4.2, whose requirements RFC 9293 has taken over, is tested.
  */
 import { expect } from 'chai';
-import { ACK, sum16, SYN } from '../support/guest_frame.ts';
+import { fragments } from '../support/fragments.ts';
+import { ACK, sum16, SYN, withChecksum } from '../support/guest_frame.ts';
 import { type Dialogue, pattern } from '../support/tcp_dialogue.ts';
+import { ENDS4 } from '../support/workbench.ts';
 import { established, farText } from './states.ts';
-import { absent, describeTable, differs, takenOver, type Table } from './table.ts';
+import { absent, describeTable, takenOver, type Table } from './table.ts';
 
 const IP: Table = {
   '§3.2.1.1': 'another version than 4 is dropped silently',
   '§3.2.1.2': 'a wrong header checksum is dropped silently',
   '§3.2.1.3/1': 'a source that can be nobody’s is dropped silently',
   '§3.2.1.3/2': 'a loopback address is never on the wire',
-  '§3.2.1.4': differs('fragments are put together', 'no TCP of today sends any: they are dropped and counted'),
+  '§3.2.1.4': 'fragments are put together',
   '§3.2.1.5': absent('identification', 'packets that can not be fragmented need none'),
   '§3.2.1.6': absent('type of service', 'it is not passed on'),
   '§3.2.1.7/1': 'a TTL of 1 or 0 is no reason to drop what has arrived',
@@ -118,13 +120,15 @@ describe('RFC 1122 §3.2: below TCP', () => {
     expect(taken((header) => header.setUint32(16, 0x7f000001))).to.equal(0);
   });
 
-  it('RFC 1122 §3.2.1.4: fragments are dropped and counted', () => {
-    for (const field of [0x2000, 0x0001, 0x1fff]) {
-      const dialogue = established();
-      dialogue.bench.deliver(altered(dialogue, (header) => header.setUint16(6, field)));
+  it('RFC 1122 §3.2.1.4: fragments are put together', () => {
+    const dialogue = established();
+    const whole = withChecksum(dialogue.frame(ACK, { payload: pattern(100) }), ENDS4);
+    for (const piece of fragments(whole, 48).reverse()) {
       expect(farText(dialogue)).to.have.length(0);
-      expect(dialogue.bench.counter('frames_fragment')).to.equal(1);
+      dialogue.bench.deliver(piece);
     }
+    expect(farText(dialogue)).to.deep.equal(pattern(100));
+    expect(dialogue.bench.counter('frames_fragment')).to.equal(3);
   });
 
   it('RFC 1122 §3.2.1.7/1: what has arrived with a TTL of 1 or 0 has arrived', () => {

@@ -12,6 +12,7 @@ import { sendKept, setOpener } from '../../worker/flow/opener.ts';
 import { bindRows, coldRows, KIND, ROW, rows } from '../../worker/flow/row.ts';
 import { flowCount, key, KEY_FAR, KEY_GUEST, openTable, rowsInUse } from '../../worker/flow/table.ts';
 import { dropWaiting } from '../../worker/flow/waiting.ts';
+import { openReassemblies, packetsWaiting } from '../../worker/fragment/store.ts';
 import { setProtocols } from '../../worker/guest.ts';
 import { ARENA_SIZE, BUFFER_BLOCK_COUNT, GUEST_MAC, OUR_MAC } from '../../worker/link/arena.ts';
 import { counters } from '../../worker/link/counters.ts';
@@ -104,6 +105,7 @@ export class Workbench {
     openTable(flows, options.descriptors ?? flows);
     openReceiveBuffers();
     openReassembly();
+    openReassemblies();
     openWatchdog(flows);
     openScoreboard();
     counters.fill(0);
@@ -234,6 +236,7 @@ export class Workbench {
       throw new Error(
         `${buffersTaken} receive buffers, ${blocksTaken} blocks, ${rangesTaken} ranges, ${blocksSacked} entries of scoreboards are lost`,
       );
+    if (packetsWaiting !== 0) throw new Error(`${packetsWaiting} packets wait for fragments`);
     rows.fill(0);
   }
 }

@@ -81,19 +81,31 @@ export function writePacketInError(row: number, protocol: number, length: number
 
 /** Sends the error about the packet of `available` bytes at PACKET_IN_ERROR, unless too many were sent lately. `word` as in `writeError4/6`. */
 export function sendIcmpError(row: number, type: number, code: number, word: number, available: number): void {
+  sendIcmpErrorTo(rows, row + GUEST, isIpv4(row), type, code, word, available);
+}
+
+/** The same to the address in four words of `to` from `index`, about a packet that belongs to no flow. */
+export function sendIcmpErrorTo(
+  to: Int32Array,
+  index: number,
+  ipv4: boolean,
+  type: number,
+  code: number,
+  word: number,
+  available: number,
+): void {
   if (!maySend()) return;
   const l4 = TRANSMIT_PAYLOAD;
-  const ipv4 = isIpv4(row);
   const l3 = l4 - (ipv4 ? IPV4_HEADER : IPV6_HEADER);
   const l2 = l3 - ETHERNET_HEADER;
   let length: number;
   if (ipv4) {
     length = errorLength4(PACKET_IN_ERROR, available);
-    writeIpv4(l3, IPV4_HEADER + length, PROTOCOL_ICMP, complainer[3]!, rows[row + GUEST + 3]!, HOP_LIMIT, 0);
+    writeIpv4(l3, IPV4_HEADER + length, PROTOCOL_ICMP, complainer[3]!, to[index + 3]!, HOP_LIMIT, 0);
     writeError4(l4, type, code, word, PACKET_IN_ERROR, available);
   } else {
     length = errorLength6(available);
-    writeIpv6(l3, length, PROTOCOL_ICMPV6, complainer, 0, rows, row + GUEST, HOP_LIMIT, 0, 0);
+    writeIpv6(l3, length, PROTOCOL_ICMPV6, complainer, 0, to, index, HOP_LIMIT, 0, 0);
     writeError6(l3, l4, type, code, word, PACKET_IN_ERROR, available);
   }
   writeEthernet(l2, GUEST_MAC, OUR_MAC, ipv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);

@@ -1,7 +1,7 @@
 /**
  * The map of the arena: every fixed offset the worker uses. Nothing is allocated after start.
  */
-import { MAX_FRAME, OPENER_REQUEST } from '../../shared/limits.ts';
+import { MAX_FRAME, MAX_REASSEMBLIES, OPENER_REQUEST } from '../../shared/limits.ts';
 
 const PAGE = 4096;
 
@@ -56,4 +56,7 @@ export const BUFFER_BLOCKS = WAITING + WAITING_SIZE;
 export const BUFFER_BLOCK = 1 << 14;
 export const BUFFER_BLOCK_COUNT = 1024;
 
-export const ARENA_SIZE = BUFFER_BLOCKS + BUFFER_BLOCK_COUNT * BUFFER_BLOCK;
+/** Packets of the guest that are put together from fragments, a slot each (fragment/store.ts); unused ones cost no memory. */
+export const REASSEMBLIES = BUFFER_BLOCKS + BUFFER_BLOCK_COUNT * BUFFER_BLOCK;
+
+export const ARENA_SIZE = REASSEMBLIES + MAX_REASSEMBLIES * SLOT;

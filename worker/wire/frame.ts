@@ -41,7 +41,7 @@ export class Frame {
   hopLimit = 0;
   /** TOS or traffic class: DSCP << 2 | ECN. */
   trafficClass = 0;
-  /** 1 when the packet is a fragment, else 0. */
+  /** 1 when the packet is a fragment, whose data are at `l4`, or was put together from some, or is an atomic one; else 0. */
   fragment = 0;
   /** VIRTIO_NET_HDR_F_* */
   vnetFlags = 0;
@@ -124,7 +124,8 @@ function parseIpv4(l3: number, limit: number): number {
   if (addresses !== Verdict.OK) return addresses;
   if (ipv4.isFragment(l3)) {
     frame.fragment = 1;
-    return Verdict.FRAGMENT;
+    frame.l4 = l3 + ipv4.headerLength(l3);
+    return frame.gsoType === vnet.VIRTIO_NET_HDR_GSO_NONE ? Verdict.FRAGMENT : Verdict.BAD_VNET;
   }
   return parseL4(l3 + ipv4.headerLength(l3));
 }
@@ -141,10 +142,13 @@ function parseIpv6(l3: number, limit: number): number {
   if (addresses !== Verdict.OK) return addresses;
   if (!extension.isExtension(frame.protocol)) return parseL4(l3 + ipv6.IPV6_HEADER);
   const walked = extension.walk(frame.protocol, l3 + ipv6.IPV6_HEADER, frame.end);
-  if (walked !== Verdict.OK) {
-    if (walked === Verdict.FRAGMENT) frame.fragment = 1;
-    return walked;
+  if (extension.fragmentAt >= 0) frame.fragment = 1;
+  if (walked === Verdict.FRAGMENT) {
+    frame.protocol = extension.fragmentNext(extension.fragmentAt);
+    frame.l4 = extension.fragmentAt + extension.FRAGMENT_HEADER;
+    return frame.gsoType === vnet.VIRTIO_NET_HDR_GSO_NONE ? Verdict.FRAGMENT : Verdict.BAD_VNET;
   }
+  if (walked !== Verdict.OK) return walked;
   frame.protocol = extension.protocol;
   return parseL4(extension.upper);
 }

@@ -18,6 +18,7 @@ export const IPV4_HEADER = 20;
 
 const TOS = 1;
 const TOTAL_LENGTH = 2;
+const IDENTIFICATION = 4;
 const FRAGMENT = 6;
 const TTL = 8;
 const PROTOCOL = 9;
@@ -26,6 +27,8 @@ const SOURCE = 12;
 const DESTINATION = 16;
 
 const MORE_FRAGMENTS_AND_OFFSET = 0x3fff;
+const MORE_FRAGMENTS = 0x2000;
+const FRAGMENT_OFFSET = 0x1fff;
 const DONT_FRAGMENT = 0x4000;
 
 export const PROTOCOL_ICMP = 1;
@@ -71,6 +74,32 @@ export function destination(at: number): number {
 /** Whether more fragments follow or the offset isn't 0. */
 export function isFragment(at: number): boolean {
   return (view.getUint16(at + FRAGMENT) & MORE_FRAGMENTS_AND_OFFSET) !== 0;
+}
+
+/** 16 bits that the fragments of one packet share (RFC 6864 §4). */
+export function identification(at: number): number {
+  return view.getUint16(at + IDENTIFICATION);
+}
+
+/** Where the fragment's data belong in the packet, in bytes. */
+export function fragmentOffset(at: number): number {
+  return (view.getUint16(at + FRAGMENT) & FRAGMENT_OFFSET) << 3;
+}
+
+export function moreFragments(at: number): boolean {
+  return (view.getUint16(at + FRAGMENT) & MORE_FRAGMENTS) !== 0;
+}
+
+/**
+ * Makes the header without options at `at` that of a fragment, or of the whole packet again: `total` and `offset` in bytes, without
+ * the don't-fragment bit, checksum filled.
+ */
+export function writeFragment4(at: number, total: number, id: number, offset: number, more: boolean): void {
+  view.setInt16(at + TOTAL_LENGTH, total);
+  view.setInt16(at + IDENTIFICATION, id);
+  view.setInt16(at + FRAGMENT, (more ? MORE_FRAGMENTS : 0) | (offset >>> 3));
+  view.setInt16(at + CHECKSUM, 0);
+  view.setInt16(at + CHECKSUM, complement(headerSum(at)));
 }
 
 /** Sum of the fixed header, unrolled: it runs for every frame. */

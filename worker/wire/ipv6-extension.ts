@@ -10,15 +10,18 @@ export const MAX_EXTENSIONS = 8;
 
 const HOP_BY_HOP = 0;
 const ROUTING = 43;
-const FRAGMENT = 44;
+export const FRAGMENT = 44;
 const AUTHENTICATION = 51;
 const DESTINATION_OPTIONS = 60;
 const MOBILITY = 135;
 const HOST_IDENTITY = 139;
 const SHIM6 = 140;
 
-const FRAGMENT_HEADER = 8;
+/** Bytes of a fragment header (RFC 8200 §4.5). */
+export const FRAGMENT_HEADER = 8;
 const OFFSET_AND_MORE = 0xfff9;
+const OFFSET = 0xfff8;
+const MORE = 1;
 const SEGMENTS_LEFT = 3;
 
 const PAD1 = 0;
@@ -29,6 +32,8 @@ const UNKNOWN_ACTION = 0xc0;
 export let protocol = 0;
 /** After `walk`: offset of the upper-layer header. */
 export let upper = 0;
+/** After `walk`: offset of the fragment header that was met last, -1 without one. */
+export let fragmentAt = -1;
 
 /** Whether a next-header value is one of the extension headers that `walk` steps over. */
 export function isExtension(header: number): boolean {
@@ -79,15 +84,18 @@ function checkBody(kind: number, at: number, length: number, first: boolean): bo
 
 /**
  * Walks the chain that begins with header `next` at `start` and ends before `end`; leaves the result in `protocol` and `upper`.
- * A fragment header with offset 0 and no more fragments is a whole packet (RFC 6946 §4); any other is Verdict.FRAGMENT.
+ * A fragment header with offset 0 and no more fragments is a whole packet (RFC 6946 §4); any other is Verdict.FRAGMENT, with the header
+ * at `fragmentAt`.
  */
 export function walk(next: number, start: number, end: number): number {
   let kind = next;
   let at = start;
+  fragmentAt = -1;
   for (let steps = 0; isExtension(kind); steps++) {
     if (steps === MAX_EXTENSIONS || end - at < 8) return Verdict.BAD_IPV6_EXTENSION;
     let length = FRAGMENT_HEADER;
     if (kind === FRAGMENT) {
+      fragmentAt = at;
       if ((view.getUint16(at + 2) & OFFSET_AND_MORE) !== 0) return Verdict.FRAGMENT;
     } else {
       const units = view.getUint8(at + 1);
@@ -101,4 +109,29 @@ export function walk(next: number, start: number, end: number): number {
   protocol = kind;
   upper = at;
   return Verdict.OK;
+}
+
+/** Next header of the fragment header at `at`: that of the first fragment counts for the packet. */
+export function fragmentNext(at: number): number {
+  return view.getUint8(at);
+}
+
+/** Where the fragment's data belong behind the headers that every fragment repeats, in bytes. */
+export function fragmentOffset(at: number): number {
+  return view.getUint16(at + 2) & OFFSET;
+}
+
+export function moreFragments(at: number): boolean {
+  return (view.getUint16(at + 2) & MORE) !== 0;
+}
+
+/** 32 bits that the fragments of one packet share. */
+export function fragmentId(at: number): number {
+  return view.getInt32(at + 4);
+}
+
+/** Writes a fragment header; `offset` in bytes. */
+export function writeFragment6(at: number, next: number, offset: number, more: boolean, id: number): void {
+  view.setInt32(at, (next << 24) | offset | (more ? MORE : 0));
+  view.setInt32(at + 4, id);
 }
