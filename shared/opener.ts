@@ -45,6 +45,11 @@ export const Verb = {
   NETLINK: 17,
   /** SETUP. Ends the set-up: installs the sealed filter. No descriptor; result 0. Only the supervisor's socket may ask. */
   SEAL: 32,
+  /**
+   * The host's resolver of FAMILY is DESTINATION, an address of its loopback: TCP and UDP to its ports 53 and 853 are not refused.
+   * The unspecified address: there is none. No descriptor; result 0. Only the supervisor's socket may ask, sealed or not.
+   */
+  RESOLVER: 33,
 } as const;
 export type Verb = (typeof Verb)[keyof typeof Verb];
 

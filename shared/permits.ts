@@ -23,7 +23,7 @@ export const PERMITTED_FROM_SUPERVISOR: Readonly<Record<Phase, Readonly<Record<s
   [Phase.GREETED]: { config: 1 },
   [Phase.CONFIGURED]: { seal: 0 },
   [Phase.SEALING]: {},
-  [Phase.SEALED]: { grant: 1, start: 0 },
-  [Phase.RUNNING]: { statusRequest: 0, drain: 0 },
+  [Phase.SEALED]: { grant: 1, resolvers: 0, start: 0 },
+  [Phase.RUNNING]: { resolvers: 0, statusRequest: 0, drain: 0 },
   [Phase.DRAINING]: {},
 };

@@ -124,6 +124,10 @@ export class WorkerChannel {
     return this.#phase;
   }
 
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
   /**
    * Sends one body with its descriptors, which stay the caller's.
    * @throws Error when the body isn't permitted in this phase, has the wrong number of descriptors, or the socket refuses it.

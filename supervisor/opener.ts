@@ -6,7 +6,7 @@
  */
 import type { Native } from '../native/supervisor.d.ts';
 import { OPENER_ANSWER, OPENER_REQUEST } from '../shared/limits.ts';
-import { OpenerAnswer, OpenerRequest, type Verb } from '../shared/opener.ts';
+import { OpenerAnswer, OpenerRequest, Verb } from '../shared/opener.ts';
 
 /** How long an opener may take: it has to be started, and may wait for the kernel's network configuration lock. */
 const ANSWER_MS = 10_000;
@@ -34,13 +34,29 @@ export class Opener {
 
   /** Sends a question. `name` is the interface of Verb.TAP. */
   post(verb: Verb, name = ''): void {
+    // Which family is asked for means nothing to these verbs, but the field must hold one.
+    this.#send(verb, 4, Buffer.from(name));
+  }
+
+  /**
+   * Says which address of the host's loopback is its resolver of a family; null = none is. Verb.RESOLVER.
+   * @throws Error when the opener does not take it.
+   */
+  setResolver(family: 4 | 6, address: Uint8Array | null): void {
+    this.#send(Verb.RESOLVER, family, address ?? new Uint8Array(0));
+    const { result } = this.collect(Verb.RESOLVER);
+    if (result !== 0) {
+      throw new Error(`${this.#name()} does not take the resolver (errno ${-result})`);
+    }
+  }
+
+  #send(verb: Verb, family: 4 | 6, destination: Uint8Array): void {
     const request = new Uint8Array(OPENER_REQUEST);
     const view = new DataView(request.buffer);
-    // Which family is asked for means nothing to these verbs, but the field must hold one.
-    view.setUint8(OpenerRequest.FAMILY, 4);
+    view.setUint8(OpenerRequest.FAMILY, family);
     view.setUint8(OpenerRequest.VERB, verb);
     view.setUint32(OpenerRequest.ID, verb, true);
-    request.set(Buffer.from(name), OpenerRequest.DESTINATION);
+    request.set(destination, OpenerRequest.DESTINATION);
     const sent = this.#native.sendWithDescriptors(this.#socket, request, []);
     if (sent < 0) {
       throw new Error(`${this.#name()} can't be asked (errno ${-sent})`);

@@ -20,11 +20,12 @@ import type { EarlyWorker } from './early.ts';
 import { explain } from './explain.ts';
 import { configureNamespace, type NamespaceFacts } from './host/namespace.ts';
 import { NetlinkDialogue } from './host/netlink.ts';
-import { readResolvers } from './host/resolvers.ts';
+import { NO_RESOLVERS, readResolvers } from './host/resolvers.ts';
 import { probeTemplate } from './host/template.ts';
 import { openNamespaces, watchProcess } from './join.ts';
 import type { Ending, LifecycleEvent } from './lifecycle.ts';
 import type { Log } from './log.ts';
+import { NameFollower } from './name-follower.ts';
 import { Opener } from './opener.ts';
 import type { Installation } from './runtime.ts';
 import { type Child, type Control, JailStep, type JoinedNamespaces, Spawner } from './spawn.ts';
@@ -117,6 +118,8 @@ export class Startup {
     mark('worker sealed');
     worker.grant(GrantKind.TAP, offloads, tap);
     worker.grant(GrantKind.OPENER_HOST, 0, host.worker as number);
+    const failed = (line: string): void => this.#around.emit({ type: 'failed', line });
+    new NameFollower({ options, mapping: plan.worker, opener: host.opener, worker, log, failed }, plan.nameService).start();
     worker.start();
     mark('ready');
     const features = [
@@ -135,7 +138,7 @@ export class Startup {
     const { options } = this.#around;
     const template = probeTemplate(new NetlinkDialogue(this.#native, socket), options);
     this.#native.close(socket);
-    return makePlan(options, template, { hostname: hostname(), resolvers: readResolvers() });
+    return makePlan(options, template, { hostname: hostname(), resolvers: readResolvers() ?? NO_RESOLVERS });
   }
 
   /** The process whose namespaces are the guest's; our command has made them all when it says that it is ready. */

@@ -84,6 +84,16 @@ export class WorkerRoom {
     this.#channel.send({ start: {} });
   }
 
+  /** False once the dialogue has ended. */
+  get isOpen(): boolean {
+    return this.#channel.isOpen;
+  }
+
+  /** Says where the guest's DNS goes from now on. */
+  setResolvers(resolvers: ravioli.Resolvers.$Properties): void {
+    this.#channel.send({ resolvers });
+  }
+
   /** Asks for the counters; the answer goes to `Surroundings.status`. */
   requestStatus(): void {
     this.#channel.send({ statusRequest: {} });

@@ -13,7 +13,7 @@ import { CHANNEL_VERSION, GrantKind, processName } from '../shared/roles.ts';
 import type { Native } from '../native/worker.d.ts';
 import { receiveMessage, sendMessage } from './channel.ts';
 import { EXIT_CHANNEL, EXIT_DONE, leave } from './exit.ts';
-import { setForwarding } from './flow/forward.ts';
+import { setForwarding, setResolvers } from './flow/forward.ts';
 import { setHashKey } from './flow/hash.ts';
 import { setLogLevel } from './flow/journal.ts';
 import { setOpener } from './flow/opener.ts';
@@ -119,6 +119,10 @@ function takeGrant(grant: ravioli.Grant.$Properties, fds: number[]): void {
   }
 }
 
+function takeResolvers({ forward4, forward6, host4, host6 }: ravioli.Resolvers.$Properties): void {
+  setResolvers({ forward4: bytesOf(forward4), forward6: bytesOf(forward6), host4: bytesOf(host4), host6: bytesOf(host6) });
+}
+
 /** Every connection's far end is told by a reset; datagrams need no farewell. */
 function drain(): never {
   for (let flow = 0; flow < rowsInUse(); flow++) if (rows[flow * ROW + KIND] === TCP) abandon(flow, 0);
@@ -135,6 +139,7 @@ function channelEvent(): void {
     if (envelope.config) takeConfig(envelope.config, fds);
     else if (envelope.seal) takeSeal(bytesOf(envelope.seal.filter));
     else if (envelope.grant) takeGrant(envelope.grant, fds);
+    else if (envelope.resolvers) takeResolvers(envelope.resolvers);
     else if (envelope.start) watchTap(tap);
     else if (envelope.statusRequest) sendMessage({ id: envelope.id ?? 0, status: { counters: Array.from(counters), flows: flowCount } });
     else if (envelope.drain) drain();

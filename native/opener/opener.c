@@ -11,7 +11,8 @@
  * are good. SEAL empties the root, gives up every capability and installs the filter; from then on the worker is served as well,
  * and only sockets to the outside are made. The worker is taken for an attacker: what it may reach is decided in table.c, by `permitted`.
  * It can ask for any address but the host's loopback (by default) and those that are shorthand for it; for the rest the kernel and
- * its firewall decide as for any program of this user.
+ * its firewall decide as for any program of this user. Where the host's resolver is on the loopback, the supervisor names it with
+ * RESOLVER, sealed or not, and the worker reaches that one address on the two ports of DNS.
  *
  * Privilege. An ordinary user's opener for the host needs none and never has any; for an empty root it enters a user namespace of its
  * own when it is sealed (sockets, their owner and the ping group are judged by the ids outside, so nothing changes for them).
@@ -86,6 +87,8 @@ static int answer_request(const struct peer *peer, const struct opener_request *
   case VERB_NETLINK:
   case VERB_SEAL:
     return answer_setup(peer, request, descriptor);
+  case VERB_RESOLVER:
+    return peer->is_supervisor ? set_resolver(request) : -EPERM;
   case VERB_TCP_CONNECT:
     result = parse_flow(&flow, request);
     return result ? result : open_tcp(&flow, request, descriptor);

@@ -29,6 +29,9 @@ extern bool sealed, sealing_failed;
 /* Checks the addresses of a request and makes socket addresses of them: 0, -EINVAL or -EPERM. */
 int parse_flow(struct flow *flow, const struct opener_request *request);
 
+/* Makes the request's destination the one address of the loopback that is reached for name service; any address: none is. 0 or -EINVAL. */
+int set_resolver(const struct opener_request *request);
+
 /* Each makes a socket for what `parse_flow` has let through: >= 0 and the descriptor, or -errno. */
 int open_tcp(struct flow *flow, const struct opener_request *request, int *descriptor);
 int open_udp(struct flow *flow, const struct opener_request *request, int *descriptor);

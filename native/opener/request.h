@@ -24,7 +24,7 @@ struct opener_request {
 
 struct opener_answer {
   uint32_t id;
-  int32_t result; /* >= 0, a descriptor comes with it except for SEAL; or -errno */
+  int32_t result; /* >= 0, a descriptor comes with it except for SEAL and RESOLVER; or -errno */
 };
 
 enum opener_verb {
@@ -34,6 +34,7 @@ enum opener_verb {
   VERB_TAP = 16,
   VERB_NETLINK = 17,
   VERB_SEAL = 32,
+  VERB_RESOLVER = 33,
 };
 
 _Static_assert(sizeof(struct opener_request) == 64, "a request is 64 bytes");

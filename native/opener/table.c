@@ -9,6 +9,9 @@ bool allow_loopback4, allow_loopback6;
 
 static const uint8_t unspecified[16];
 
+/* The host's resolvers on its loopback, as the supervisor has named them; unspecified = none. */
+static uint8_t resolver4[16], resolver6[16];
+
 static bool is_mapped_v4(const uint8_t *address) {
   return memcmp(address, unspecified, 10) == 0 && address[10] == 0xff && address[11] == 0xff;
 }
@@ -37,10 +40,36 @@ static bool is_group(const uint8_t *address) {
   return (address[12] & 0xf0) == 0xe0 || memcmp(address + 12, "\xff\xff\xff\xff", 4) == 0;
 }
 
+/* DNS (RFC 1035 §4.2) and DNS over TLS and QUIC (RFC 7858 §3.1, RFC 9250 §4.1.1) of the host's resolver. */
+static bool is_name_service(const struct opener_request *request) {
+  const uint8_t *resolver = request->family == 4 ? resolver4 : resolver6;
+  if (request->verb == VERB_PING || (request->destination_port != 53 && request->destination_port != 853))
+    return false;
+  return !is_any(request->destination) && memcmp(request->destination, resolver, sizeof resolver4) == 0;
+}
+
+int set_resolver(const struct opener_request *request) {
+  uint8_t *resolver = request->family == 4 ? resolver4 : resolver6;
+  if (request->family != 4 && request->family != 6)
+    return -EINVAL;
+  if (is_any(request->destination)) {
+    memset(resolver, 0, sizeof resolver4);
+    return 0;
+  }
+  if (!is_loopback(request->destination) || is_group(request->destination))
+    return -EINVAL;
+  if (is_mapped_v4(request->destination) != (request->family == 4))
+    return -EINVAL;
+  memcpy(resolver, request->destination, sizeof resolver4);
+  return 0;
+}
+
 /* The table: what may be reached, as which source. To connect to 0.0.0.0 or :: means this host's loopback, too. */
 static bool permitted(const struct opener_request *request) {
   bool allow_loopback = request->family == 4 ? allow_loopback4 : allow_loopback6;
-  if (!allow_loopback && (is_loopback(request->destination) || is_any(request->destination) || is_loopback(request->source)))
+  if (!allow_loopback && is_loopback(request->source))
+    return false;
+  if (!allow_loopback && !is_name_service(request) && (is_loopback(request->destination) || is_any(request->destination)))
     return false;
   return request->verb != VERB_TCP_CONNECT || !is_group(request->destination);
 }

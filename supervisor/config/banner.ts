@@ -19,6 +19,12 @@ export function bannerLines(plan: Plan, guestMac: Uint8Array): string[] {
   if (worker.ipv6) lines.push(`IPv6 router: ${formatAddress(worker.ourLinkLocal)} (our link-local address)`);
   lines.push(`DNS: ${nameService.servers.map(formatAddress).join(', ') || 'none'}`);
   if (nameService.search.length > 0) lines.push(`DNS search list: ${nameService.search.join(', ')}`);
+  for (const [forward, host] of [
+    [nameService.forward4, nameService.host4],
+    [nameService.forward6, nameService.host6],
+  ] as const) {
+    if (forward !== null && host !== null) lines.push(`DNS queries to ${formatAddress(forward)} go to ${formatAddress(host)}`);
+  }
   for (const server of nameService.unreachable) {
     lines.push(`Note: /etc/resolv.conf names ${formatAddress(server)}, which is the namespace's own loopback to a command that runs there`);
   }

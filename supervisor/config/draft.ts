@@ -68,6 +68,10 @@ export function newDraft(): Draft {
     mapGuestAddress6: null,
     dns: null,
     search: null,
+    dnsForward4: null,
+    dnsForward6: null,
+    dnsHost4: null,
+    dnsHost6: null,
     hostname: null,
     configureNetwork: false,
     copyAddresses: true,
@@ -137,10 +141,26 @@ export function setMapGuestAddress(draft: Draft, text: string): void {
   draft[familyOf(address) === 4 ? 'mapGuestAddress4' : 'mapGuestAddress6'] = address;
 }
 
-/** `-D`: up to three per family; `none` forgets what was given and what resolv.conf says. */
+/** `--dns-forward`: once per family, the last one counts. */
+export function setDnsForward(draft: Draft, text: string): void {
+  const address = addressValue('--dns-forward', text, NOT_MAPPABLE);
+  draft[familyOf(address) === 4 ? 'dnsForward4' : 'dnsForward6'] = address;
+}
+
+/** `--dns-host`: once per family, the last one counts; a loopback address is meant for exactly this. */
+export function setDnsHost(draft: Draft, text: string): void {
+  const address = addressValue('--dns-host', text, ['unspecified', 'multicast', 'broadcast']);
+  draft[familyOf(address) === 4 ? 'dnsHost4' : 'dnsHost6'] = address;
+}
+
+/** `-D`: up to three per family; `none` forgets what was given of all this and what resolv.conf says. */
 export function addDns(draft: Draft, text: string): void {
   if (text === 'none') {
     draft.dns = [];
+    draft.dnsForward4 = null;
+    draft.dnsForward6 = null;
+    draft.dnsHost4 = null;
+    draft.dnsHost6 = null;
     return;
   }
   const server = addressValue('--dns', text, ['unspecified', 'multicast', 'broadcast']);

@@ -10,6 +10,8 @@ import {
   addDns,
   addSearch,
   setAddress,
+  setDnsForward,
+  setDnsHost,
   setGateway,
   setGuestMac,
   setHostname,
@@ -66,6 +68,12 @@ export interface Options {
   /** null = from resolv.conf, empty = none. */
   readonly dns: readonly Uint8Array[] | null;
   readonly search: readonly string[] | null;
+  /** The guest's address for the host's resolver, per family; null = none but what resolv.conf implies. */
+  readonly dnsForward4: Uint8Array | null;
+  readonly dnsForward6: Uint8Array | null;
+  /** The host's resolver; null = the first of resolv.conf, whatever it is at the time. */
+  readonly dnsHost4: Uint8Array | null;
+  readonly dnsHost6: Uint8Array | null;
   readonly hostname: string | null;
   readonly configureNetwork: boolean;
   readonly copyAddresses: boolean;
@@ -85,7 +93,6 @@ type Work =
   | 'background'
   | 'logs'
   | 'capture'
-  | 'dns'
   | 'dhcp'
   | 'namespaces'
   | 'routing'
@@ -238,10 +245,16 @@ export const OPTIONS: readonly OptionRow[] = [
     long: 'dns-forward',
     argument: 'ADDRESS',
     modes: 'both',
-    help: 'Address at which the guest finds the resolver of the host',
-    awaits: 'dns',
+    help: 'Address at which the guest finds the resolver of the host, once per family',
+    set: setDnsForward,
   },
-  { long: 'dns-host', argument: 'ADDRESS', modes: 'both', help: 'Resolver of the host', awaits: 'dns' },
+  {
+    long: 'dns-host',
+    argument: 'ADDRESS',
+    modes: 'both',
+    help: 'Resolver of the host, once per family; default: the first in resolv.conf',
+    set: setDnsHost,
+  },
   {
     long: 'search',
     short: 'S',

@@ -7,7 +7,7 @@ import type { InterfaceAddress, Route } from '../host/rtnetlink.ts';
 import type { Resolvers } from '../host/resolvers.ts';
 import { type FamilyTemplate, LOCAL_MODE, type Template } from '../host/template.ts';
 import { UsageError } from '../usage-error.ts';
-import { type NameService, planNameService } from './name-service.ts';
+import { type NameService, nameServiceWarnings, planNameService } from './name-service.ts';
 import type { Options } from './options.ts';
 
 /** What the host says of itself. */
@@ -112,13 +112,14 @@ export function makePlan(options: Options, template: Template, facts: HostFacts)
   if (options.guestMac !== null && sameAddress(options.guestMac, options.ourMac)) {
     throw new UsageError('--ns-mac-addr is our own MAC address (--mac-addr); the two must differ');
   }
+  const nameService = planNameService(options, facts.resolvers, worker);
   return Object.freeze({
     worker,
     namespace,
     hostname: hostnameFor(options, facts),
-    nameService: planNameService(options, facts.resolvers, worker),
+    nameService,
     notes: template.notes,
-    warnings: Object.freeze(overlapWarnings(worker)),
+    warnings: Object.freeze([...overlapWarnings(worker), ...nameServiceWarnings(nameService)]),
   });
 }
 

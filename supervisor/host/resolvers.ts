@@ -14,15 +14,18 @@ export interface Resolvers {
 const SERVERS_PER_FAMILY = 3;
 const SEARCH_DOMAINS = 6;
 
-/** Reads resolv.conf; a file that is missing or unreadable names no resolver. */
-export function readResolvers(path = '/etc/resolv.conf'): Resolvers {
-  let text = '';
+export const RESOLV_CONF = '/etc/resolv.conf';
+
+/** What a host without resolv.conf has. */
+export const NO_RESOLVERS: Resolvers = Object.freeze({ servers: Object.freeze([]), search: Object.freeze([]) });
+
+/** Reads resolv.conf; null when the file is missing or unreadable. */
+export function readResolvers(path = RESOLV_CONF): Resolvers | null {
   try {
-    text = readFileSync(path, 'utf8');
+    return parseResolvers(readFileSync(path, 'utf8'));
   } catch {
-    // Without the file there is no resolver to tell the guest of; the banner says so.
+    return null;
   }
-  return parseResolvers(text);
 }
 
 /** Pure; lines that mean nothing are skipped, as the C library does. */

@@ -84,7 +84,15 @@ describe('supervisor/channel: decodeFromWorker', () => {
   }
 
   it('takes none of the supervisor’s own bodies in any phase', () => {
-    for (const body of [{ config: {} }, { seal: {} }, { grant: {} }, { start: {} }, { statusRequest: {} }, { drain: {} }]) {
+    for (const body of [
+      { config: {} },
+      { seal: {} },
+      { grant: {} },
+      { start: {} },
+      { statusRequest: {} },
+      { resolvers: {} },
+      { drain: {} },
+    ]) {
       for (const phase of PHASES) {
         expect(() => decodeFromWorker(encode(body), phase)).to.throw(Violation);
       }

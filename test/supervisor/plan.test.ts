@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { formatAddress, formatMac } from '../../shared/addresses.ts';
 import { parseArguments } from '../../supervisor/args.ts';
 import { bannerLines } from '../../supervisor/config/banner.ts';
+import { type NameService, succeedNameService } from '../../supervisor/config/name-service.ts';
 import { isGatewayOnPrefix, makePlan, type Plan } from '../../supervisor/config/plan.ts';
 import { NetlinkDialogue } from '../../supervisor/host/netlink.ts';
 import { parseResolvers } from '../../supervisor/host/resolvers.ts';
@@ -250,10 +251,47 @@ describe('supervisor/config/plan: names', () => {
     ['the gateway is itself without a mapping', '--no-map-gw', 'nameserver 192.0.2.1', '192.0.2.1 |  | 192.0.2.1 - | - - | '],
     ['a family that is off has none', '-4', 'nameserver 2001:db8::53', ' |  | - - | - - | '],
     ['options win', '-D 9.9.9.9 -S x', 'nameserver 192.0.2.53\nsearch a', '9.9.9.9 | x | 192.0.2.53 - | - - | '],
+    [
+      'an address that is asked for stands for the resolver, and for one on the loopback in the list',
+      '--dns-forward 169.254.1.1 --no-map-gw',
+      'nameserver 127.0.0.53\nnameserver 192.0.2.53',
+      '169.254.1.1 192.0.2.53 |  | 127.0.0.53 - | 169.254.1.1 - | 127.0.0.53',
+    ],
+    [
+      'a server that the guest reaches is told as it is, whatever stands for it',
+      '--dns-forward 169.254.1.1 --dns-forward fd00::53',
+      'nameserver 192.0.2.53\nnameserver 2001:db8::53',
+      '192.0.2.53 2001:db8::53 |  | 192.0.2.53 2001:db8::53 | 169.254.1.1 fd00::53 | ',
+    ],
+    ['a resolver that is named wins', '--dns-host 127.0.0.1', 'nameserver 192.0.2.53', '192.0.2.53 |  | 127.0.0.1 - | - - | '],
+    ['nothing stands for a resolver in a family that is off', '-4 --dns-forward fd00::53 --dns-host ::1', '', ' |  | - - | - - | '],
+    [
+      'an address asked for after none',
+      '-D none --dns-forward 10.9.9.9',
+      'nameserver 127.0.0.53',
+      ' |  | 127.0.0.53 - | 10.9.9.9 - | 127.0.0.53',
+    ],
     ['none is none', '-D none -S none', 'nameserver 127.0.0.53\nsearch a', ' |  | - - | - - | 127.0.0.53'],
   ] as const) {
     it(what, () => expect(names(line, resolvConf)).to.equal(expected));
   }
+});
+
+describe('supervisor/config/name-service', () => {
+  it('warns of an address behind which there is no resolver, and makes none up', () => {
+    const made = plan('--dns-forward 169.254.1.1', UPLINK, 'nameserver 2001:db8::53');
+    expect(made.nameService.host4).to.equal(null);
+    expect(made.warnings).to.eql([
+      'DNS queries to 169.254.1.1 are refused: /etc/resolv.conf names no IPv4 server; give one with --dns-host',
+    ]);
+    expect(plan('--dns-forward 169.254.1.1 --dns-host 10.0.0.1').warnings).to.eql([]);
+  });
+
+  it('an address that stood for the resolver goes on doing so', () => {
+    const [before, after] = ['nameserver 127.0.0.53', 'nameserver 198.51.100.53'].map((text) => plan('', UPLINK, text).nameService);
+    const { forward4, host4 } = succeedNameService(before as NameService, after as NameService);
+    expect([forward4, host4].map((address) => formatAddress(address as Uint8Array))).to.eql(['192.0.2.1', '198.51.100.53']);
+  });
 });
 
 describe('supervisor/config/banner', () => {
@@ -272,6 +310,7 @@ describe('supervisor/config/banner', () => {
       'IPv6 router: fe80::1 (our link-local address)',
       'DNS: 192.0.2.1',
       'DNS search list: example.org',
+      'DNS queries to 192.0.2.1 go to 127.0.0.53',
       "Note: /etc/resolv.conf names 127.0.0.53, which is the namespace's own loopback to a command that runs there",
     ]);
   });

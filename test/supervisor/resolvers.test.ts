@@ -57,8 +57,8 @@ describe('supervisor/host/resolvers', () => {
     const directory = mkdtempSync(join(tmpdir(), 'resolvers-'));
     try {
       writeFileSync(join(directory, 'resolv.conf'), 'nameserver 192.0.2.53\nsearch example.org\n');
-      expect(readResolvers(join(directory, 'resolv.conf')).search).to.eql(['example.org']);
-      expect(readResolvers(join(directory, 'missing'))).to.eql({ servers: [], search: [] });
+      expect(readResolvers(join(directory, 'resolv.conf'))?.search).to.eql(['example.org']);
+      expect(readResolvers(join(directory, 'missing'))).to.equal(null);
     } finally {
       rmSync(directory, { recursive: true });
     }

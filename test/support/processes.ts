@@ -27,6 +27,8 @@ export interface RunOptions {
   extra?: ('pipe' | 'ignore' | number)[];
   /** Limit on open descriptors, hard and soft. */
   descriptors?: number;
+  /** A folder that is /etc to the program and to what it starts. */
+  etc?: string;
 }
 
 export interface Finished {
@@ -84,6 +86,8 @@ function commandLine(argv: readonly string[], options: RunOptions): string[] {
   if (typeof options.namespace === 'string') line.push('nsenter', `--net=/run/netns/${options.namespace}`);
   if (typeof options.namespace === 'number') line.push('nsenter', `--net=/proc/${options.namespace}/ns/net`);
   if (options.descriptors !== undefined) line.push('prlimit', `--nofile=${options.descriptors}:${options.descriptors}`);
+  if (options.etc !== undefined)
+    line.push('unshare', '--mount', '--propagation', 'private', 'sh', '-ec', 'mount --bind "$0" /etc; exec "$@"', options.etc);
   line.push('setpriv');
   if (user !== 0) line.push(`--reuid=${user}`, `--regid=${user}`, '--clear-groups', '--inh-caps=-all');
   line.push('--pdeathsig=KILL', ...argv);

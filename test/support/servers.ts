@@ -142,8 +142,9 @@ export async function startDnsmasq(
   namespace: string | number,
   addresses: readonly string[],
   names: Readonly<Record<string, string>>,
+  folder = 'dnsmasq',
 ): Promise<Running> {
-  const base = foldered(topology, 'dnsmasq');
+  const base = foldered(topology, folder);
   const records = Object.entries(names).map(([name, address]) => `--address=/${name}/${address}`);
   const long = Array.from({ length: 12 }, (_, index) => `--txt-record=long.test,${String(index).padStart(3, '0').repeat(70)}`);
   const listen = addresses.map((address) => `--listen-address=${address}`);

@@ -47,6 +47,8 @@ export interface TranslatorOptions {
   options?: readonly string[];
   /** Limit on open descriptors. */
   descriptors?: number;
+  /** As that of RunOptions. */
+  etc?: string;
 }
 
 const NO_PORTS = ['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none'];
@@ -109,7 +111,10 @@ async function startSlirp(topology: Topology, given: TranslatorOptions): Promise
 }
 
 function limits(given: TranslatorOptions): RunOptions {
-  return given.descriptors === undefined ? {} : { descriptors: given.descriptors };
+  return {
+    ...(given.descriptors === undefined ? {} : { descriptors: given.descriptors }),
+    ...(given.etc === undefined ? {} : { etc: given.etc }),
+  };
 }
 
 /** Starts a tool and waits until its guest is ready: addresses, routes and link are there. */

@@ -5,7 +5,7 @@
  */
 import { EPOLLIN, watchDescriptor } from '../../worker/flow/watch.ts';
 import { askingAgain, nextAgain } from '../../worker/flow/again.ts';
-import { setForwarding } from '../../worker/flow/forward.ts';
+import { setForwarding, setResolvers } from '../../worker/flow/forward.ts';
 import { flowHash, setHashKey } from '../../worker/flow/hash.ts';
 import { dropOldest, oldestRecord, setLogLevel } from '../../worker/flow/journal.ts';
 import { sendKept, setOpener } from '../../worker/flow/opener.ts';
@@ -139,6 +139,7 @@ export class Workbench {
       templateInterface: 3,
     };
     setForwarding(facts);
+    setResolvers({ forward4: none, forward6: none, host4: none, host6: none });
     setIdentity(OUR_MAC, facts);
     setSegmentMtu(options.mtu ?? 1500);
     const offset = options.peekOffset ?? true;

@@ -2,6 +2,7 @@
  * Where a flow of the guest goes: the one place that decides addresses (guest → host).
  *
  * Decision table, first row that fits:
+ *   TCP or UDP to port 53 or 853 of dns-forward → the host's resolver, same family; nobody while the host has none
  *   destination = map-host-loopback  → loopback of the host, same family
  *   destination = map-guest-address  → the address the guest was given, which is the host's own
  *   anything else                    → unchanged; link-local gets the template interface as its scope
@@ -15,7 +16,15 @@ const mapGuest4 = new Int32Array(WORDS);
 const mapGuest6 = new Int32Array(WORDS);
 const guest4 = new Int32Array(WORDS);
 const guest6 = new Int32Array(WORDS);
+const dnsForward4 = new Int32Array(WORDS);
+const dnsForward6 = new Int32Array(WORDS);
+const dnsHost4 = new Int32Array(WORDS);
+const dnsHost6 = new Int32Array(WORDS);
 let templateInterface = 0;
+
+/** DNS (RFC 1035 §4.2), and DNS over TLS or QUIC (RFC 7858 §3.1, RFC 9250 §4.1.1). */
+const DOMAIN = 53;
+const DOMAIN_S = 853;
 
 const LOOPBACK4 = new Int32Array([0, 0, 0xffff, 0x7f000001]);
 const LOOPBACK6 = new Int32Array([0, 0, 0, 1]);
@@ -46,6 +55,22 @@ export function setForwarding(facts: ForwardingFacts): void {
   templateInterface = facts.templateInterface;
 }
 
+/** Where DNS goes; 16 bytes each, or empty when not set. */
+export interface ResolverFacts {
+  forward4: Uint8Array;
+  forward6: Uint8Array;
+  host4: Uint8Array;
+  host6: Uint8Array;
+}
+
+/** Sets the resolvers, for flows that begin from now on: those under way keep theirs. */
+export function setResolvers(facts: ResolverFacts): void {
+  setWords(dnsForward4, facts.forward4);
+  setWords(dnsForward6, facts.forward6);
+  setWords(dnsHost4, facts.host4);
+  setWords(dnsHost6, facts.host6);
+}
+
 function equals(words: Int32Array, at: number, other: Int32Array): boolean {
   return (
     words[at + 3] === other[3] &&
@@ -63,9 +88,20 @@ function decide(words: Int32Array): void {
   target[3] = words[3]!;
 }
 
-/** Decides `target` for the guest's destination, four words from `at`; `family` is 4 or 6. */
-export function forward(words: Int32Array, at: number, family: number): void {
+function forwardDns(family: number): boolean {
+  decide(family === 4 ? dnsHost4 : dnsHost6);
+  if (target[0] === 0 && target[1] === 0 && target[3] === 0) return false;
+  if (family === 6 && isLinkLocal6(target, 0)) targetInterface = templateInterface;
+  return true;
+}
+
+/**
+ * Decides `target` for the guest's destination, four words from `at`; `family` is 4 or 6, `port` that of TCP or UDP, 0 for others.
+ * False when nobody is there.
+ */
+export function forward(words: Int32Array, at: number, family: number, port: number): boolean {
   targetInterface = 0;
+  if ((port === DOMAIN || port === DOMAIN_S) && equals(words, at, family === 4 ? dnsForward4 : dnsForward6)) return forwardDns(family);
   const loopback = family === 4 ? mapLoopback4 : mapLoopback6;
   const guestMap = family === 4 ? mapGuest4 : mapGuest6;
   if (equals(words, at, loopback)) decide(family === 4 ? LOOPBACK4 : LOOPBACK6);
@@ -74,4 +110,5 @@ export function forward(words: Int32Array, at: number, family: number): void {
     for (let i = 0; i < WORDS; i++) target[i] = words[at + i]!;
     if (family === 6 && isLinkLocal6(target, 0)) targetInterface = templateInterface;
   }
+  return true;
 }

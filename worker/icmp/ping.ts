@@ -51,7 +51,7 @@ function open(ports: number): number {
     logFlowLimit();
     return -1;
   }
-  forward(key, KEY_FAR, frame.family);
+  forward(key, KEY_FAR, frame.family, 0);
   if (!requestSocket(Verb.PING, flow, frame.family, ports >>> 16, 0, 0)) {
     remove(flow);
     counters[Counter.ping_flows_refused]!++;

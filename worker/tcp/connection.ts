@@ -134,13 +134,13 @@ export function takeSyn(flow: number): void {
 
 /** Opens a flow for the SYN in `frame`, whose key is set. False when it can't be: the guest gets a RST. */
 export function open(ports: number): boolean {
+  if (!forward(key, KEY_FAR, frame.family, ports & 0xffff)) return false;
   const flow = take(ports);
   if (flow < 0) return false;
   const row = flow * ROW;
   takeSyn(flow);
   prepare(flow);
   rows[row + FLAGS]! |= CONNECTING;
-  forward(key, KEY_FAR, frame.family);
   if (!requestSocket(Verb.TCP_CONNECT, flow, frame.family, 0, ports & 0xffff, 0)) {
     release(flow);
     counters[Counter.tcp_flows_refused]!++;

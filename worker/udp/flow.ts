@@ -33,6 +33,7 @@ import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_NONE, VIRTIO_NET_HDR_GS
 import { tellErrors, tellLocalError } from './error.ts';
 
 const EAGAIN = 11;
+const ECONNREFUSED = 111;
 /** nf_conntrack_udp_timeout and nf_conntrack_udp_timeout_stream, ms. */
 const TIMEOUT_UNANSWERED = 30_000;
 const TIMEOUT_ANSWERED = 120_000;
@@ -65,7 +66,12 @@ function open(ports: number): number {
     logFlowLimit();
     return -1;
   }
-  forward(key, KEY_FAR, frame.family);
+  if (!forward(key, KEY_FAR, frame.family, ports & 0xffff)) {
+    // As from a host where nobody listens: programs ask their next resolver at once instead of waiting.
+    tellLocalError(flow, ECONNREFUSED, 0, frame.payload, frame.end - frame.payload);
+    remove(flow);
+    return -1;
+  }
   if (!requestSocket(Verb.UDP_CONNECT, flow, frame.family, ports >>> 16, ports & 0xffff, 0)) {
     remove(flow);
     counters[Counter.udp_flows_refused]!++;

@@ -1,0 +1,134 @@
+/**
+ * Keeps worker and opener informed about the host's resolvers while the guest has an address for them.
+ *
+ * Theory of operation. What the guest sends to that address is meant for whatever resolver the host uses at the time, so resolv.conf is
+ * watched, and each change that makes a difference is told: to the opener first, which learns of a resolver on the loopback (the only one
+ * that needs its permission, and only the one in use has it), then to the worker. Flows that exist keep their sockets. A file that is gone
+ * is about to be replaced, and changes nothing; a file that names no server means that there is none, and the guest is told so.
+ */
+import { formatAddress, isLoopback, sameAddress } from '../shared/addresses.ts';
+import {
+  type LoopbackMapping,
+  type NameOptions,
+  type NameService,
+  nameServiceWarnings,
+  planNameService,
+  succeedNameService,
+} from './config/name-service.ts';
+import { FileWatch } from './host/file-watch.ts';
+import { readResolvers, RESOLV_CONF, type Resolvers } from './host/resolvers.ts';
+import type { Log } from './log.ts';
+import type { Opener } from './opener.ts';
+import type { WorkerRoom } from './worker-room.ts';
+
+const NONE = new Uint8Array(0);
+
+/** Whom it tells, and what it is decided from. */
+export interface NameFollowerParts {
+  readonly options: NameOptions;
+  readonly mapping: LoopbackMapping;
+  readonly opener: Pick<Opener, 'setResolver'>;
+  readonly worker: Pick<WorkerRoom, 'setResolvers' | 'isOpen'>;
+  readonly log: Pick<Log, 'info' | 'warning'>;
+  /** Opener or worker can't be told any more; one line for people. */
+  failed(line: string): void;
+}
+
+function same(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  return a === null || b === null ? a === b : sameAddress(a, b);
+}
+
+/** The resolver of one family as far as the opener has to permit it. */
+function permitted(forward: Uint8Array | null, host: Uint8Array | null): Uint8Array | null {
+  return forward !== null && host !== null && isLoopback(host) ? host : null;
+}
+
+/** The name service of one run. */
+export class NameFollower {
+  readonly #parts: NameFollowerParts;
+  readonly #path: string;
+  #now: NameService;
+  #permitted: { 4: Uint8Array | null; 6: Uint8Array | null } = { 4: null, 6: null };
+  #watch: FileWatch | null = null;
+
+  /** `first` is what the plan says; `path` that of resolv.conf, for tests. */
+  constructor(parts: NameFollowerParts, first: NameService, path: string = RESOLV_CONF) {
+    this.#parts = parts;
+    this.#now = first;
+    this.#path = path;
+  }
+
+  /** Tells what the plan says and follows the changes, if the guest has an address for the host's resolver at all. */
+  start(): void {
+    if (!this.#isForwarding()) return;
+    this.#tell();
+    if (!this.#dependsOnFile()) return;
+    const failed = (error: Error): void =>
+      this.#parts.log.warning(`changes of ${this.#path} will not be seen (${error.message}); raise sysctl fs.inotify.max_user_instances`);
+    this.#watch = new FileWatch(this.#path, () => this.#look(), failed);
+    // It may have changed since the plan was made.
+    this.#look();
+  }
+
+  stop(): void {
+    this.#watch?.stop();
+    this.#watch = null;
+  }
+
+  #look(): void {
+    const resolvers = readResolvers(this.#path);
+    if (!this.#parts.worker.isOpen) this.stop();
+    else if (resolvers !== null) this.#succeed(resolvers);
+  }
+
+  #succeed(resolvers: Resolvers): void {
+    const { options, mapping } = this.#parts;
+    const before = this.#now;
+    this.#now = succeedNameService(before, planNameService(options, resolvers, mapping));
+    const { forward4, forward6, host4, host6 } = this.#now;
+    const isSame =
+      same(host4, before.host4) && same(host6, before.host6) && same(forward4, before.forward4) && same(forward6, before.forward6);
+    if (isSame) return;
+    try {
+      this.#tell();
+    } catch (error) {
+      this.stop();
+      this.#parts.failed((error as Error).message);
+      return;
+    }
+    for (const line of nameServiceWarnings(this.#now)) this.#parts.log.warning(line);
+    for (const [forward, host] of [
+      [forward4, host4],
+      [forward6, host6],
+    ] as const)
+      if (forward !== null && host !== null) this.#parts.log.info(`DNS queries to ${formatAddress(forward)} go to ${formatAddress(host)}`);
+  }
+
+  #isForwarding(): boolean {
+    return this.#now.forward4 !== null || this.#now.forward6 !== null;
+  }
+
+  /** A resolver that was named by option stays. */
+  #dependsOnFile(): boolean {
+    const { dnsHost4, dnsHost6 } = this.#parts.options;
+    return (this.#now.forward4 !== null && dnsHost4 === null) || (this.#now.forward6 !== null && dnsHost6 === null);
+  }
+
+  #tell(): void {
+    const { forward4, forward6, host4, host6 } = this.#now;
+    this.#permit(4, permitted(forward4, host4));
+    this.#permit(6, permitted(forward6, host6));
+    this.#parts.worker.setResolvers({
+      forward4: forward4 ?? NONE,
+      forward6: forward6 ?? NONE,
+      host4: host4 ?? NONE,
+      host6: host6 ?? NONE,
+    });
+  }
+
+  #permit(family: 4 | 6, address: Uint8Array | null): void {
+    if (same(this.#permitted[family], address)) return;
+    this.#parts.opener.setResolver(family, address);
+    this.#permitted[family] = address;
+  }
+}
