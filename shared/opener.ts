@@ -15,7 +15,7 @@ export const OpenerRequest = {
   FLAGS: 6,
   /** u8, IP_TTL or IPV6_UNICAST_HOPS of the new socket, 0 = the kernel's. */
   HOP_LIMIT: 7,
-  /** u32, ifindex: scope of a link-local destination, else 0. */
+  /** u32, ifindex: scope of a link-local destination, link of a group (0 = the route's), else 0. */
   INTERFACE: 8,
   /** u16: port to bind, 0 = the kernel's choice. For PING: the echo identifier. */
   SOURCE_PORT: 12,
@@ -31,7 +31,7 @@ export const OpenerRequest = {
   RESERVED: 50,
 } as const;
 
-/** What can be asked of an opener. SETUP verbs are refused once it is sealed (all but the first three kinds). */
+/** What can be asked of an opener. SETUP verbs are refused once it is sealed (all but those of sockets). */
 export const Verb = {
   /** Non-blocking TCP socket, NODELAY, bound if asked, connect started: result 0 also for EINPROGRESS. */
   TCP_CONNECT: 1,
@@ -39,6 +39,13 @@ export const Verb = {
   UDP_CONNECT: 2,
   /** Ping socket (SOCK_DGRAM, IPPROTO_ICMP or ICMPV6), bound with the identifier if free, connected. Result: the identifier in use. */
   PING: 3,
+  /** As UDP_CONNECT, to a group or a broadcast address: HOP_LIMIT is the multicast one as well, INTERFACE the link it leaves by. */
+  UDP_GROUP: 4,
+  /**
+   * UDP socket for what single hosts answer to a group: bound, alone, to the address that DESTINATION is asked from and to SOURCE_PORT
+   * if that is free. Connected to nobody, so nothing can be sent on it. Result: the local port.
+   */
+  UDP_REPLIES: 5,
   /** SETUP. Open /dev/net/tun, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, non-blocking, offloads on. Result: TUN_F_* bits accepted. */
   TAP: 16,
   /** SETUP. NETLINK_ROUTE socket of this network namespace. */

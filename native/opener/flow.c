@@ -80,6 +80,21 @@ int open_tcp(struct flow *flow, const struct opener_request *request, int *descr
   return 0;
 }
 
+/* RFC 1112 §6.1, RFC 3493 §5.2: hop limit and link of what is sent to a group. A broadcast has the unicast ones. */
+static int prepare_group(int fd, const struct flow *flow, const struct opener_request *request) {
+  if (flow->is_v6) {
+    if (request->hop_limit)
+      set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, request->hop_limit);
+    return set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)request->interface);
+  }
+  struct ip_mreqn link = {.imr_ifindex = (int)request->interface};
+  if (request->hop_limit)
+    set_option(fd, IPPROTO_IP, IP_MULTICAST_TTL, request->hop_limit);
+  set_option(fd, SOL_SOCKET, SO_BROADCAST, 1);
+  set_option(fd, IPPROTO_IP, IP_UNICAST_IF, (int)htonl(request->interface));
+  return setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &link, sizeof link);
+}
+
 int open_udp(struct flow *flow, const struct opener_request *request, int *descriptor) {
   int fd = make_socket(flow, request, SOCK_DGRAM, 0);
   if (fd < 0)
@@ -90,6 +105,8 @@ int open_udp(struct flow *flow, const struct opener_request *request, int *descr
   set_option(fd, IPPROTO_UDP, UDP_GRO, 1); /* Linux 5.0 */
   set_option(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER);
   set_option(fd, SOL_SOCKET, SO_SNDBUF, UDP_BUFFER);
+  if (request->verb == VERB_UDP_GROUP && prepare_group(fd, flow, request))
+    return give_up(fd);
   if (flow->binds && bind_or_any_port(fd, flow))
     return give_up(fd);
   if (connect(fd, &flow->destination.any, flow->length))
@@ -97,6 +114,35 @@ int open_udp(struct flow *flow, const struct opener_request *request, int *descr
   /* Between bind and connect anybody could send to us; nothing that is here already is an answer. */
   while (flow->binds && recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0)
     ;
+  *descriptor = fd;
+  return bound_port(fd);
+}
+
+/*
+ * To connect is to ask the route for the address that the group is asked from; then the socket is bound to that address, so it gets
+ * nothing that was sent to a group or to all. It is bound without SO_REUSEADDR: a port that anybody has already, avahi's 5353 for one,
+ * stays theirs alone. The flows of the same port come afterwards, and they share it.
+ */
+int open_udp_replies(struct flow *flow, const struct opener_request *request, int *descriptor) {
+  static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+  socklen_t length = sizeof flow->source;
+  int fd = make_socket(flow, request, SOCK_DGRAM, 0);
+  if (fd < 0)
+    return fd;
+  set_option(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER);
+  if (prepare_group(fd, flow, request) || connect(fd, &flow->destination.any, flow->length) ||
+      getsockname(fd, &flow->source.any, &length) || connect(fd, &nobody, sizeof nobody))
+    return give_up(fd);
+  if (!permitted_source(&flow->source)) {
+    close(fd);
+    return -EPERM;
+  }
+  if (flow->is_v6)
+    flow->source.v6.sin6_port = htons(request->source_port);
+  else
+    flow->source.v4.sin_port = htons(request->source_port);
+  if (bind_or_any_port(fd, flow) || set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1))
+    return give_up(fd);
   *descriptor = fd;
   return bound_port(fd);
 }

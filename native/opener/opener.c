@@ -93,8 +93,12 @@ static int answer_request(const struct peer *peer, const struct opener_request *
     result = parse_flow(&flow, request);
     return result ? result : open_tcp(&flow, request, descriptor);
   case VERB_UDP_CONNECT:
+  case VERB_UDP_GROUP:
     result = parse_flow(&flow, request);
     return result ? result : open_udp(&flow, request, descriptor);
+  case VERB_UDP_REPLIES:
+    result = parse_flow(&flow, request);
+    return result ? result : open_udp_replies(&flow, request, descriptor);
   case VERB_PING:
     result = parse_flow(&flow, request);
     return result ? result : open_ping(&flow, request, descriptor);

@@ -32,9 +32,13 @@ int parse_flow(struct flow *flow, const struct opener_request *request);
 /* Makes the request's destination the one address of the loopback that is reached for name service; any address: none is. 0 or -EINVAL. */
 int set_resolver(const struct opener_request *request);
 
+/* Whether a socket may have this local address, which a route has chosen. */
+bool permitted_source(const union endpoint *endpoint);
+
 /* Each makes a socket for what `parse_flow` has let through: >= 0 and the descriptor, or -errno. */
 int open_tcp(struct flow *flow, const struct opener_request *request, int *descriptor);
 int open_udp(struct flow *flow, const struct opener_request *request, int *descriptor);
+int open_udp_replies(struct flow *flow, const struct opener_request *request, int *descriptor);
 int open_ping(struct flow *flow, const struct opener_request *request, int *descriptor);
 
 /* Closes the socket and makes a result of errno. */

@@ -13,7 +13,7 @@ struct opener_request {
   uint8_t family; /* 4 or 6 */
   uint8_t flags;  /* 0 */
   uint8_t hop_limit;
-  uint32_t interface; /* scope of a link-local destination, else 0 */
+  uint32_t interface; /* scope of a link-local destination, link of a group, else 0 */
   uint16_t source_port;
   uint16_t destination_port;
   uint8_t source[16]; /* network order, IPv4 as ::ffff:a.b.c.d */
@@ -31,6 +31,8 @@ enum opener_verb {
   VERB_TCP_CONNECT = 1,
   VERB_UDP_CONNECT = 2,
   VERB_PING = 3,
+  VERB_UDP_GROUP = 4,
+  VERB_UDP_REPLIES = 5,
   VERB_TAP = 16,
   VERB_NETLINK = 17,
   VERB_SEAL = 32,

@@ -43,7 +43,7 @@ static bool is_group(const uint8_t *address) {
 /* DNS (RFC 1035 §4.2) and DNS over TLS and QUIC (RFC 7858 §3.1, RFC 9250 §4.1.1) of the host's resolver. */
 static bool is_name_service(const struct opener_request *request) {
   const uint8_t *resolver = request->family == 4 ? resolver4 : resolver6;
-  if (request->verb == VERB_PING || (request->destination_port != 53 && request->destination_port != 853))
+  if ((request->verb != VERB_TCP_CONNECT && request->verb != VERB_UDP_CONNECT) || (request->destination_port != 53 && request->destination_port != 853))
     return false;
   return !is_any(request->destination) && memcmp(request->destination, resolver, sizeof resolver4) == 0;
 }
@@ -64,6 +64,11 @@ int set_resolver(const struct opener_request *request) {
   return 0;
 }
 
+/* A broadcast address of a subnet looks like any other; the kernel knows it. */
+static bool is_for_groups(const struct opener_request *request) {
+  return request->verb == VERB_UDP_GROUP || request->verb == VERB_UDP_REPLIES;
+}
+
 /* The table: what may be reached, as which source. To connect to 0.0.0.0 or :: means this host's loopback, too. */
 static bool permitted(const struct opener_request *request) {
   bool allow_loopback = request->family == 4 ? allow_loopback4 : allow_loopback6;
@@ -71,7 +76,25 @@ static bool permitted(const struct opener_request *request) {
     return false;
   if (!allow_loopback && !is_name_service(request) && (is_loopback(request->destination) || is_any(request->destination)))
     return false;
-  return request->verb != VERB_TCP_CONNECT || !is_group(request->destination);
+  return is_for_groups(request) || request->verb == VERB_PING || !is_group(request->destination);
+}
+
+bool permitted_source(const union endpoint *endpoint) {
+  uint8_t address[16] = {[10] = 0xff, [11] = 0xff};
+  bool v4 = endpoint->any.sa_family == AF_INET;
+  if (v4)
+    memcpy(address + 12, &endpoint->v4.sin_addr, 4);
+  else
+    memcpy(address, &endpoint->v6.sin6_addr, 16);
+  return (v4 ? allow_loopback4 : allow_loopback6) || (!is_loopback(address) && !is_any(address));
+}
+
+/* RFC 1112 §6.1: what is sent to a group leaves by the link asked for, whatever its scope; else a link is named where it must be. */
+static bool names_its_link(const struct opener_request *request) {
+  bool scoped = request->family == 6 && (needs_scope(request->destination) || needs_scope(request->source));
+  if (is_for_groups(request) && is_group(request->destination))
+    return !scoped || request->interface;
+  return scoped == (request->interface != 0);
 }
 
 static void fill_endpoint(union endpoint *endpoint, const struct opener_request *request, const uint8_t *address, uint16_t port) {
@@ -101,8 +124,7 @@ int parse_flow(struct flow *flow, const struct opener_request *request) {
     return -EINVAL;
   if (!permitted(request))
     return -EPERM;
-  bool scoped = !v4 && (needs_scope(request->destination) || needs_scope(request->source));
-  if (scoped != (request->interface != 0))
+  if (!names_its_link(request))
     return -EINVAL;
   fill_endpoint(&flow->destination, request, request->destination, request->destination_port);
   fill_endpoint(&flow->source, request, request->source, request->source_port);
