@@ -36,6 +36,8 @@ export interface Native {
   receiveWithDescriptors(fd: number, offset: number, length: number, fds: number, maxFds: number): number;
   /** One GRO datagram of a UDP socket: bytes at `offset`; int32 segment size (0 = single) at `segment`. */
   receiveSegments(fd: number, offset: number, length: number, segment: number): number;
+  /** One datagram of a socket that is connected to nobody: bytes at `offset`; at `source` 16 bytes of its sender's address (v4-mapped), then its port as int32. */
+  receiveFrom(fd: number, offset: number, length: number, source: number): number;
   /** Datagrams of equal size in one call (UDP_SEGMENT). */
   sendSegments(fd: number, offset: number, length: number, segmentSize: number): number;
   /** recvmsg(MSG_ERRQUEUE): payload at `offset`; at `record` int32 errno, origin, type, code, info, then 16 bytes offender (v4-mapped). */

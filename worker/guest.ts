@@ -3,6 +3,7 @@
  */
 import { Counter } from '../shared/counters.ts';
 import { LogLevel, MessageId } from '../shared/messages.ts';
+import { isGroup } from './flow/forward.ts';
 import { log, logs } from './flow/journal.ts';
 import { find, key, KEY_FAR, KEY_GUEST } from './flow/table.ts';
 import { takeFragment } from './fragment/reassembly.ts';
@@ -19,7 +20,7 @@ import { open } from './tcp/connection.ts';
 import { segmentFromGuest } from './tcp/receive.ts';
 import { answerStray } from './tcp/stray.ts';
 import { datagramFromGuest } from './udp/flow.ts';
-import { isBroadcast4, isMulticast4, isMulticast6, isUnspecified4, isUnspecified6, MAPPED_WORD } from './wire/address.ts';
+import { isUnspecified4, isUnspecified6, MAPPED_WORD } from './wire/address.ts';
 import { copyMac, equalMac, ETHERTYPE_ARP, isGroupMac, sourceMac } from './wire/ethernet.ts';
 import { counterOf, frame, parse, verifyL4Checksum, Verdict } from './wire/frame.ts';
 import * as ipv4 from './wire/ipv4.ts';
@@ -77,8 +78,7 @@ function readKey(): void {
 }
 
 function destinationIsGroup(): boolean {
-  if (frame.family === 6) return isMulticast6(key, KEY_FAR);
-  return isMulticast4(key[KEY_FAR + 3]!) || isBroadcast4(key[KEY_FAR + 3]!);
+  return isGroup(key, KEY_FAR, frame.family);
 }
 
 function sourceIsUnspecified(): boolean {

@@ -13,7 +13,7 @@ import { askingAgain, nextAgain } from './flow/again.ts';
 import { nowMs, setNow } from './flow/clock.ts';
 import { log } from './flow/journal.ts';
 import { answerResult, answerSocket, NO_ANSWER, OPENER_GONE, receiveAnswer, sendKept } from './flow/opener.ts';
-import { FREE, GENERATION, KIND, PING, ROW, rows, TCP, UDP } from './flow/row.ts';
+import { FREE, GENERATION, KIND, PING, REPLIES, ROW, rows, TCP, UDP } from './flow/row.ts';
 import { collectDue, due, openTimers, untilNextTimer } from './flow/timers.ts';
 import { EPOLLIN, EPOLLOUT, setEpoll, watchDescriptor } from './flow/watch.ts';
 import { expirePackets, untilNextExpiry } from './fragment/expiry.ts';
@@ -28,6 +28,8 @@ import { flushAcknowledgements } from './tcp/acknowledge.ts';
 import { opened } from './tcp/connection.ts';
 import { socketEvent, timerEvent } from './tcp/events.ts';
 import { udpOpened, udpSocketEvent, udpTimerEvent } from './udp/flow.ts';
+import { repliesOpened } from './udp/group.ts';
+import { repliesSocketEvent, repliesTimerEvent } from './udp/replies.ts';
 import { noteActivity, untilWatchdog, watchdogTurn } from './watchdog.ts';
 import { view } from './wire/memory.ts';
 
@@ -103,6 +105,9 @@ function openerEvent(events: number): void {
       case PING:
         pingOpened(flow, answerResult, answerSocket);
         break;
+      case REPLIES:
+        repliesOpened(flow, answerResult, answerSocket);
+        break;
     }
   }
 }
@@ -117,6 +122,9 @@ function flowEvent(flow: number, events: number): void {
       break;
     case PING:
       pingSocketEvent(flow, events);
+      break;
+    case REPLIES:
+      repliesSocketEvent(flow);
       break;
   }
 }
@@ -156,6 +164,9 @@ function timersDue(): boolean {
           break;
         case PING:
           pingTimerEvent(flow);
+          break;
+        case REPLIES:
+          repliesTimerEvent(flow);
           break;
       }
     }

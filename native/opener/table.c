@@ -43,7 +43,9 @@ static bool is_group(const uint8_t *address) {
 /* DNS (RFC 1035 §4.2) and DNS over TLS and QUIC (RFC 7858 §3.1, RFC 9250 §4.1.1) of the host's resolver. */
 static bool is_name_service(const struct opener_request *request) {
   const uint8_t *resolver = request->family == 4 ? resolver4 : resolver6;
-  if ((request->verb != VERB_TCP_CONNECT && request->verb != VERB_UDP_CONNECT) || (request->destination_port != 53 && request->destination_port != 853))
+  if (request->verb != VERB_TCP_CONNECT && request->verb != VERB_UDP_CONNECT)
+    return false;
+  if (request->destination_port != 53 && request->destination_port != 853)
     return false;
   return !is_any(request->destination) && memcmp(request->destination, resolver, sizeof resolver4) == 0;
 }

@@ -88,6 +88,39 @@ static napi_value receive_segments(napi_env env, napi_callback_info info)
   return answer(env, (int32_t)length);
 }
 
+/* An address as 16 bytes, IPv4 mapped; zeroes for any other family. Returns the port. */
+static int32_t address_bytes(const struct sockaddr_storage *address, uint8_t *out)
+{
+  memset(out, 0, 16);
+  if (address->ss_family == AF_INET) {
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
+    out[10] = out[11] = 0xff;
+    memcpy(out + 12, &v4->sin_addr, 4);
+    return ntohs(v4->sin_port);
+  }
+  if (address->ss_family != AF_INET6)
+    return 0;
+  const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
+  memcpy(out, &v6->sin6_addr, 16);
+  return ntohs(v6->sin6_port);
+}
+
+static napi_value receive_from(napi_env env, napi_callback_info info)
+{
+  ARGUMENTS(4);
+  RANGE(to, argument[1], argument[2]);
+  RANGE(source, argument[3], 20);
+  struct sockaddr_storage sender = {.ss_family = AF_UNSPEC};
+  struct iovec piece = {to, (size_t)argument[2]};
+  struct msghdr message = {.msg_name = &sender, .msg_namelen = sizeof sender, .msg_iov = &piece, .msg_iovlen = 1};
+  long length = call_receive_message(argument[0], &message, MSG_DONTWAIT);
+  if (length < 0)
+    return answer(env, -errno);
+  int32_t port = address_bytes(&sender, source);
+  memcpy(source + 16, &port, sizeof port);
+  return answer(env, (int32_t)length);
+}
+
 /* The size is set on the socket, not in a control message: sendmsg could name any destination, in memory that the sealed filter can't
  * see, so the worker doesn't have it. */
 static napi_value send_segments(napi_env env, napi_callback_info info)
@@ -155,6 +188,7 @@ static napi_value receive_error(napi_env env, napi_callback_info info)
 
 const struct function datagram_functions[] = {{"receiveWithDescriptors", receive_with_descriptors},
                                               {"receiveSegments", receive_segments},
+                                              {"receiveFrom", receive_from},
                                               {"sendSegments", send_segments},
                                               {"receiveError", receive_error},
                                               {NULL, NULL}};

@@ -13,7 +13,6 @@ import { descriptorCount, native, NOBODY, openerPath, start, status } from './ro
 
 const options = createRequire(import.meta.url)(fileURLToPath(new URL('../../native/out/worker.node', import.meta.url))) as WorkerNative;
 const EPERM = -1,
-  EACCES = -13,
   EINVAL = -22,
   EMFILE = -24,
   EADDRNOTAVAIL = -99;
@@ -25,7 +24,6 @@ const tcp4: Question = { verb: Verb.TCP_CONNECT, family: 4, destination: HERE4, 
 const tcp6: Question = { ...tcp4, family: 6, destination: HERE6 };
 const udp4: Question = { ...tcp4, verb: Verb.UDP_CONNECT };
 const udp6: Question = { ...tcp6, verb: Verb.UDP_CONNECT };
-const group4: Question = { ...udp4, verb: Verb.UDP_GROUP, destination: '224.0.0.251' };
 const ping4: Question = { ...tcp4, verb: Verb.PING, destinationPort: 0 };
 const ping6: Question = { ...tcp6, verb: Verb.PING, destinationPort: 0 };
 
@@ -52,15 +50,6 @@ describe('native/opener', () => {
       ['a UDP destination of IPv6', udp6, 'port'],
       ['a ping destination', { ...ping4, sourcePort: 77 }, 77],
       ['a ping destination of IPv6', { ...ping6, sourcePort: 78 }, 78],
-      ['a UDP multicast group', { ...group4 }, 'port'],
-      ['a group by a link', { ...group4, interface: 1 }, 'port'],
-      ['a group by a link that there is not', { ...group4, interface: 77 }, EADDRNOTAVAIL],
-      ['the replies of a group', { ...group4, verb: Verb.UDP_REPLIES }, 'port'],
-      ['the broadcast address of a subnet', { ...group4, destination: '192.0.2.255' }, 'port'],
-      ['the broadcast address of a subnet as a host', { ...udp4, destination: '192.0.2.255' }, EACCES],
-      ['a group as if it were a host', { ...udp4, destination: '224.0.0.251' }, EPERM],
-      ['a group of the loopback interface', { ...group4, family: 6, destination: 'ff01::1', interface: 1 }, EPERM],
-      ['replies from the loopback', { ...group4, verb: Verb.UDP_REPLIES, destination: '127.0.0.1' }, EPERM],
       ['TCP to 127.0.0.1', { ...tcp4, destination: '127.0.0.1' }, EPERM],
       ['TCP to 127.255.255.254', { ...tcp4, destination: '127.255.255.254' }, EPERM],
       ['TCP to 0.0.0.0', { ...tcp4, destination: '0.0.0.0' }, EPERM],
@@ -149,26 +138,6 @@ describe('native/opener', () => {
       const errors6 = options.getOption(privileged.fd, 41, 25);
       expect(errors6, 'IPV6_RECVERR').to.equal(1);
       for (const each of [fd, second.fd, taken.fd, privileged.fd]) native.close(each);
-    });
-
-    it('makes a socket for replies of a group, alone on its port and unable to send, beside which the group is asked from that port', async () => {
-      const port = await namespace.serve('udp');
-      const asked = { ...group4, sourcePort: 40126, hopLimit: 4 };
-      const replies = await opener.ask('worker', { ...asked, verb: Verb.UDP_REPLIES });
-      expect(replies.result).to.equal(40126);
-      const group = await opener.ask('worker', asked);
-      expect(group.result, 'the port of the replies').to.equal(40126);
-      expect(options.getOption(group.fd, 0, 33), 'IP_MULTICAST_TTL').to.equal(4);
-      expect(native.send(replies.fd, Buffer.from('to nobody')), 'EDESTADDRREQ').to.equal(-89);
-      const second = await opener.ask('worker', { ...asked, verb: Verb.UDP_REPLIES });
-      expect(second.result, 'a port that somebody has').to.be.above(0).and.not.equal(40126);
-      const taken = await opener.ask('worker', { ...asked, verb: Verb.UDP_REPLIES, sourcePort: port });
-      expect(taken.result, 'a port of a program').to.be.above(0).and.not.equal(port);
-      const host = await opener.ask('worker', { ...udp4, destinationPort: 40126, sourcePort: 40127 });
-      native.send(host.fd, Buffer.from('a reply'));
-      expect(native.waitReadable(replies.fd, 1000), 'from a host that is no group').to.equal(1);
-      expect(`${Buffer.from(native.receive(replies.fd, 100) as Uint8Array)}`).to.equal('a reply');
-      for (const { fd } of [replies, group, second, taken, host]) native.close(fd);
     });
 
     it('makes a ping socket, with another identifier if that one is in use', async () => {

@@ -5,6 +5,13 @@ import { EAGAIN, EPOLLERR, EPOLLIN, EPOLLOUT, FakeFile } from './fake_file.ts';
 interface Batch {
   bytes: Uint8Array;
   segment: number;
+  sender?: Sender;
+}
+
+/** Who has sent to a socket that is connected to nobody: 16 bytes of address, and the port. */
+export interface Sender {
+  address: Uint8Array;
+  port: number;
 }
 
 /** An entry of a socket's error queue: struct sock_extended_err, who complains (16 bytes), and the payload in error. */
@@ -75,6 +82,12 @@ export class FakeDatagram extends FakeFile {
   /** The far end answers; `segment` > 0: several datagrams that the kernel has joined. */
   answer(bytes: Uint8Array, segment = 0): void {
     this.#incoming.push({ bytes, segment });
+    this.wake(EPOLLIN);
+  }
+
+  /** Somebody sends to a socket that is connected to nobody. */
+  answerFrom(address: Uint8Array, port: number, bytes: Uint8Array): void {
+    this.#incoming.push({ bytes, segment: 0, sender: { address, port } });
     this.wake(EPOLLIN);
   }
 

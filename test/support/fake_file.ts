@@ -25,6 +25,7 @@ export const ENOTSOCK = 88;
 export const EMSGSIZE = 90;
 export const ENOPROTOOPT = 92;
 export const EOPNOTSUPP = 95;
+export const EADDRINUSE = 98;
 export const ENETDOWN = 100;
 export const ENETUNREACH = 101;
 export const ECONNRESET = 104;

@@ -247,6 +247,17 @@ export class FakeKernel implements Native {
     return this.#store(batch.bytes, offset, length);
   }
 
+  receiveFrom(fd: number, offset: number, length: number, source: number): number {
+    const file = this.#files.get(fd);
+    if (!(file instanceof FakeDatagram)) return -EBADF;
+    const batch = file.receive();
+    if (typeof batch === 'number') return batch;
+    if (batch.sender === undefined) throw new Error('a datagram of nobody');
+    this.#range(source, 16).set(batch.sender.address);
+    this.#view.setInt32(source + 16, batch.sender.port, true);
+    return this.#store(batch.bytes, offset, length);
+  }
+
   sendSegments(fd: number, offset: number, length: number, segmentSize: number): number {
     const file = this.#files.get(fd);
     return file instanceof FakeDatagram ? file.sendSegments(this.#range(offset, length), segmentSize) : -EBADF;

@@ -5,9 +5,13 @@
  *   TCP or UDP to port 53 or 853 of dns-forward → the host's resolver, same family; nobody while the host has none
  *   destination = map-host-loopback  → loopback of the host, same family
  *   destination = map-guest-address  → the address the guest was given, which is the host's own
- *   anything else                    → unchanged; link-local gets the template interface as its scope
+ *   anything else                    → unchanged; link-local and groups get the template interface as their link
+ *
+ * Whom the guest sees, when a host speaks up that it did not ask by its address (host → guest), first row that fits:
+ *   this host: loopback, or the address the guest was given  → map-host-loopback, or nobody when that is not set
+ *   anything else                                            → unchanged
  */
-import { isLinkLocal6, setWords } from '../wire/address.ts';
+import { isBroadcast4, isLinkLocal6, isLoopback4, isLoopback6, isMulticast4, isMulticast6, setWords } from '../wire/address.ts';
 
 const WORDS = 4;
 const mapLoopback4 = new Int32Array(WORDS);
@@ -88,6 +92,10 @@ function decide(words: Int32Array): void {
   target[3] = words[3]!;
 }
 
+function isOfTheLink(family: number): boolean {
+  return isGroup(target, 0, family) || (family === 6 && isLinkLocal6(target, 0));
+}
+
 function forwardDns(family: number): boolean {
   decide(family === 4 ? dnsHost4 : dnsHost6);
   if (target[0] === 0 && target[1] === 0 && target[3] === 0) return false;
@@ -108,7 +116,21 @@ export function forward(words: Int32Array, at: number, family: number, port: num
   else if (equals(words, at, guestMap)) decide(family === 4 ? guest4 : guest6);
   else {
     for (let i = 0; i < WORDS; i++) target[i] = words[at + i]!;
-    if (family === 6 && isLinkLocal6(target, 0)) targetInterface = templateInterface;
+    if (isOfTheLink(family)) targetInterface = templateInterface;
   }
   return true;
+}
+
+/** Whether the guest's destination, four words from `at`, is a group or everybody on the link. */
+export function isGroup(words: Int32Array, at: number, family: number): boolean {
+  return family === 6 ? isMulticast6(words, at) : isMulticast4(words[at + 3]!) || isBroadcast4(words[at + 3]!);
+}
+
+/** Puts whom the guest sees in place of the sender in four words of `words`; false when it can't be shown, or is no single host. */
+export function showSender(words: Int32Array, family: number): boolean {
+  const loopback = family === 4 ? isLoopback4(words[3]!) : isLoopback6(words, 0);
+  if (!loopback && !equals(words, 0, family === 4 ? guest4 : guest6)) return !isGroup(words, 0, family) && words[3] !== 0;
+  const shown = family === 4 ? mapLoopback4 : mapLoopback6;
+  words.set(shown);
+  return shown[3] !== 0 || shown[0] !== 0;
 }

@@ -17,18 +17,23 @@ export function isIpv4(row: number): boolean {
   return rows[row + GUEST + 2] === MAPPED_WORD && rows[row + GUEST] === 0 && rows[row + GUEST + 1] === 0;
 }
 
-/** Writes Ethernet and IP headers in front of `length` bytes of `protocol` at `l4`; returns the Ethernet header's offset. */
-export function writeNetworkHeaders(row: number, l4: number, length: number, protocol: number): number {
+/** As `writeNetworkHeaders`, from the address in four words of `from` at `at`. */
+export function writeNetworkHeadersFrom(from: Int32Array, at: number, row: number, l4: number, length: number, protocol: number): number {
   if (isIpv4(row)) {
     const l2 = l4 - IPV4_HEADER - ETHERNET_HEADER;
-    writeIpv4(l4 - IPV4_HEADER, IPV4_HEADER + length, protocol, rows[row + FAR + 3]!, rows[row + GUEST + 3]!, HOP_LIMIT, 0);
+    writeIpv4(l4 - IPV4_HEADER, IPV4_HEADER + length, protocol, from[at + 3]!, rows[row + GUEST + 3]!, HOP_LIMIT, 0);
     writeEthernet(l2, GUEST_MAC, OUR_MAC, ETHERTYPE_IPV4);
     return l2;
   }
   const l2 = l4 - IPV6_HEADER - ETHERNET_HEADER;
-  writeIpv6(l4 - IPV6_HEADER, length, protocol, rows, row + FAR, rows, row + GUEST, HOP_LIMIT, 0, 0);
+  writeIpv6(l4 - IPV6_HEADER, length, protocol, from, at, rows, row + GUEST, HOP_LIMIT, 0, 0);
   writeEthernet(l2, GUEST_MAC, OUR_MAC, ETHERTYPE_IPV6);
   return l2;
+}
+
+/** Writes Ethernet and IP headers in front of `length` bytes of `protocol` at `l4`; returns the Ethernet header's offset. */
+export function writeNetworkHeaders(row: number, l4: number, length: number, protocol: number): number {
+  return writeNetworkHeadersFrom(rows, row + FAR, row, l4, length, protocol);
 }
 
 /** The pseudo-header's sum for the packet whose network headers were written in front of `l4`. */

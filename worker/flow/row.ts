@@ -55,3 +55,5 @@ export const FREE = 0;
 export const TCP = 1;
 export const UDP = 2;
 export const PING = 3;
+/** Replies of single hosts to what the guest has asked a group from one port: udp/replies.ts. */
+export const REPLIES = 4;

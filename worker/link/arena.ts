@@ -17,6 +17,8 @@ export const OPENER_IN = OPENER_OUT + OPENER_REQUEST;
 export const DESCRIPTORS = 256;
 /** int32 segment size of a received UDP_GRO datagram. */
 export const SEGMENT_SIZE = 320;
+/** Sender of a received datagram: 16 bytes of address, int32 port. */
+export const SENDER = 336;
 /** Record of the socket error queue, 36 bytes. */
 export const ERROR_RECORD = 384;
 /** struct tcp_info and SO_MEMINFO. */

@@ -15,6 +15,7 @@ import { IPV4_HEADER, PROTOCOL_UDP } from '../wire/ipv4.ts';
 import { IPV6_HEADER, readAddress } from '../wire/ipv6.ts';
 import { bytes, view } from '../wire/memory.ts';
 import { UDP_HEADER, writeUdp } from '../wire/udp.ts';
+import { HEARD_BY } from './row.ts';
 
 /** More of a payload never fits into an error (RFC 4443 §3.1: 1280 bytes in all). */
 const MOST_PAYLOAD = 1232;
@@ -35,6 +36,8 @@ const EMSGSIZE = 90;
 
 /** Tells the guest about its datagram with `payloadLength` bytes from `payload`. */
 function tell(row: number, type: number, code: number, word: number, payload: number, payloadLength: number): void {
+  // Nobody complains about what was sent to a group (RFC 1122 §3.2.2), but of its size (RFC 4443 §2.4 (e.3)).
+  if (rows[row + HEARD_BY] !== 0 && (isIpv4(row) || type !== PACKET_TOO_BIG6)) return;
   const length = UDP_HEADER + Math.min(payloadLength, MOST_PAYLOAD);
   const ports = rows[row + PORTS]!;
   const at = writePacketInError(row, PROTOCOL_UDP, length);

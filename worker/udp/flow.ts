@@ -11,11 +11,11 @@ import { MessageId } from '../../shared/messages.ts';
 import { Verb } from '../../shared/opener.ts';
 import { askAgain } from '../flow/again.ts';
 import { nowMs } from '../flow/clock.ts';
-import { forward } from '../flow/forward.ts';
+import { forward, isGroup, target } from '../flow/forward.ts';
 import { logFlow, logFlowLimit } from '../flow/journal.ts';
 import { requestSocket } from '../flow/opener.ts';
 import { isIpv4, pseudoSum, writeNetworkHeaders } from '../flow/packet.ts';
-import { FD, FLAGS, LAST_ACTIVE, PORTS, ROW, rows, UDP } from '../flow/row.ts';
+import { FAR, FD, FLAGS, LAST_ACTIVE, PORTS, ROW, rows, UDP } from '../flow/row.ts';
 import { add, find, key, KEY_FAR, remove } from '../flow/table.ts';
 import { setTimer, stopTimer } from '../flow/timers.ts';
 import { dropWaiting, keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength } from '../flow/waiting.ts';
@@ -31,8 +31,11 @@ import { view } from '../wire/memory.ts';
 import { setChecksum, UDP_CHECKSUM, UDP_HEADER, writeUdp } from '../wire/udp.ts';
 import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_NONE, VIRTIO_NET_HDR_GSO_UDP_L4, writeVnet } from '../wire/vnet.ts';
 import { tellErrors, tellLocalError } from './error.ts';
+import { awaitReplies, forgetAsker, keepReplies } from './replies.ts';
+import { HEARD_BY } from './row.ts';
 
 const EAGAIN = 11;
+const EACCES = 13;
 const ECONNREFUSED = 111;
 /** nf_conntrack_udp_timeout and nf_conntrack_udp_timeout_stream, ms. */
 const TIMEOUT_UNANSWERED = 30_000;
@@ -72,7 +75,10 @@ function open(ports: number): number {
     remove(flow);
     return -1;
   }
-  if (!requestSocket(Verb.UDP_CONNECT, flow, frame.family, ports >>> 16, ports & 0xffff, 0)) {
+  const asked = isGroup(target, 0, frame.family)
+    ? awaitReplies(flow, frame.hopLimit)
+    : requestSocket(Verb.UDP_CONNECT, flow, frame.family, ports >>> 16, ports & 0xffff, 0);
+  if (!asked) {
     remove(flow);
     counters[Counter.udp_flows_refused]!++;
     return -1;
@@ -86,6 +92,10 @@ function open(ports: number): number {
 /** The datagram in `frame`, whose addresses are in `key`. */
 export function datagramFromGuest(ports: number): void {
   let flow = find(ports, PROTOCOL_UDP);
+  if (flow >= 0 && rows[flow * ROW + HEARD_BY] !== 0 && !keepReplies(flow)) {
+    end(flow, 0);
+    flow = -1;
+  }
   if (flow < 0) flow = open(ports);
   if (flow < 0) return;
   const row = flow * ROW;
@@ -97,6 +107,9 @@ export function datagramFromGuest(ports: number): void {
 
 /** The opener's answer. */
 export function udpOpened(flow: number, result: number, socket: number): void {
+  // The broadcast address of a subnet looks like a host's, until the kernel says that it is none.
+  if (result === -EACCES && rows[flow * ROW + HEARD_BY] === 0 && awaitReplies(flow, 1)) return;
+  if (result === -EACCES && !isGroup(rows, flow * ROW + FAR, isIpv4(flow * ROW) ? 4 : 6)) rows[flow * ROW + HEARD_BY] = 0;
   if (result < 0 || socket < 0) {
     counters[Counter.opener_refused]!++;
     while (takeWaiting(flow)) tellLocalError(flow, -result, 0, waitingAt, waitingLength);
@@ -163,6 +176,7 @@ function end(flow: number, errno: number): void {
   logFlow(MessageId.FLOW_ENDED, flow, errno);
   stopTimer(flow);
   dropWaiting(flow);
+  forgetAsker(flow);
   if (rows[flow * ROW + FD]! >= 0) kernel.close(rows[flow * ROW + FD]!);
   remove(flow);
 }

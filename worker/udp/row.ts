@@ -1,0 +1,13 @@
+/** UDP's own fields of a flow's row. */
+import { OWN } from '../flow/row.ts';
+
+/** To a group: 1 + the flow that hears the replies, and its generation; 0: the destination is one host. */
+export const HEARD_BY = OWN;
+export const HEARD_BY_GENERATION = OWN + 1;
+/** To a group, before the port of the replies is known: 1 + the next flow that waits for it, 0 = none. */
+export const NEXT_ASKER = OWN + 2;
+/** To a group: TTL of the datagram that began the flow. */
+export const FIRST_HOP_LIMIT = OWN + 3;
+/** Of a flow that hears replies: 1 + the first flow that waits for its port; the port. */
+export const FIRST_ASKER = OWN + 4;
+export const HEARING_PORT = OWN + 5;
