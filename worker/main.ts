@@ -14,6 +14,7 @@ import type { Native } from '../native/worker.d.ts';
 import { receiveMessage, sendMessage } from './channel.ts';
 import { EXIT_CHANNEL, EXIT_DONE, leave } from './exit.ts';
 import { setForwarding, setResolvers } from './flow/forward.ts';
+import { setIdentification } from './flow/fragmentation.ts';
 import { setHashKey } from './flow/hash.ts';
 import { setLogLevel } from './flow/journal.ts';
 import { setOpener } from './flow/opener.ts';
@@ -25,11 +26,11 @@ import { setProtocols } from './guest.ts';
 import { ARENA_SIZE, GUEST_MAC, OUR_MAC, RECEIVE } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { bindKernel, kernel } from './link/kernel.ts';
+import { setLinkMtu } from './link/mtu.ts';
 import { openTap } from './link/tap.ts';
 import { setIdentity } from './local/identity.ts';
 import { OPENER, openLoop, runLoop, watchTap } from './loop.ts';
 import { abandon } from './tcp/ending.ts';
-import { setSegmentMtu } from './tcp/mss.ts';
 import { openReassembly } from './tcp/reassembly.ts';
 import { openReceiveBuffers } from './tcp/receive_buffer.ts';
 import { openScoreboard } from './tcp/scoreboard.ts';
@@ -62,6 +63,7 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   const secret = bytesOf(config.secret);
   const words = new DataView(secret.buffer, secret.byteOffset, secret.length);
   setHashKey(words.getInt32(0), words.getInt32(4));
+  setIdentification(words.getInt32(8));
   bytes.set(bytesOf(config.ourMac).subarray(0, 6), OUR_MAC);
   bytes.set(bytesOf(config.guestMac).subarray(0, 6), GUEST_MAC);
   const facts = {
@@ -78,7 +80,7 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   };
   setForwarding(facts);
   setIdentity(OUR_MAC, facts);
-  setSegmentMtu(config.mtu ?? 0);
+  setLinkMtu(config.mtu ?? 0);
   setPeekOffset(config.peekOffset4 ?? false, config.peekOffset6 ?? false);
   setLogLevel(config.logLevel ?? 0);
   setTimeouts({

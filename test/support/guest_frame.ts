@@ -291,6 +291,11 @@ function checkOffload(vnet: DataView, packet: Packet, start: number): void {
   const tcp = packet.protocol === 6;
   const offset = tcp ? 16 : 6;
   const headers = tcp ? (l4.getUint8(12) >> 4) * 4 : 8;
+  if (!tcp && vnet.getUint8(0) === 0) {
+    // It came in fragments, for which nothing is left to the guest's kernel.
+    insist(sum16(packet.l4, pseudo(packet.source, packet.destination, packet.protocol, total)) === 0xffff, 'UDP checksum');
+    return;
+  }
   insist(vnet.getUint8(0) === 1, 'NEEDS_CSUM');
   insist(vnet.getUint16(6, true) === start && vnet.getUint16(8, true) === offset, 'where the checksum begins and lies');
   insist(vnet.getUint16(2, true) === start + headers, 'length of the headers');

@@ -45,8 +45,11 @@ export const TRANSMIT = RECEIVE + RECEIVE_SLOTS * SLOT;
 export const TRANSMIT_HEADROOM = 128;
 export const TRANSMIT_PAYLOAD = TRANSMIT + TRANSMIT_HEADROOM;
 
+/** A fragment for the guest (flow/fragmentation.ts), link header first. */
+export const FRAGMENT_FRAME = TRANSMIT + 2 * SLOT;
+
 /** Datagrams received in one GRO batch when the guest's link can't take them in one piece. */
-export const SPLIT = TRANSMIT + 2 * SLOT;
+export const SPLIT = FRAGMENT_FRAME + SLOT;
 
 /** Datagrams that wait for the socket of their new flow. */
 export const WAITING = SPLIT + 2 * SLOT;

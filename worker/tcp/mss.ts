@@ -1,6 +1,7 @@
 /**
  * The MSS we announce to the guest: how much it puts into one segment (RFC 9293 §3.7.1).
  */
+import { linkMtu } from '../link/mtu.ts';
 import { IPV4_HEADER } from '../wire/ipv4.ts';
 import { IPV6_HEADER } from '../wire/ipv6.ts';
 import { TCP_HEADER } from '../wire/tcp.ts';
@@ -12,16 +13,9 @@ import { TCP_HEADER } from '../wire/tcp.ts';
  */
 export const LARGEST_MSS = 4096;
 
-let mtu = 1500;
-
-/** Sets the MTU of the guest's link, bytes of the IP packet. */
-export function setSegmentMtu(bytes: number): void {
-  mtu = bytes;
-}
-
 /** What one packet of the guest's link holds, for segments to the guest. */
 export function linkMss(ipv4: boolean): number {
-  return mtu - TCP_HEADER - (ipv4 ? IPV4_HEADER : IPV6_HEADER);
+  return linkMtu - TCP_HEADER - (ipv4 ? IPV4_HEADER : IPV6_HEADER);
 }
 
 /** What we ask the guest to put into one segment. */

@@ -129,6 +129,12 @@ export function checkAddresses(at: number): number {
   return Verdict.OK;
 }
 
+/** Makes `next` the header behind the fixed one at `at`, with `payload` bytes from there on. */
+export function writeNext(at: number, next: number, payload: number): void {
+  view.setInt16(at + PAYLOAD_LENGTH, payload);
+  view.setUint8(at + NEXT_HEADER, next);
+}
+
 /** Writes a header. `from` and `to` are columns of four words each, read from `fromIndex` and `toIndex`; `label` has 20 bits. */
 export function writeIpv6(
   at: number,
