@@ -38,8 +38,6 @@ export interface Native {
   receiveSegments(fd: number, offset: number, length: number, segment: number): number;
   /** One datagram of a socket that is connected to nobody: bytes at `offset`; at `source` 16 bytes of its sender's address (v4-mapped), then its port as int32. */
   receiveFrom(fd: number, offset: number, length: number, source: number): number;
-  /** Datagrams of equal size in one call (UDP_SEGMENT). */
-  sendSegments(fd: number, offset: number, length: number, segmentSize: number): number;
   /** recvmsg(MSG_ERRQUEUE): payload at `offset`; at `record` int32 errno, origin, type, code, info, then 16 bytes offender (v4-mapped). */
   receiveError(fd: number, offset: number, length: number, record: number): number;
 

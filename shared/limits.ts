@@ -29,9 +29,12 @@ export const MAX_MTU = 65_521;
 /** Milliseconds that TCP connections are given, 0 = never; the peer's: its handshake's tries take 19 s. An idle guest is left alone. */
 export const DEFAULT_TCP_TIMEOUTS = { handshake: 19_000, idle: 7_200_000, halfClosed: 7_200_000, keepAlive: 0 } as const;
 
+/** Milliseconds that an idle UDP flow is kept: while one end only has spoken, and once both have. Linux connection tracking's, and the peer's. */
+export const DEFAULT_UDP_TIMEOUTS = { unanswered: 30_000, answered: 120_000 } as const;
+
 /** Bounds of what can be asked for in their place, ms: no flood of probes, and half of what a clock of int32 can tell apart. */
-export const MIN_TCP_TIMEOUT = 100;
-export const MAX_TCP_TIMEOUT = 1_000_000_000;
+export const MIN_TIMEOUT = 100;
+export const MAX_TIMEOUT = 1_000_000_000;
 
 /** Bytes of one opener request and one answer (native/opener/request.h). */
 export const OPENER_REQUEST = 64;

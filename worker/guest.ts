@@ -20,6 +20,7 @@ import { open } from './tcp/connection.ts';
 import { segmentFromGuest } from './tcp/receive.ts';
 import { answerStray } from './tcp/stray.ts';
 import { datagramFromGuest } from './udp/flow.ts';
+import { sendRun } from './udp/send.ts';
 import { isUnspecified4, isUnspecified6, MAPPED_WORD } from './wire/address.ts';
 import { copyMac, equalMac, ETHERTYPE_ARP, isGroupMac, sourceMac } from './wire/ethernet.ts';
 import { counterOf, frame, parse, verifyL4Checksum, Verdict } from './wire/frame.ts';
@@ -127,6 +128,8 @@ function packetFromGuest(): void {
     counters[Counter.frames_bad_checksum]!++;
     return;
   }
+  // What other flows begin may end a flow that has something to send.
+  if (frame.protocol !== ipv4.PROTOCOL_UDP) sendRun();
   switch (frame.protocol) {
     case ipv4.PROTOCOL_TCP:
       if (wantsTcp && !sourceIsUnspecified()) takeTcp();

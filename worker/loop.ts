@@ -30,6 +30,7 @@ import { socketEvent, timerEvent } from './tcp/events.ts';
 import { udpOpened, udpSocketEvent, udpTimerEvent } from './udp/flow.ts';
 import { repliesOpened } from './udp/group.ts';
 import { repliesSocketEvent, repliesTimerEvent } from './udp/replies.ts';
+import { sendRun } from './udp/send.ts';
 import { noteActivity, untilWatchdog, watchdogTurn } from './watchdog.ts';
 import { view } from './wire/memory.ts';
 
@@ -83,6 +84,7 @@ function tapEvent(): void {
       return;
     }
     for (let slot = 0; slot < frames; slot++) frameFromGuest(RECEIVE + slot * SLOT, view.getInt32(RECEIVE_LENGTHS + 4 * slot, true));
+    sendRun();
     flushAcknowledgements();
     if (frames < RECEIVE_SLOTS) return;
   }

@@ -20,6 +20,8 @@ import { setLogLevel } from './flow/journal.ts';
 import { setOpener } from './flow/opener.ts';
 import { bindRows, KIND, ROW, rows, TCP } from './flow/row.ts';
 import { flowCount, openTable, rowsInUse } from './flow/table.ts';
+import { openUnanswered } from './flow/unanswered.ts';
+import { openWaiting } from './flow/waiting.ts';
 import { EPOLLIN, watchDescriptor } from './flow/watch.ts';
 import { openReassemblies } from './fragment/store.ts';
 import { setProtocols } from './guest.ts';
@@ -36,6 +38,7 @@ import { openReceiveBuffers } from './tcp/receive_buffer.ts';
 import { openScoreboard } from './tcp/scoreboard.ts';
 import { setTimeouts } from './tcp/timeout.ts';
 import { setPeekOffset } from './tcp/transmit.ts';
+import { setUdpTimeouts } from './udp/flow.ts';
 import { openWatchdog } from './watchdog.ts';
 import { bindMemory, bytes } from './wire/memory.ts';
 
@@ -55,6 +58,8 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   bindRows(kernel.mapShared(columns, MAX_FLOWS * FLOW_ROW_BYTES));
   kernel.close(columns);
   openTable(flows, config.maxDescriptors ?? 0);
+  openUnanswered();
+  openWaiting();
   openReceiveBuffers();
   openReassembly();
   openReassemblies();
@@ -89,6 +94,7 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
     halfClosed: config.tcpHalfClosedTimeout ?? 0,
     keepAlive: config.tcpKeepalive ?? 0,
   });
+  setUdpTimeouts({ unanswered: config.udpTimeout ?? 0, answered: config.udpStreamTimeout ?? 0 });
   setProtocols({
     ipv4: config.ipv4 ?? false,
     ipv6: config.ipv6 ?? false,

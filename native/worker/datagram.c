@@ -1,4 +1,4 @@
-/* Datagrams: with descriptors, in segments (UDP_GRO, UDP_SEGMENT), and from the error queue. */
+/* Datagrams: with descriptors, in segments (UDP_GRO), and from the error queue. */
 #define _GNU_SOURCE
 #include "arena.h"
 #include "calls.h"
@@ -13,9 +13,6 @@
 
 #define MAX_DESCRIPTORS 253
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
@@ -121,23 +118,6 @@ static napi_value receive_from(napi_env env, napi_callback_info info)
   return answer(env, (int32_t)length);
 }
 
-/* The size is set on the socket, not in a control message: sendmsg could name any destination, in memory that the sealed filter can't
- * see, so the worker doesn't have it. */
-static napi_value send_segments(napi_env env, napi_callback_info info)
-{
-  ARGUMENTS(4);
-  RANGE(from, argument[1], argument[2]);
-  if (argument[3] < 1 || argument[3] > UINT16_MAX)
-    return answer(env, -EINVAL);
-  int size = argument[3], single = 0;
-  if (setsockopt(argument[0], IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size) < 0)
-    return answer(env, -errno);
-  ssize_t sent = sendto(argument[0], from, (size_t)argument[2], MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
-  int error = errno;
-  setsockopt(argument[0], IPPROTO_UDP, UDP_SEGMENT, &single, sizeof single);
-  return answer(env, sent < 0 ? -error : (int32_t)sent);
-}
-
 /* The address of the node that complained, as 16 bytes, IPv4 mapped. */
 static void offender_bytes(const struct sock_extended_err *error, uint8_t *out)
 {
@@ -189,6 +169,5 @@ static napi_value receive_error(napi_env env, napi_callback_info info)
 const struct function datagram_functions[] = {{"receiveWithDescriptors", receive_with_descriptors},
                                               {"receiveSegments", receive_segments},
                                               {"receiveFrom", receive_from},
-                                              {"sendSegments", send_segments},
                                               {"receiveError", receive_error},
                                               {NULL, NULL}};

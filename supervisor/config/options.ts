@@ -21,7 +21,7 @@ import {
   setNetmask,
 } from './draft.ts';
 import type { OptionName } from './getopt.ts';
-import { TCP_TIMEOUTS } from './tcp-timeouts.ts';
+import { TIMEOUTS } from './timeouts.ts';
 import { interfaceValue, macValue, mtuValue } from './values.ts';
 
 /** A command line, validated and frozen. Addresses are 16 bytes (shared/addresses.ts); null = not given. */
@@ -44,6 +44,9 @@ export interface Options {
   readonly tcpHalfClosedTimeout: number;
   /** Silence after which the guest is asked whether it is there, ms, 0 = never. */
   readonly tcpKeepalive: number;
+  /** How long an idle UDP flow is kept, ms, 0 = for ever: while one end only has spoken, and once both have. */
+  readonly udpTimeout: number;
+  readonly udpStreamTimeout: number;
   readonly ra: boolean;
   readonly dhcp: boolean;
   readonly dhcpv6: boolean;
@@ -274,7 +277,7 @@ export const OPTIONS: readonly OptionRow[] = [
   { long: 'no-ndp', modes: 'both', help: 'No answers to NDP', set: off('ndp') },
   { long: 'no-dhcpv6', modes: 'both', help: 'No DHCPv6 server', set: off('dhcpv6') },
   { long: 'no-ra', modes: 'both', help: 'No router advertisements', set: off('ra') },
-  ...TCP_TIMEOUTS,
+  ...TIMEOUTS,
   { long: 'freebind', modes: 'both', help: 'Listen on addresses that are not there yet', awaits: 'forwarding' },
   {
     long: 'map-host-loopback',

@@ -28,6 +28,8 @@ export interface WorkerPlan {
   readonly tcpIdleTimeout: number;
   readonly tcpHalfClosedTimeout: number;
   readonly tcpKeepalive: number;
+  readonly udpTimeout: number;
+  readonly udpStreamTimeout: number;
   readonly mtu: number;
   readonly ourMac: Uint8Array;
   readonly guestAddress4: Uint8Array;
@@ -187,6 +189,8 @@ function planWorker(options: Options, template: Template, ipv4: FamilyPlan | nul
     tcpIdleTimeout: options.tcpIdleTimeout,
     tcpHalfClosedTimeout: options.tcpHalfClosedTimeout,
     tcpKeepalive: options.tcpKeepalive,
+    udpTimeout: options.udpTimeout,
+    udpStreamTimeout: options.udpStreamTimeout,
     mtu: options.mtu === 0 ? KERNEL_MTU : options.mtu,
     ourMac: options.ourMac,
     guestAddress4: ipv4?.address ?? NONE,

@@ -15,7 +15,7 @@ import {
   parseMac,
   parseNetmask,
 } from '../../shared/addresses.ts';
-import { MAX_MTU, MAX_TCP_TIMEOUT, MIN_TCP_TIMEOUT } from '../../shared/limits.ts';
+import { MAX_MTU, MAX_TIMEOUT, MIN_TIMEOUT } from '../../shared/limits.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** Kinds of address that an option may refuse. */
@@ -98,7 +98,7 @@ export function mtuValue(option: string, text: string): number {
 
 /** Seconds, with a fraction or without, as milliseconds. `zero` says what 0 means; null = 0 is refused. */
 export function secondsValue(option: string, text: string, zero: string | null): number {
-  const [least, most] = [MIN_TCP_TIMEOUT / 1000, MAX_TCP_TIMEOUT / 1000];
+  const [least, most] = [MIN_TIMEOUT / 1000, MAX_TIMEOUT / 1000];
   const seconds = /^[0-9]{1,15}(\.[0-9]{1,9})?$/.test(text) ? Number(text) : null;
   const cure = `give seconds from ${least} to ${most}${zero === null ? '' : `, or 0 for ${zero}`}`;
   if (seconds === null) throw wrong(option, text, `is not a number of seconds; ${cure}`);

@@ -47,7 +47,7 @@ describe('policies and the code', () => {
     const code = sources('worker', '.ts');
     const set = unique([...code.matchAll(/\bsetOption\([^;]*?,\s*\w+,\s*(\w+),/g)].map((match) => match[1]));
     const read = unique([...code.matchAll(/\bgetOption(?:Bytes)?\([^;]*?,\s*\w+,\s*(\w+)[,)]/g)].map((match) => match[1]));
-    const inAddon = [...(/\.setAbortive\(/.test(code) ? ['SO_LINGER'] : []), ...(/\.sendSegments\(/.test(code) ? ['UDP_SEGMENT'] : [])];
+    const inAddon = /\.setAbortive\(/.test(code) ? ['SO_LINGER'] : [];
     expect(optionsOf('worker', 'setsockopt')).to.deep.equal([...set, ...inAddon].sort());
     expect(optionsOf('worker', 'getsockopt')).to.deep.equal(read);
   });

@@ -67,6 +67,8 @@ describe('supervisor/config/plan: what the worker is told', () => {
       tcpIdleTimeout: '7200000',
       tcpHalfClosedTimeout: '7200000',
       tcpKeepalive: '0',
+      udpTimeout: '30000',
+      udpStreamTimeout: '120000',
       mtu: '65520',
       ourMac: '9a:55:9a:55:9a:55',
       guestAddress4: '192.0.2.2',

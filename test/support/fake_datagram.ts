@@ -1,5 +1,9 @@
 /** UDP and ping sockets of the fake kernel; the test plays who they are connected to. */
-import { EAGAIN, EPOLLERR, EPOLLIN, EPOLLOUT, FakeFile } from './fake_file.ts';
+import { EAGAIN, EINVAL, EMSGSIZE, EPOLLERR, EPOLLIN, EPOLLOUT, FakeFile } from './fake_file.ts';
+
+/** IPv4 and UDP; and UDP_MAX_SEGMENTS. */
+const HEADERS = 28;
+const MOST_SEGMENTS = 64;
 
 /** What one receive call gives: one datagram, or several of `segment` bytes that UDP_GRO has joined. */
 interface Batch {
@@ -30,6 +34,12 @@ export class FakeDatagram extends FakeFile {
   readonly sent: Uint8Array[] = [];
   /** errno of the next sends. */
   readonly sendErrors: number[] = [];
+  /** Bytes of each call that has sent something. */
+  readonly calls: number[] = [];
+  /** UDP_SEGMENT of the socket. */
+  segment = 0;
+  /** Of the path: bytes of an IP packet. */
+  mtu = 65_535;
   closed = false;
   readonly #incoming: Batch[] = [];
   readonly #errors: SocketError[] = [];
@@ -48,16 +58,20 @@ export class FakeDatagram extends FakeFile {
     if (this.#pending !== 0) return -this.takeError();
     const errno = this.sendErrors.shift();
     if (errno !== undefined) return -errno;
-    this.sent.push(bytes.slice());
+    // The kernel fragments a datagram that exceeds the path's MTU, but not one of a socket with UDP_SEGMENT.
+    const each = this.segment > 0 ? Math.min(this.segment, bytes.length) : 0;
+    if (each + HEADERS > this.mtu) return -EMSGSIZE;
+    if (this.segment > 0 && bytes.length > MOST_SEGMENTS * this.segment) return -EINVAL;
+    this.calls.push(bytes.length);
+    if (each === 0) this.sent.push(bytes.slice());
+    for (let at = 0; each > 0 && at < bytes.length; at += each) this.sent.push(bytes.slice(at, at + each));
     return bytes.length;
   }
 
-  sendSegments(bytes: Uint8Array, segment: number): number {
-    if (this.#pending !== 0) return -this.takeError();
-    const errno = this.sendErrors.shift();
-    if (errno !== undefined) return -errno;
-    for (let at = 0; at < bytes.length; at += segment) this.sent.push(bytes.slice(at, at + segment));
-    return bytes.length;
+  setSegment(value: number): number {
+    if (value < 0 || value > 65_535) return -EINVAL;
+    this.segment = value;
+    return 0;
   }
 
   /** The next batch, or −errno. */

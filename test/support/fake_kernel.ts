@@ -18,6 +18,8 @@ import { sum16 } from './guest_frame.ts';
 
 const EPOLLET = 1 << 31;
 const SOL_SOCKET = 1;
+const SOL_UDP = 17;
+const UDP_SEGMENT = 103;
 const SO_ERROR = 4;
 const SO_PEEK_OFF = 42;
 const SO_MEMINFO = 55;
@@ -258,11 +260,6 @@ export class FakeKernel implements Native {
     return this.#store(batch.bytes, offset, length);
   }
 
-  sendSegments(fd: number, offset: number, length: number, segmentSize: number): number {
-    const file = this.#files.get(fd);
-    return file instanceof FakeDatagram ? file.sendSegments(this.#range(offset, length), segmentSize) : -EBADF;
-  }
-
   receiveError(fd: number, offset: number, length: number, record: number): number {
     const file = this.#files.get(fd);
     if (!(file instanceof FakeDatagram)) return -EBADF;
@@ -284,8 +281,10 @@ export class FakeKernel implements Native {
 
   setOption(fd: number, level: number, name: number, value: number): number {
     const file = this.#files.get(fd);
+    this.#count('setOption');
     const fault = this.#fault('setOption', file);
     if (fault !== 0) return -fault;
+    if (file instanceof FakeDatagram && level === SOL_UDP && name === UDP_SEGMENT) return file.setSegment(value);
     if (!(file instanceof FakeStream)) return -EBADF;
     return level === SOL_SOCKET && name === SO_PEEK_OFF ? file.setPeekOffset(value) : -EINVAL;
   }

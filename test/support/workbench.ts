@@ -11,7 +11,8 @@ import { dropOldest, oldestRecord, setLogLevel } from '../../worker/flow/journal
 import { sendKept, setOpener } from '../../worker/flow/opener.ts';
 import { bindRows, coldRows, KIND, ROW, rows } from '../../worker/flow/row.ts';
 import { flowCount, key, KEY_FAR, KEY_GUEST, openTable, rowsInUse } from '../../worker/flow/table.ts';
-import { dropWaiting } from '../../worker/flow/waiting.ts';
+import { openUnanswered } from '../../worker/flow/unanswered.ts';
+import { openWaiting } from '../../worker/flow/waiting.ts';
 import { openReassemblies, packetsWaiting } from '../../worker/fragment/store.ts';
 import { setProtocols } from '../../worker/guest.ts';
 import { ARENA_SIZE, BUFFER_BLOCK_COUNT, GUEST_MAC, OUR_MAC } from '../../worker/link/arena.ts';
@@ -28,11 +29,12 @@ import { blocksTaken, buffersTaken, keep, openReceiveBuffers, releaseBuffer } fr
 import { blocksSacked, openScoreboard } from '../../worker/tcp/scoreboard.ts';
 import { setTimeouts, type Timeouts } from '../../worker/tcp/timeout.ts';
 import { setPeekOffset } from '../../worker/tcp/transmit.ts';
+import { setUdpTimeouts, type UdpTimeouts } from '../../worker/udp/flow.ts';
 import { openWatchdog } from '../../worker/watchdog.ts';
 import { bindMemory, bytes } from '../../worker/wire/memory.ts';
 import { Counter, type CounterName } from '../../shared/counters.ts';
 import { addressFromBytes, parseAddress } from '../../shared/addresses.ts';
-import { DEFAULT_TCP_TIMEOUTS, FLOW_ROW_BYTES } from '../../shared/limits.ts';
+import { DEFAULT_TCP_TIMEOUTS, DEFAULT_UDP_TIMEOUTS, FLOW_ROW_BYTES } from '../../shared/limits.ts';
 import { LogLevel } from '../../shared/messages.ts';
 import { FakeKernel } from './fake_kernel.ts';
 import type { FakeStream } from './fake_stream.ts';
@@ -67,6 +69,8 @@ export interface BenchOptions {
   logLevel?: number;
   /** Limits of time of TCP connections, ms; default: the product's. */
   timeouts?: Partial<Timeouts>;
+  /** The same of UDP flows. */
+  udpTimeouts?: Partial<UdpTimeouts>;
   protocols?: Partial<Record<'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'icmp' | 'ndp', boolean>>;
   /** Microseconds on the clock at the start. */
   clock?: number;
@@ -86,7 +90,8 @@ function forgetEarlierBench(): void {
   while (askingAgain() > 0) nextAgain();
   flushAcknowledgements();
   while (oldestRecord() >= 0) dropOldest();
-  for (let flow = 0; flow * ROW < rows.length; flow++) dropWaiting(flow);
+  openUnanswered();
+  openWaiting();
 }
 
 export class Workbench {
@@ -146,6 +151,7 @@ export class Workbench {
     setPeekOffset(offset, offset);
     setLogLevel(options.logLevel ?? LogLevel.INFO);
     setTimeouts({ ...DEFAULT_TCP_TIMEOUTS, ...options.timeouts });
+    setUdpTimeouts({ ...DEFAULT_UDP_TIMEOUTS, ...options.udpTimeouts });
     setProtocols({ ipv4: true, ipv6: true, tcp: true, udp: true, icmp: true, ndp: true, ...options.protocols });
   }
 

@@ -50,6 +50,14 @@ export const LAST_ACTIVE = 19;
 /** First field of the kind's own. */
 export const OWN = 20;
 
+// UDP and ping only, at the row's end.
+/** Neighbours in the chain of flows that nobody has answered (unanswered.ts), each flow + 1; 0 = none. */
+export const OLDER = 60;
+export const NEWER = 61;
+/** First and last datagram that wait for the flow's socket (waiting.ts); 0 = none. */
+export const WAITING_FIRST = 62;
+export const WAITING_LAST = 63;
+
 /** Kinds of flows. */
 export const FREE = 0;
 export const TCP = 1;

@@ -12,9 +12,10 @@ import { forward } from '../flow/forward.ts';
 import { log, logFlow, logFlowLimit } from '../flow/journal.ts';
 import { requestSocket } from '../flow/opener.ts';
 import { isIpv4, writeNetworkHeaders } from '../flow/packet.ts';
-import { FD, LAST_ACTIVE, PING, PORTS, PROTOCOL, ROW, rows } from '../flow/row.ts';
+import { FD, FLAGS, LAST_ACTIVE, PING, PORTS, PROTOCOL, ROW, rows } from '../flow/row.ts';
 import { add, find, key, KEY_FAR, remove } from '../flow/table.ts';
 import { setTimer, stopTimer } from '../flow/timers.ts';
+import { leaveUnanswered, makeRoom, noteUnanswered } from '../flow/unanswered.ts';
 import { dropWaiting, keepWaiting, takeWaiting, waitingAt, waitingLength } from '../flow/waiting.ts';
 import { EPOLLERR, watchFlow } from '../flow/watch.ts';
 import { ERROR_RECORD, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
@@ -42,10 +43,13 @@ import { writeVnetPlain } from '../wire/vnet.ts';
 const TIMEOUT = 60_000;
 const LARGEST = 65_535 - 20;
 
+/** FLAGS of a ping flow: there was a reply. */
+const ANSWERED = 1;
+
 let refusalTold = false;
 
 function open(ports: number): number {
-  const flow = add(PING, ports, frame.protocol);
+  const flow = makeRoom() ? add(PING, ports, frame.protocol) : -1;
   if (flow < 0) {
     counters[Counter.ping_flows_refused]!++;
     logFlowLimit();
@@ -74,8 +78,10 @@ export function echoFromGuest(): void {
   const row = flow * ROW;
   const length = frame.end - frame.l4;
   rows[row + LAST_ACTIVE] = nowMs;
-  if (rows[row + FD]! >= 0) kernel.send(rows[row + FD]!, frame.l4, length, 0);
-  else keepWaiting(flow, frame.l4, length, 0);
+  if (rows[row + FD]! >= 0) {
+    kernel.send(rows[row + FD]!, frame.l4, length, 0);
+    if ((rows[row + FLAGS]! & ANSWERED) === 0) noteUnanswered(flow);
+  } else keepWaiting(flow, frame.l4, length, 0);
 }
 
 /** The opener's answer. */
@@ -93,6 +99,7 @@ export function pingOpened(flow: number, result: number, socket: number): void {
     return;
   }
   while (takeWaiting(flow)) kernel.send(socket, waitingAt, waitingLength, 0);
+  noteUnanswered(flow);
 }
 
 function replyToGuest(row: number, length: number): void {
@@ -116,7 +123,10 @@ export function pingSocketEvent(flow: number, events: number): void {
     const length = kernel.receive(fd, TRANSMIT_PAYLOAD - ICMP_HEADER, LARGEST, 0);
     if (length < ICMP_HEADER) return;
     const reply = isIpv4(row) ? ECHO_REPLY4 : ECHO_REPLY6;
-    if (type(TRANSMIT_PAYLOAD - ICMP_HEADER) === reply) replyToGuest(row, length);
+    if (type(TRANSMIT_PAYLOAD - ICMP_HEADER) !== reply) continue;
+    rows[row + FLAGS]! |= ANSWERED;
+    leaveUnanswered(flow);
+    replyToGuest(row, length);
   }
 }
 
@@ -131,6 +141,7 @@ function end(flow: number, errno: number): void {
   counters[Counter.ping_flows_ended]!++;
   logFlow(MessageId.FLOW_ENDED, flow, errno);
   stopTimer(flow);
+  leaveUnanswered(flow);
   dropWaiting(flow);
   if (rows[flow * ROW + FD]! >= 0) kernel.close(rows[flow * ROW + FD]!);
   remove(flow);

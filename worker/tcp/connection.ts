@@ -19,6 +19,7 @@ import { logFlow, logFlowLimit } from '../flow/journal.ts';
 import { requestSocket } from '../flow/opener.ts';
 import { FAR, FD, FLAGS, GUEST, LAST_ACTIVE, PORTS, PROTOCOL, ROW, rows, TCP } from '../flow/row.ts';
 import { add, key, KEY_FAR } from '../flow/table.ts';
+import { makeRoom } from '../flow/unanswered.ts';
 import { watchFlow } from '../flow/watch.ts';
 import { kernel } from '../link/kernel.ts';
 import { frame } from '../wire/frame.ts';
@@ -84,7 +85,7 @@ function initialSequence(row: number): number {
 
 /** Takes a row for the flow whose key is set; −1 when there is no room, and the limit is told. */
 export function take(ports: number): number {
-  const flow = add(TCP, ports, PROTOCOL_TCP);
+  const flow = makeRoom() ? add(TCP, ports, PROTOCOL_TCP) : -1;
   if (flow >= 0) return flow;
   if (evictTimeWait()) return take(ports);
   counters[Counter.tcp_flows_refused]!++;

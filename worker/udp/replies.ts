@@ -20,6 +20,7 @@ import { FAR, FD, GENERATION, GUEST, KIND, LAST_ACTIVE, PORTS, REPLIES, ROW, row
 import { add, find, key, KEY_FAR, KEY_GUEST, remove } from '../flow/table.ts';
 import { setTimer, stopTimer } from '../flow/timers.ts';
 import { transmit } from '../flow/transmit.ts';
+import { makeRoom } from '../flow/unanswered.ts';
 import { watchFlow } from '../flow/watch.ts';
 import { SENDER, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
@@ -55,7 +56,7 @@ function askGroup(flow: number, port: number): boolean {
 }
 
 function begin(asker: number, ports: number): number {
-  const flow = add(REPLIES, ports, PROTOCOL_UDP);
+  const flow = makeRoom() ? add(REPLIES, ports, PROTOCOL_UDP) : -1;
   if (flow < 0) {
     logFlowLimit();
     return -1;

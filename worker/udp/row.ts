@@ -1,6 +1,15 @@
-/** UDP's own fields of a flow's row. */
+/** The fields of a row that are a UDP flow's own, and what its FLAGS mean. */
 import { OWN } from '../flow/row.ts';
 
+/** FLAGS: both ends have spoken. */
+export const ANSWERED = 1;
+/** FLAGS: the host's side has sent the first datagram. */
+export const FROM_HOST = 2;
+
+/** UDP_SEGMENT as it is set on the socket; 0 = datagrams go out as they are. */
+export const SEGMENT = OWN + 36;
+/** Datagrams of so many bytes and more are sent one by one, because a batch of them was refused; 0 = none was. */
+export const SINGLY_FROM = OWN + 37;
 /** To a group: 1 + the flow that hears the replies, and its generation; 0: the destination is one host. */
 export const HEARD_BY = OWN;
 export const HEARD_BY_GENERATION = OWN + 1;

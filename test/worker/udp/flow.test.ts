@@ -138,6 +138,21 @@ describe('worker/udp: the life of a flow', () => {
     bench.expectNothingLeft();
   });
 
+  it('how long is the user’s choice, each by itself; 0 keeps it for good', () => {
+    const { bench, socket } = opened({ udpTimeouts: { unanswered: 2000, answered: 0 } });
+    bench.advance(1900);
+    sendFrom(bench, ENDS4, pattern(1));
+    bench.advance(1900);
+    expect(bench.flows()).to.equal(1);
+    socket.answer(pattern(1));
+    bench.settle();
+    bench.advance(100_000_000);
+    expect(bench.flows()).to.equal(1);
+    bench.deliver(buildDatagram(ENDS4, PORT + 1, FAR, pattern(1)));
+    bench.advance(2100);
+    expect(bench.flows()).to.equal(1);
+  });
+
   it('a new datagram after the end begins a new flow', () => {
     const { bench } = opened();
     bench.advance(31_000);

@@ -1,0 +1,39 @@
+/**
+ * Datagrams of the host's sockets to the guest. What the kernel has joined (UDP_GRO) goes in one frame where the guest's kernel
+ * splits it again (USO), else in as many as it was.
+ */
+import { Counter } from '../../shared/counters.ts';
+import { isIpv4, pseudoSum, writeNetworkHeaders } from '../flow/packet.ts';
+import { PORTS, rows } from '../flow/row.ts';
+import { transmit } from '../flow/transmit.ts';
+import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
+import { counters } from '../link/counters.ts';
+import { LINK_HEADER, takesUdpSegments } from '../link/tap.ts';
+import { PROTOCOL_UDP } from '../wire/ipv4.ts';
+import { setChecksum, UDP_CHECKSUM, UDP_HEADER, writeUdp } from '../wire/udp.ts';
+import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_NONE, VIRTIO_NET_HDR_GSO_UDP_L4, writeVnet } from '../wire/vnet.ts';
+
+/** Sends `length` bytes at `payload` to the guest, as one datagram or as segments of `segment` bytes that its kernel splits. */
+function sendToGuest(row: number, payload: number, length: number, segment: number): void {
+  const l4 = payload - UDP_HEADER;
+  const total = UDP_HEADER + length;
+  const ports = rows[row + PORTS]!;
+  writeUdp(l4, ports & 0xffff, ports >>> 16, total);
+  const l2 = writeNetworkHeaders(row, l4, total, PROTOCOL_UDP);
+  setChecksum(l4, pseudoSum(row, l4, total, PROTOCOL_UDP));
+  const at = l2 - LINK_HEADER;
+  const type = segment > 0 ? VIRTIO_NET_HDR_GSO_UDP_L4 : VIRTIO_NET_HDR_GSO_NONE;
+  writeVnet(at, VIRTIO_NET_HDR_F_NEEDS_CSUM, type, payload - l2, segment, l4 - l2, UDP_CHECKSUM);
+  transmit(at, payload + length - at);
+}
+
+/** Delivers the `length` bytes at TRANSMIT_PAYLOAD to the guest of the flow in `row`; `segment` > 0: datagrams of that length. */
+export function deliver(row: number, length: number, segment: number): void {
+  counters[Counter.udp_datagrams_in]! += segment > 0 && length > segment ? Math.ceil(length / segment) : 1;
+  if (segment <= 0 || length <= segment) sendToGuest(row, TRANSMIT_PAYLOAD, length, 0);
+  else if (takesUdpSegments(isIpv4(row) ? 4 : 6)) sendToGuest(row, TRANSMIT_PAYLOAD, length, segment);
+  else {
+    // The headers of a piece overwrite the end of the one before, which is sent already.
+    for (let at = 0; at < length; at += segment) sendToGuest(row, TRANSMIT_PAYLOAD + at, Math.min(segment, length - at), 0);
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Datagrams of the guest to the host's sockets.
+ *
+ * Theory of operation. A batch of frames often holds several datagrams of one flow. Those that follow each other and are equally long (the
+ * last may be shorter) are copied together behind the first, in the slot that this one came in, and leave by one call as what the
+ * kernel splits again (UDP_SEGMENT): the way through its stack is walked once for all of them. Whatever doesn't continue the run sends it, and
+ * so does the end of the batch, so a lone datagram waits for nothing. UDP_SEGMENT stays set on the socket until a datagram
+ * comes that it would split.
+ *
+ * The kernel refuses such a batch where it could not split it later, above all where one datagram exceeds the path's MTU:
+ * it does not fragment what it splits. Then they go one by one, and so do from then on those of this flow that are as long.
+ */
+import { Counter } from '../../shared/counters.ts';
+import { FD, ROW, rows } from '../flow/row.ts';
+import { RECEIVE, RECEIVE_SLOTS, SLOT } from '../link/arena.ts';
+import { counters } from '../link/counters.ts';
+import { kernel } from '../link/kernel.ts';
+import { bytes } from '../wire/memory.ts';
+import { tellErrors } from './error.ts';
+import { SEGMENT, SINGLY_FROM } from './row.ts';
+
+const EIO = 5;
+const EAGAIN = 11;
+const EINVAL = 22;
+const EMSGSIZE = 90;
+const SOL_UDP = 17;
+const UDP_SEGMENT = 103;
+
+/** Bytes and datagrams that one call may carry: an IPv4 packet's payload, and UDP_MAX_SEGMENTS of the kernel. */
+const MOST_BYTES = 65_507;
+const MOST_SEGMENTS = 64;
+
+function setSegment(row: number, size: number): number {
+  if (rows[row + SEGMENT] === size) return 0;
+  const result = kernel.setOption(rows[row + FD]!, SOL_UDP, UDP_SEGMENT, size);
+  if (result >= 0) rows[row + SEGMENT] = size;
+  return result;
+}
+
+function trySend(row: number, at: number, length: number, segment: number): number {
+  if (length > segment && segment > 0) {
+    const result = setSegment(row, segment);
+    if (result < 0) return result;
+  } else if (length > rows[row + SEGMENT]!) setSegment(row, 0);
+  return kernel.send(rows[row + FD]!, at, length, 0);
+}
+
+/** Sends, and once more when that has reported an error. ≥ 0 or −errno. */
+function send(flow: number, at: number, length: number, segment: number): number {
+  const sent = trySend(flow * ROW, at, length, segment);
+  if (sent >= 0 || sent === -EAGAIN) return sent;
+  // The error may be an earlier datagram's: the kernel reports it in place of sending this one.
+  tellErrors(flow);
+  // Nor is a lone datagram fragmented while the option is set.
+  if (segment === 0) setSegment(flow * ROW, 0);
+  return trySend(flow * ROW, at, length, segment);
+}
+
+/** Sends `length` bytes from `at` to the flow's far end: one datagram, or when `segment` > 0 as many of that length (the last may be shorter). */
+export function sendToHost(flow: number, at: number, length: number, segment: number): void {
+  const row = flow * ROW;
+  let each = length;
+  if (segment > 0 && length > segment) {
+    each = segment;
+    if (rows[row + SINGLY_FROM] === 0 || segment < rows[row + SINGLY_FROM]!) {
+      const sent = send(flow, at, length, segment);
+      if (sent >= 0 || (sent !== -EMSGSIZE && sent !== -EINVAL && sent !== -EIO)) {
+        counters[sent < 0 ? Counter.udp_datagrams_dropped : Counter.udp_datagrams_out]! += Math.ceil(length / segment);
+        return;
+      }
+      rows[row + SINGLY_FROM] = segment;
+    }
+    setSegment(row, 0);
+  }
+  let left = length;
+  do {
+    const size = left < each ? left : each;
+    counters[send(flow, at + length - left, size, 0) < 0 ? Counter.udp_datagrams_dropped : Counter.udp_datagrams_out]!++;
+    left -= size;
+  } while (left > 0);
+}
+
+let runFlow = -1;
+let runSegment = 0;
+let runAt = 0;
+let runEnd = 0;
+/** First byte that the run may not reach. */
+let runLimit = 0;
+
+/** Sends what has been put together. Before anything that changes the flow's socket, or ends the flow. */
+export function sendRun(): void {
+  if (runFlow < 0) return;
+  const flow = runFlow;
+  runFlow = -1;
+  sendToHost(flow, runAt, runEnd - runAt, runSegment);
+}
+
+function startRun(flow: number, at: number, length: number): void {
+  runFlow = flow;
+  runSegment = length;
+  runAt = at;
+  runEnd = at + length;
+  const slotEnd = at - ((at - RECEIVE) % SLOT) + SLOT;
+  runLimit = Math.min(slotEnd, at + Math.min(MOST_BYTES, length * MOST_SEGMENTS));
+}
+
+/** Sends the datagram of the frame at hand, or keeps it for what may follow it: `sendRun` ends the wait. `gsoSize` as the frame has it. */
+export function sendWithOthers(flow: number, at: number, length: number, gsoSize: number): void {
+  const alone = gsoSize > 0 && length > gsoSize;
+  if (runFlow === flow && !alone && length > 0 && length <= runSegment && runEnd + length <= runLimit) {
+    bytes.copyWithin(runEnd, at, at + length);
+    runEnd += length;
+    if (length < runSegment || runEnd + length > runLimit) sendRun();
+    return;
+  }
+  sendRun();
+  const inSlot = at >= RECEIVE && at < RECEIVE + RECEIVE_SLOTS * SLOT;
+  if (alone || length === 0 || !inSlot) sendToHost(flow, at, length, gsoSize);
+  else startRun(flow, at, length);
+}
