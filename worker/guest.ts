@@ -8,7 +8,7 @@ import { log, logs } from './flow/journal.ts';
 import { find, key, KEY_FAR, KEY_GUEST } from './flow/table.ts';
 import { takeFragment } from './fragment/reassembly.ts';
 import { echoFromGuest } from './icmp/ping.ts';
-import { GUEST_MAC, TRANSMIT } from './link/arena.ts';
+import { GUEST_MAC, RECEIVE, RECEIVE_LENGTHS, SLOT, TRANSMIT } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { LINK_HEADER } from './link/tap.ts';
 import { transmit } from './flow/transmit.ts';
@@ -17,7 +17,7 @@ import { answerEcho } from './local/echo.ts';
 import { answerNdp } from './local/ndp.ts';
 import { takeAdvice } from './tcp/advice.ts';
 import { open } from './tcp/connection.ts';
-import { segmentFromGuest } from './tcp/receive.ts';
+import { comesInOrder, segmentFromGuest } from './tcp/receive.ts';
 import { answerStray } from './tcp/stray.ts';
 import { datagramFromGuest } from './udp/flow.ts';
 import { sendRun } from './udp/send.ts';
@@ -25,6 +25,7 @@ import { isUnspecified4, isUnspecified6, MAPPED_WORD } from './wire/address.ts';
 import { copyMac, equalMac, ETHERTYPE_ARP, isGroupMac, sourceMac } from './wire/ethernet.ts';
 import { counterOf, frame, parse, verifyL4Checksum, Verdict } from './wire/frame.ts';
 import * as ipv4 from './wire/ipv4.ts';
+import { canGrow, join } from './wire/join.ts';
 import * as ipv6 from './wire/ipv6.ts';
 import { ACK, destinationPort as tcpDestination, flags, RST, sourcePort as tcpSource, SYN } from './wire/tcp.ts';
 import { destinationPort as udpDestination, sourcePort as udpSource } from './wire/udp.ts';
@@ -86,14 +87,31 @@ function sourceIsUnspecified(): boolean {
   return frame.family === 6 ? isUnspecified6(key, KEY_GUEST) : isUnspecified4(key[KEY_GUEST + 3]!);
 }
 
-function takeTcp(): void {
+/** Joins to the flow's segment in `frame`, which lies in the slot at `at`, those of the `following` slots that go on with it. How many. */
+function joinFollowing(flow: number, at: number, following: number): number {
+  if (following === 0 || !canGrow() || !comesInOrder(flow)) return 0;
+  const lengths = RECEIVE_LENGTHS + 4 * ((at - RECEIVE) / SLOT);
+  let joined = 0;
+  for (let next = 1; next <= following; next++) {
+    const length = view.getInt32(lengths + 4 * next, true);
+    if (!join(at + next * SLOT, length)) break;
+    counters[Counter.bytes_from_guest]! += length - LINK_HEADER;
+    joined++;
+  }
+  counters[Counter.frames_from_guest]! += joined;
+  return joined;
+}
+
+function takeTcp(at: number, following: number): number {
   const from = tcpSource(frame.l4);
   const to = tcpDestination(frame.l4);
-  if (from === 0 || to === 0 || destinationIsGroup()) return;
+  if (from === 0 || to === 0 || destinationIsGroup()) return 0;
   const ports = (from << 16) | to;
   const flow = find(ports, ipv4.PROTOCOL_TCP);
-  if (flow >= 0 && !segmentFromGuest(flow)) return;
+  const joined = flow < 0 ? 0 : joinFollowing(flow, at, following);
+  if (flow >= 0 && !segmentFromGuest(flow)) return joined;
   if ((flags(frame.l4) & (SYN | ACK | RST)) !== SYN || !open(ports)) answerStray(key);
+  return joined;
 }
 
 function takeUdp(): void {
@@ -121,18 +139,19 @@ function learnMac(): void {
   log(LogLevel.INFO, MessageId.GUEST_MAC, 6, byte(0), byte(1), byte(2), byte(3), byte(4), byte(5));
 }
 
-/** The packet in `frame`, whose addresses are in `key`. */
-function packetFromGuest(): void {
+/** The packet in `frame`, whose addresses are in `key`; it lies in the slot at `at` when others are `following`. How many of these are done with it. */
+function packetFromGuest(at: number, following: number): number {
   // The guest's own kernel leaves the sum to us, or has seen that it is right; what it only forwards may have come over a bad link.
   if (!verifyL4Checksum()) {
     counters[Counter.frames_bad_checksum]!++;
-    return;
+    return 0;
   }
   // What other flows begin may end a flow that has something to send.
   if (frame.protocol !== ipv4.PROTOCOL_UDP) sendRun();
+  let joined = 0;
   switch (frame.protocol) {
     case ipv4.PROTOCOL_TCP:
-      if (wantsTcp && !sourceIsUnspecified()) takeTcp();
+      if (wantsTcp && !sourceIsUnspecified()) joined = takeTcp(at, following);
       break;
     case ipv4.PROTOCOL_UDP:
       if (wantsUdp && !sourceIsUnspecified()) takeUdp();
@@ -140,6 +159,7 @@ function packetFromGuest(): void {
     default:
       takeIcmp();
   }
+  return joined;
 }
 
 /** The fragment in `frame`; the packet that it completes is like any other. */
@@ -148,28 +168,28 @@ function fragmentFromGuest(): void {
   readKey();
   const verdict = takeFragment();
   if (verdict === Verdict.FRAGMENT) return;
-  if (verdict === Verdict.OK) packetFromGuest();
+  if (verdict === Verdict.OK) packetFromGuest(0, 0);
   else counters[counterOf(verdict)]!++;
 }
 
-/** Handles the frame of `length` bytes, link header first, at `at`. */
-export function frameFromGuest(at: number, length: number): void {
+/** Handles the frame of `length` bytes, link header first, in the slot at `at`, and how many of the `following` ones are done with it. */
+export function frameFromGuest(at: number, length: number, following: number): number {
   const verdict = parse(at, length, LINK_HEADER > 0);
   counters[Counter.frames_from_guest]!++;
   counters[Counter.bytes_from_guest]! += length - LINK_HEADER;
   if (verdict !== Verdict.OK) {
     counters[counterOf(verdict)]!++;
     if (verdict === Verdict.FRAGMENT) fragmentFromGuest();
-    return;
+    return 0;
   }
   if (logs(LogLevel.TRACE))
     log(LogLevel.TRACE, MessageId.FRAME_IN, 2, length - LINK_HEADER, frame.protocol === 0 ? frame.etherType : frame.protocol, 0, 0, 0, 0);
   learnMac();
   if (frame.etherType === ETHERTYPE_ARP) {
     if (wantsIpv4) transmitAnswer(answerArp(frame.l2, ANSWER + LINK_HEADER), Counter.arp_answered);
-    return;
+    return 0;
   }
-  if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return;
+  if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return 0;
   readKey();
-  packetFromGuest();
+  return packetFromGuest(at, following);
 }

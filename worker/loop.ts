@@ -83,7 +83,8 @@ function tapEvent(): void {
       if (frames !== -EAGAIN && frames !== -EINTR) tapFailed(-frames);
       return;
     }
-    for (let slot = 0; slot < frames; slot++) frameFromGuest(RECEIVE + slot * SLOT, view.getInt32(RECEIVE_LENGTHS + 4 * slot, true));
+    for (let slot = 0; slot < frames; slot++)
+      slot += frameFromGuest(RECEIVE + slot * SLOT, view.getInt32(RECEIVE_LENGTHS + 4 * slot, true), frames - slot - 1);
     sendRun();
     flushAcknowledgements();
     if (frames < RECEIVE_SLOTS) return;

@@ -17,6 +17,7 @@ import { abandon, end } from './ending.ts';
 import { takeData } from './deliver.ts';
 import { handshake } from './handshake.ts';
 import {
+  AHEAD_FIRST,
   CONNECTING,
   ESTABLISHED,
   FIN_ACKED,
@@ -115,6 +116,12 @@ function timeWait(flow: number, seq: number, bits: number): boolean {
   if ((bits & FIN) !== 0) restartTimeWait(flow);
   challenge(flow);
   return false;
+}
+
+/** The segment in `frame` is the next one of `flow`, and no gap waits to be filled: what follows it need not be answered one by one. */
+export function comesInOrder(flow: number): boolean {
+  const row = flow * ROW;
+  return (rows[row + FLAGS]! & ESTABLISHED) !== 0 && rows[row + AHEAD_FIRST] === 0 && rows[row + RCV_NXT] === sequence(frame.l4);
 }
 
 /** The segment in `frame` belongs to `flow`. True when it is a SYN that begins a new connection in the place of the old one. */
