@@ -49,3 +49,6 @@ export const MAX_REASSEMBLIES = 128;
 /** Milliseconds that the fragments of a packet may be apart (RFC 1122 §3.3.2, RFC 8200 §4.5), and that while many packets wait for some. */
 export const REASSEMBLY_TIME = 60_000;
 export const REASSEMBLY_TIME_UNDER_PRESSURE = 1000;
+
+/** Bytes that a UDP datagram may carry: what an IPv6 packet has room for, and 20 more than an IPv4 packet has (RFC 8200 §3, RFC 768). */
+export const LARGEST_DATAGRAM = 65_535 - 8;

@@ -41,7 +41,8 @@ import { IPV6_HEADER } from '../wire/ipv6.ts';
 import { writeVnetPlain } from '../wire/vnet.ts';
 
 const TIMEOUT = 60_000;
-const LARGEST = 65_535 - 20;
+/** An IPv6 packet's, 20 more than an IPv4 packet's. */
+const LARGEST = 65_535;
 
 /** FLAGS of a ping flow: there was a reply. */
 const ANSWERED = 1;

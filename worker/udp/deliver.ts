@@ -8,8 +8,10 @@ import { PORTS, rows } from '../flow/row.ts';
 import { transmit } from '../flow/transmit.ts';
 import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
+import { linkMtu } from '../link/mtu.ts';
 import { LINK_HEADER, takesUdpSegments } from '../link/tap.ts';
-import { PROTOCOL_UDP } from '../wire/ipv4.ts';
+import { IPV4_HEADER, PROTOCOL_UDP } from '../wire/ipv4.ts';
+import { IPV6_HEADER } from '../wire/ipv6.ts';
 import { setChecksum, UDP_CHECKSUM, UDP_HEADER, writeUdp } from '../wire/udp.ts';
 import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_NONE, VIRTIO_NET_HDR_GSO_UDP_L4, writeVnet } from '../wire/vnet.ts';
 
@@ -27,11 +29,17 @@ function sendToGuest(row: number, payload: number, length: number, segment: numb
   transmit(at, payload + length - at);
 }
 
+/** Whether the guest's kernel may split such datagrams for us: it takes superframes, and each fits the link without being fragmented. */
+function fitLink(row: number, segment: number): boolean {
+  const ipv4 = isIpv4(row);
+  return takesUdpSegments(ipv4 ? 4 : 6) && (ipv4 ? IPV4_HEADER : IPV6_HEADER) + UDP_HEADER + segment <= linkMtu;
+}
+
 /** Delivers the `length` bytes at TRANSMIT_PAYLOAD to the guest of the flow in `row`; `segment` > 0: datagrams of that length. */
 export function deliver(row: number, length: number, segment: number): void {
   counters[Counter.udp_datagrams_in]! += segment > 0 && length > segment ? Math.ceil(length / segment) : 1;
   if (segment <= 0 || length <= segment) sendToGuest(row, TRANSMIT_PAYLOAD, length, 0);
-  else if (takesUdpSegments(isIpv4(row) ? 4 : 6)) sendToGuest(row, TRANSMIT_PAYLOAD, length, segment);
+  else if (fitLink(row, segment)) sendToGuest(row, TRANSMIT_PAYLOAD, length, segment);
   else {
     // The headers of a piece overwrite the end of the one before, which is sent already.
     for (let at = 0; at < length; at += segment) sendToGuest(row, TRANSMIT_PAYLOAD + at, Math.min(segment, length - at), 0);

@@ -6,7 +6,7 @@
  * others (flow/unanswered.ts); once both have, it ends after a longer one. Every datagram either way puts the end off.
  */
 import { Counter } from '../../shared/counters.ts';
-import { DEFAULT_UDP_TIMEOUTS } from '../../shared/limits.ts';
+import { DEFAULT_UDP_TIMEOUTS, LARGEST_DATAGRAM } from '../../shared/limits.ts';
 import { MessageId } from '../../shared/messages.ts';
 import { Verb } from '../../shared/opener.ts';
 import { askAgain } from '../flow/again.ts';
@@ -27,7 +27,6 @@ import { kernel } from '../link/kernel.ts';
 import { frame } from '../wire/frame.ts';
 import { PROTOCOL_UDP } from '../wire/ipv4.ts';
 import { view } from '../wire/memory.ts';
-import { UDP_HEADER } from '../wire/udp.ts';
 import { deliver } from './deliver.ts';
 import { tellErrors, tellLocalError } from './error.ts';
 import { awaitReplies, forgetAsker, keepReplies } from './replies.ts';
@@ -36,7 +35,6 @@ import { sendRun, sendToHost, sendWithOthers } from './send.ts';
 
 const EACCES = 13;
 const ECONNREFUSED = 111;
-const LARGEST_PAYLOAD = 65_535 - UDP_HEADER - 20;
 /** Batches of one flow in one event, so that no flow starves the others. */
 const BATCHES_AT_ONCE = 32;
 /** How far ahead the timer is set of a flow that has nothing to wait for. */
@@ -159,7 +157,7 @@ export function udpOpened(flow: number, result: number, socket: number): void {
 
 function receiveBatch(flow: number): boolean {
   const row = flow * ROW;
-  const length = kernel.receiveSegments(rows[row + FD]!, TRANSMIT_PAYLOAD, LARGEST_PAYLOAD, SEGMENT_SIZE);
+  const length = kernel.receiveSegments(rows[row + FD]!, TRANSMIT_PAYLOAD, LARGEST_DATAGRAM, SEGMENT_SIZE);
   if (length < 0) return false;
   noteDatagram(flow, FROM_HOST);
   deliver(row, length, view.getInt32(SEGMENT_SIZE, true));

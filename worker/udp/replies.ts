@@ -9,6 +9,7 @@
  * A reply goes to the guest from who has sent it. When the guest goes on with that host, that is a flow as any other.
  */
 import { Counter } from '../../shared/counters.ts';
+import { LARGEST_DATAGRAM } from '../../shared/limits.ts';
 import { Verb } from '../../shared/opener.ts';
 import { askAgain } from '../flow/again.ts';
 import { nowMs } from '../flow/clock.ts';
@@ -37,7 +38,6 @@ import { FIRST_ASKER, FIRST_HOP_LIMIT, HEARD_BY, HEARD_BY_GENERATION, HEARING_PO
 
 /** Longer than any protocol of discovery waits: SSDP asks for replies within 5 s (UDA 2.0 §1.3.2), ms. */
 const TIMEOUT = 30_000;
-const LARGEST_PAYLOAD = 65_535 - UDP_HEADER - 20;
 /** Replies taken in one event, so that no flow starves the others. */
 const REPLIES_AT_ONCE = 64;
 const SENDER_PORT = SENDER + 16;
@@ -166,7 +166,7 @@ function replyToGuest(row: number, port: number, length: number): void {
 }
 
 function receiveReply(row: number): boolean {
-  const length = kernel.receiveFrom(rows[row + FD]!, TRANSMIT_PAYLOAD, LARGEST_PAYLOAD, SENDER);
+  const length = kernel.receiveFrom(rows[row + FD]!, TRANSMIT_PAYLOAD, LARGEST_DATAGRAM, SENDER);
   if (length < 0) return false;
   const port = view.getInt32(SENDER_PORT, true);
   readAddress(SENDER, sender, 0);

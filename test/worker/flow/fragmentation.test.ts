@@ -64,6 +64,22 @@ for (const ends of [ENDS4, ENDS6]) {
       expect(bench.counter('fragments_to_guest')).to.equal(count);
     });
 
+    it('what the kernel has joined, each of which exceeds the MTU', () => {
+      const bench = new Workbench({ mtu: 1500 });
+      const socket = new FakeDatagram();
+      bench.deliver(buildDatagram(ends, PORT, FAR, pattern(1)));
+      bench.kernel.opener.answer(PORT, socket);
+      bench.settle();
+      socket.answer(pattern(6000), 2000);
+      bench.settle();
+      const frames = bench.kernel.tap.toGuest.splice(0);
+      expect(frames).to.have.length(6);
+      for (const at of [0, 1, 2]) {
+        bench.kernel.tap.toGuest.push(...frames.slice(2 * at, 2 * at + 2));
+        expect(received(bench, 1500).l4.slice(8)).to.deep.equal(pattern(2000, 2000 * at));
+      }
+    });
+
     it('when the link refuses a fragment the rest is not sent', () => {
       const bench = new Workbench({ mtu: 1500 });
       const socket = new FakeDatagram();
