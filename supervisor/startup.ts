@@ -22,6 +22,7 @@ import { configureNamespace, type NamespaceFacts } from './host/namespace.ts';
 import { NetlinkDialogue } from './host/netlink.ts';
 import { NO_RESOLVERS, readResolvers } from './host/resolvers.ts';
 import { probeTemplate } from './host/template.ts';
+import { readUdpTimeouts } from './host/udp-timeouts.ts';
 import { openNamespaces, watchProcess } from './join.ts';
 import type { Ending, LifecycleEvent } from './lifecycle.ts';
 import type { Log } from './log.ts';
@@ -138,7 +139,11 @@ export class Startup {
     const { options } = this.#around;
     const template = probeTemplate(new NetlinkDialogue(this.#native, socket), options);
     this.#native.close(socket);
-    return makePlan(options, template, { hostname: hostname(), resolvers: readResolvers() ?? NO_RESOLVERS });
+    return makePlan(options, template, {
+      hostname: hostname(),
+      resolvers: readResolvers() ?? NO_RESOLVERS,
+      udpTimeouts: readUdpTimeouts(),
+    });
   }
 
   /** The process whose namespaces are the guest's; our command has made them all when it says that it is ready. */

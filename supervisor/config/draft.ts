@@ -3,7 +3,7 @@
  * rule says otherwise. `finish()` checks what only the whole line shows, and freezes.
  */
 import { familyOf, formatAddress } from '../../shared/addresses.ts';
-import { DEFAULT_MTU, DEFAULT_TCP_TIMEOUTS, DEFAULT_UDP_TIMEOUTS } from '../../shared/limits.ts';
+import { DEFAULT_MTU, DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { LogLevel } from '../../shared/messages.ts';
 import { UsageError } from '../usage-error.ts';
 import type { Options } from './options.ts';
@@ -48,8 +48,8 @@ export function newDraft(): Draft {
     tcpIdleTimeout: DEFAULT_TCP_TIMEOUTS.idle,
     tcpHalfClosedTimeout: DEFAULT_TCP_TIMEOUTS.halfClosed,
     tcpKeepalive: DEFAULT_TCP_TIMEOUTS.keepAlive,
-    udpTimeout: DEFAULT_UDP_TIMEOUTS.unanswered,
-    udpStreamTimeout: DEFAULT_UDP_TIMEOUTS.answered,
+    udpTimeout: null,
+    udpStreamTimeout: null,
     ra: true,
     dhcp: true,
     dhcpv6: true,

@@ -44,9 +44,9 @@ export interface Options {
   readonly tcpHalfClosedTimeout: number;
   /** Silence after which the guest is asked whether it is there, ms, 0 = never. */
   readonly tcpKeepalive: number;
-  /** How long an idle UDP flow is kept, ms, 0 = for ever: while one end only has spoken, and once both have. */
-  readonly udpTimeout: number;
-  readonly udpStreamTimeout: number;
+  /** How long an idle UDP flow is kept, ms, 0 = for ever, null = as the host does: while one end only has spoken, and once both have. */
+  readonly udpTimeout: number | null;
+  readonly udpStreamTimeout: number | null;
   readonly ra: boolean;
   readonly dhcp: boolean;
   readonly dhcpv6: boolean;

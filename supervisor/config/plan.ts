@@ -6,6 +6,7 @@ import { formatAddress, isLinkLocal, parseAddress, sameAddress, samePrefix } fro
 import type { InterfaceAddress, Route } from '../host/rtnetlink.ts';
 import type { Resolvers } from '../host/resolvers.ts';
 import { type FamilyTemplate, LOCAL_MODE, type Template } from '../host/template.ts';
+import type { UdpTimeouts } from '../host/udp-timeouts.ts';
 import { UsageError } from '../usage-error.ts';
 import { type NameService, nameServiceWarnings, planNameService } from './name-service.ts';
 import type { Options } from './options.ts';
@@ -14,6 +15,7 @@ import type { Options } from './options.ts';
 export interface HostFacts {
   readonly hostname: string;
   readonly resolvers: Resolvers;
+  readonly udpTimeouts: UdpTimeouts;
 }
 
 /** The fields of channel.proto's Config that are decided here; the rest comes from the run itself. */
@@ -102,7 +104,7 @@ export function makePlan(options: Options, template: Template, facts: HostFacts)
   refuseMissingFamily(options, template);
   const ipv4 = template.ipv4 === null ? null : planIPv4(options, template.ipv4);
   const ipv6 = template.ipv6 === null ? null : planIPv6(options, template.ipv6);
-  const worker = planWorker(options, template, ipv4, ipv6);
+  const worker = planWorker(options, facts, template, ipv4, ipv6);
   const namespace = Object.freeze({
     interfaceName: options.namespaceInterface ?? ipv4?.templateName ?? ipv6?.templateName ?? 'tap0',
     mac: options.guestMac,
@@ -174,7 +176,7 @@ function ownAddress(address: Uint8Array, prefixLength: number): Omit<InterfaceAd
   return { address, peer: address, broadcast: null, prefixLength, scope: 0, flags: 0 };
 }
 
-function planWorker(options: Options, template: Template, ipv4: FamilyPlan | null, ipv6: FamilyPlan | null): WorkerPlan {
+function planWorker(options: Options, facts: HostFacts, template: Template, ipv4: FamilyPlan | null, ipv6: FamilyPlan | null): WorkerPlan {
   const gateway4 = ipv4?.gateway ?? null;
   const gateway6 = ipv6?.gateway ?? null;
   const link = (template.ipv6 ?? LOCAL_MODE).link ?? (template.ipv4 ?? LOCAL_MODE).link;
@@ -189,8 +191,8 @@ function planWorker(options: Options, template: Template, ipv4: FamilyPlan | nul
     tcpIdleTimeout: options.tcpIdleTimeout,
     tcpHalfClosedTimeout: options.tcpHalfClosedTimeout,
     tcpKeepalive: options.tcpKeepalive,
-    udpTimeout: options.udpTimeout,
-    udpStreamTimeout: options.udpStreamTimeout,
+    udpTimeout: options.udpTimeout ?? facts.udpTimeouts.unanswered,
+    udpStreamTimeout: options.udpStreamTimeout ?? facts.udpTimeouts.answered,
     mtu: options.mtu === 0 ? KERNEL_MTU : options.mtu,
     ourMac: options.ourMac,
     guestAddress4: ipv4?.address ?? NONE,

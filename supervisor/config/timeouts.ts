@@ -21,6 +21,11 @@ export const TIMEOUTS: readonly OptionRow[] = [
   row('tcp-idle-timeout', 'tcpIdleTimeout', 'no limit', 'How long a connection may carry nothing, 0 for no limit; default 7200'),
   row('tcp-half-closed-timeout', 'tcpHalfClosedTimeout', 'no limit', 'The same once one end has closed; default 7200'),
   row('tcp-keepalive', 'tcpKeepalive', 'no questions', 'Ask a guest that has been silent so long whether it is there; default 0, never'),
-  row('udp-timeout', 'udpTimeout', 'no limit', 'How long a UDP flow is kept that nobody has answered; default 30'),
-  row('udp-stream-timeout', 'udpStreamTimeout', 'no limit', 'How long an idle UDP flow is kept that was answered; default 120'),
+  row('udp-timeout', 'udpTimeout', 'no limit', 'How long a UDP flow is kept that nobody has answered; default: as the host, 30'),
+  row(
+    'udp-stream-timeout',
+    'udpStreamTimeout',
+    'no limit',
+    'How long an idle UDP flow is kept that was answered; default: as the host, 120',
+  ),
 ];

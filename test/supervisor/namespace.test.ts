@@ -50,7 +50,11 @@ function run(line: string, verdict: (change: string, round: number) => number = 
   const invocation = parseArguments('pasta', line.split(' '));
   if (invocation.kind !== 'run') throw new Error('no run');
   const template = probeTemplate(new NetlinkDialogue(new FakeKernel(tables), 5), invocation.options);
-  const plan = makePlan(invocation.options, template, { hostname: 'host', resolvers: { servers: [], search: [] } });
+  const plan = makePlan(invocation.options, template, {
+    hostname: 'host',
+    resolvers: { servers: [], search: [] },
+    udpTimeouts: { unanswered: 33_000, answered: 133_000 },
+  });
   const kernel = new FakeKernel({ links: [{ index: 7, name: plan.namespace.interfaceName, mac: '02:00:00:00:00:05' }] });
   kernel.verdict = (message) => verdict(named(message), kernel.datagrams - 1);
   return {

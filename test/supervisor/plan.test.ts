@@ -40,7 +40,11 @@ function plan(line: string, tables: FakeTables = UPLINK, resolvConf = ''): Plan 
   );
   if (invocation.kind !== 'run') throw new Error('no run');
   const template = probeTemplate(new NetlinkDialogue(new FakeKernel(tables), 5), invocation.options);
-  return makePlan(invocation.options, template, { hostname: 'host', resolvers: parseResolvers(resolvConf) });
+  return makePlan(invocation.options, template, {
+    hostname: 'host',
+    resolvers: parseResolvers(resolvConf),
+    udpTimeouts: { unanswered: 33_000, answered: 133_000 },
+  });
 }
 
 /** Fields of the worker as text; empty = not set. */
@@ -67,8 +71,8 @@ describe('supervisor/config/plan: what the worker is told', () => {
       tcpIdleTimeout: '7200000',
       tcpHalfClosedTimeout: '7200000',
       tcpKeepalive: '0',
-      udpTimeout: '30000',
-      udpStreamTimeout: '120000',
+      udpTimeout: '33000',
+      udpStreamTimeout: '133000',
       mtu: '65520',
       ourMac: '9a:55:9a:55:9a:55',
       guestAddress4: '192.0.2.2',

@@ -51,7 +51,11 @@ function main(): void {
   const began = process.hrtime.bigint();
   const template = probeTemplate(host, invocation.options);
   const probed = process.hrtime.bigint();
-  const plan = makePlan(invocation.options, template, { hostname: 'host', resolvers: parseResolvers('') });
+  const plan = makePlan(invocation.options, template, {
+    hostname: 'host',
+    resolvers: parseResolvers(''),
+    udpTimeouts: { unanswered: 33_000, answered: 133_000 },
+  });
   const [ours, theirs] = native.socketPair();
   const opener = spawn('unshare', ['--map-root-user', '--net', openerPath, 'pasta.opener', '3'], {
     stdio: ['ignore', 'inherit', 'inherit', theirs],
