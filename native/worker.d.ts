@@ -38,7 +38,9 @@ export interface Native {
   receiveSegments(fd: number, offset: number, length: number, segment: number): number;
   /** One datagram of a socket that is connected to nobody: bytes at `offset`; at `source` 16 bytes of its sender's address (v4-mapped), then its port as int32. */
   receiveFrom(fd: number, offset: number, length: number, source: number): number;
-  /** recvmsg(MSG_ERRQUEUE): payload at `offset`; at `record` int32 errno, origin, type, code, info, then 16 bytes offender (v4-mapped). */
+  /** One message of a ping socket: bytes at `offset`; int32 hop limit it came with (0 = not told) at `hopLimit`. */
+  receiveDistant(fd: number, offset: number, length: number, hopLimit: number): number;
+  /** recvmsg(MSG_ERRQUEUE): payload at `offset`; at `record` int32 errno, origin, type, code, info, then 16 bytes offender (v4-mapped), int32 hop limit of the error (0 = not told). */
   receiveError(fd: number, offset: number, length: number, record: number): number;
 
   /** getsockopt of an int; the value, or −errno. */

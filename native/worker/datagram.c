@@ -118,6 +118,38 @@ static napi_value receive_from(napi_env env, napi_callback_info info)
   return answer(env, (int32_t)length);
 }
 
+/* IP_RECVTTL or IPV6_RECVHOPLIMIT, 0 when the socket was not asked to tell. */
+static int32_t hop_limit_of(const struct cmsghdr *header)
+{
+  int limit = 0;
+  if (((header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TTL) ||
+       (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_HOPLIMIT)) &&
+      header->cmsg_len >= CMSG_LEN(sizeof limit))
+    memcpy(&limit, CMSG_DATA(header), sizeof limit);
+  return limit;
+}
+
+static napi_value receive_distant(napi_env env, napi_callback_info info)
+{
+  ARGUMENTS(4);
+  RANGE(to, argument[1], argument[2]);
+  RANGE(out, argument[3], 4);
+  union {
+    struct cmsghdr align;
+    uint8_t bytes[CMSG_SPACE(sizeof(int))];
+  } control;
+  struct iovec piece = {to, (size_t)argument[2]};
+  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  long length = call_receive_message(argument[0], &message, MSG_DONTWAIT);
+  if (length < 0)
+    return answer(env, -errno);
+  int32_t limit = 0;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header))
+    limit |= hop_limit_of(header);
+  memcpy(out, &limit, sizeof limit);
+  return answer(env, (int32_t)length);
+}
+
 /* The address of the node that complained, as 16 bytes, IPv4 mapped. */
 static void offender_bytes(const struct sock_extended_err *error, uint8_t *out)
 {
@@ -135,7 +167,7 @@ static napi_value receive_error(napi_env env, napi_callback_info info)
 {
   ARGUMENTS(4);
   RANGE(to, argument[1], argument[2]);
-  RANGE(record, argument[3], 36);
+  RANGE(record, argument[3], 40);
   union {
     struct cmsghdr align;
     uint8_t bytes[CMSG_SPACE(sizeof(struct sock_extended_err) + sizeof(struct sockaddr_in6)) + 64];
@@ -145,8 +177,10 @@ static napi_value receive_error(napi_env env, napi_callback_info info)
   long length = call_receive_message(argument[0], &message, MSG_ERRQUEUE | MSG_DONTWAIT);
   if (length < 0)
     return answer(env, -errno);
-  memset(record, 0, 36);
+  memset(record, 0, 40);
+  int32_t limit = 0;
   for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
+    limit |= hop_limit_of(header);
     if (!((header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RECVERR) ||
           (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_RECVERR)) ||
         header->cmsg_len < CMSG_LEN(sizeof(struct sock_extended_err) + sizeof(struct sockaddr_in)))
@@ -163,11 +197,13 @@ static napi_value receive_error(napi_env env, napi_callback_info info)
     memcpy(record, fields, sizeof fields);
     offender_bytes(&copy.error, record + 20);
   }
+  memcpy(record + 36, &limit, sizeof limit);
   return answer(env, (int32_t)length);
 }
 
 const struct function datagram_functions[] = {{"receiveWithDescriptors", receive_with_descriptors},
                                               {"receiveSegments", receive_segments},
                                               {"receiveFrom", receive_from},
+                                              {"receiveDistant", receive_distant},
                                               {"receiveError", receive_error},
                                               {NULL, NULL}};

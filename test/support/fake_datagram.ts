@@ -10,6 +10,7 @@ interface Batch {
   bytes: Uint8Array;
   segment: number;
   sender?: Sender;
+  hopLimit?: number;
 }
 
 /** Who has sent to a socket that is connected to nobody: 16 bytes of address, and the port. */
@@ -27,6 +28,8 @@ export interface SocketError {
   info: number;
   offender: Uint8Array;
   payload: Uint8Array;
+  /** Of the ICMP error, as IP_RECVTTL tells. */
+  hopLimit?: number;
 }
 
 export class FakeDatagram extends FakeFile {
@@ -40,11 +43,17 @@ export class FakeDatagram extends FakeFile {
   segment = 0;
   /** Of the path: bytes of an IP packet. */
   mtu = 65_535;
+  /** Options by level and name, as they are now; and of each datagram sent, as they were then. */
+  readonly options = new Map<string, number>();
+  readonly sentWith: ReadonlyMap<string, number>[] = [];
+  /** Every option that was set, in order. */
+  readonly changes: string[] = [];
   closed = false;
   readonly #incoming: Batch[] = [];
   readonly #errors: SocketError[] = [];
   /** sk_err: reported once, by whichever call comes first. */
   #pending = 0;
+  readonly #refusals: SocketError[] = [];
 
   poll(): number {
     return EPOLLOUT | (this.#incoming.length > 0 ? EPOLLIN : 0) | (this.#errors.length > 0 || this.#pending !== 0 ? EPOLLERR : 0);
@@ -56,6 +65,11 @@ export class FakeDatagram extends FakeFile {
 
   send(bytes: Uint8Array): number {
     if (this.#pending !== 0) return -this.takeError();
+    const refused = this.#refusals.shift();
+    if (refused !== undefined) {
+      this.#errors.push(refused);
+      return -refused.errno;
+    }
     const errno = this.sendErrors.shift();
     if (errno !== undefined) return -errno;
     // The kernel fragments a datagram that exceeds the path's MTU, but not one of a socket with UDP_SEGMENT.
@@ -63,14 +77,22 @@ export class FakeDatagram extends FakeFile {
     if (each + HEADERS > this.mtu) return -EMSGSIZE;
     if (this.segment > 0 && bytes.length > MOST_SEGMENTS * this.segment) return -EINVAL;
     this.calls.push(bytes.length);
+    const first = this.sent.length;
     if (each === 0) this.sent.push(bytes.slice());
     for (let at = 0; each > 0 && at < bytes.length; at += each) this.sent.push(bytes.slice(at, at + each));
+    for (let count = first; count < this.sent.length; count++) this.sentWith.push(new Map(this.options));
     return bytes.length;
   }
 
   setSegment(value: number): number {
     if (value < 0 || value > 65_535) return -EINVAL;
     this.segment = value;
+    return 0;
+  }
+
+  setOption(level: number, name: number, value: number): number {
+    this.options.set(`${level}.${name}`, value);
+    this.changes.push(`${level}.${name}`);
     return 0;
   }
 
@@ -94,8 +116,8 @@ export class FakeDatagram extends FakeFile {
   }
 
   /** The far end answers; `segment` > 0: several datagrams that the kernel has joined. */
-  answer(bytes: Uint8Array, segment = 0): void {
-    this.#incoming.push({ bytes, segment });
+  answer(bytes: Uint8Array, segment = 0, hopLimit = 0): void {
+    this.#incoming.push({ bytes, segment, hopLimit });
     this.wake(EPOLLIN);
   }
 
@@ -103,6 +125,11 @@ export class FakeDatagram extends FakeFile {
   answerFrom(address: Uint8Array, port: number, bytes: Uint8Array): void {
     this.#incoming.push({ bytes, segment: 0, sender: { address, port } });
     this.wake(EPOLLIN);
+  }
+
+  /** The next send finds out that it can't be. */
+  failSend(error: SocketError): void {
+    this.#refusals.push(error);
   }
 
   /** An error comes for something that was sent. */

@@ -260,6 +260,15 @@ export class FakeKernel implements Native {
     return this.#store(batch.bytes, offset, length);
   }
 
+  receiveDistant(fd: number, offset: number, length: number, hopLimit: number): number {
+    const file = this.#files.get(fd);
+    if (!(file instanceof FakeDatagram)) return -EBADF;
+    const batch = file.receive();
+    if (typeof batch === 'number') return batch;
+    this.#view.setInt32(hopLimit, batch.hopLimit ?? 0, true);
+    return this.#store(batch.bytes, offset, length);
+  }
+
   receiveError(fd: number, offset: number, length: number, record: number): number {
     const file = this.#files.get(fd);
     if (!(file instanceof FakeDatagram)) return -EBADF;
@@ -268,6 +277,7 @@ export class FakeKernel implements Native {
     const { errno, origin, type, code, info } = error;
     for (const [at, value] of [errno, origin, type, code, info].entries()) this.#view.setInt32(record + 4 * at, value, true);
     this.#range(record + 20, 16).set(error.offender);
+    this.#view.setInt32(record + 36, error.hopLimit ?? 0, true);
     return this.#store(error.payload, offset, length);
   }
 
@@ -285,6 +295,7 @@ export class FakeKernel implements Native {
     const fault = this.#fault('setOption', file);
     if (fault !== 0) return -fault;
     if (file instanceof FakeDatagram && level === SOL_UDP && name === UDP_SEGMENT) return file.setSegment(value);
+    if (file instanceof FakeDatagram) return file.setOption(level, name, value);
     if (!(file instanceof FakeStream)) return -EBADF;
     return level === SOL_SOCKET && name === SO_PEEK_OFF ? file.setPeekOffset(value) : -EINVAL;
   }

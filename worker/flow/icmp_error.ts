@@ -7,7 +7,7 @@ import { GUEST_MAC, OUR_MAC, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { LINK_HEADER } from '../link/tap.ts';
 import { ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, writeEthernet } from '../wire/ethernet.ts';
-import { errorLength4, errorLength6, ICMP_HEADER, writeError4, writeError6 } from '../wire/icmp.ts';
+import { errorLength4, errorLength6, ICMP_HEADER, TIME_EXCEEDED4, TIME_EXCEEDED6, writeError4, writeError6 } from '../wire/icmp.ts';
 import { IPV4_HEADER, PROTOCOL_ICMP, writeIpv4 } from '../wire/ipv4.ts';
 import { IPV6_HEADER, PROTOCOL_ICMPV6, writeIpv6 } from '../wire/ipv6.ts';
 import { writeVnetPlain } from '../wire/vnet.ts';
@@ -16,9 +16,11 @@ import { isIpv4 } from './packet.ts';
 import { FAR, GUEST, rows } from './row.ts';
 import { transmit } from './transmit.ts';
 
+/** Of an error whose way to us is not known: as far as the guest can tell its sender is next to it. */
 const HOP_LIMIT = 255;
-/** TTL of the guest's packet in error; nobody knows what it was. */
+/** TTL of the guest's packet in error: nobody knows what it was, unless it has run out. */
 const EMBEDDED_HOP_LIMIT = 64;
+const EXPIRED_HOP_LIMIT = 1;
 
 /** Where the packet in error is built, IP header first. */
 export const PACKET_IN_ERROR = TRANSMIT_PAYLOAD + ICMP_HEADER;
@@ -38,8 +40,17 @@ let filledAt = 0;
 /** Who complains, four words; set by the caller before `sendIcmpError`. */
 export const complainer = new Int32Array(4);
 
+/** With which hop limit the error has come to us; programs count the hops of its way back by it. */
+let hopLimit = HOP_LIMIT;
+
+/** Sets that, 0 = not known, after `complainer`. */
+export function setComplainerDistance(received: number): void {
+  hopLimit = received > 0 && received <= HOP_LIMIT ? received : HOP_LIMIT;
+}
+
 /** The far address, as the guest knows it, is who complains. */
 export function blameFar(row: number): void {
+  hopLimit = HOP_LIMIT;
   for (let word = 0; word < 4; word++) complainer[word] = rows[row + FAR + word]!;
 }
 
@@ -69,22 +80,31 @@ function maySend(): boolean {
   return true;
 }
 
-/** Writes the IP header of the packet in error, `length` bytes of `protocol` behind it; returns where those begin. */
-export function writePacketInError(row: number, protocol: number, length: number): number {
-  if (isIpv4(row)) {
-    writeIpv4(PACKET_IN_ERROR, IPV4_HEADER + length, protocol, rows[row + GUEST + 3]!, rows[row + FAR + 3]!, EMBEDDED_HOP_LIMIT, 0);
+/**
+ * Writes the IP header of the packet that an error of `type` is about, which had `length` bytes of `protocol` behind it; returns where
+ * those begin, as many of them as there are.
+ */
+export function writePacketInError(row: number, protocol: number, length: number, type: number): number {
+  const ipv4 = isIpv4(row);
+  const limit = type === (ipv4 ? TIME_EXCEEDED4 : TIME_EXCEEDED6) ? EXPIRED_HOP_LIMIT : EMBEDDED_HOP_LIMIT;
+  if (ipv4) {
+    writeIpv4(PACKET_IN_ERROR, IPV4_HEADER + length, protocol, rows[row + GUEST + 3]!, rows[row + FAR + 3]!, limit, 0);
     return PACKET_IN_ERROR + IPV4_HEADER;
   }
-  writeIpv6(PACKET_IN_ERROR, length, protocol, rows, row + GUEST, rows, row + FAR, EMBEDDED_HOP_LIMIT, 0, 0);
+  writeIpv6(PACKET_IN_ERROR, length, protocol, rows, row + GUEST, rows, row + FAR, limit, 0, 0);
   return PACKET_IN_ERROR + IPV6_HEADER;
 }
 
-/** Sends the error about the packet of `available` bytes at PACKET_IN_ERROR, unless too many were sent lately. `word` as in `writeError4/6`. */
-export function sendIcmpError(row: number, type: number, code: number, word: number, available: number): void {
-  sendIcmpErrorTo(rows, row + GUEST, isIpv4(row), type, code, word, available);
+/**
+ * Sends the error about the packet at PACKET_IN_ERROR, of which `behind` bytes are there behind its IP header, unless too many were sent
+ * lately. `word` as in `writeError4/6`.
+ */
+export function sendIcmpError(row: number, type: number, code: number, word: number, behind: number): void {
+  const ipv4 = isIpv4(row);
+  sendIcmpErrorTo(rows, row + GUEST, ipv4, type, code, word, behind + (ipv4 ? IPV4_HEADER : IPV6_HEADER));
 }
 
-/** The same to the address in four words of `to` from `index`, about a packet that belongs to no flow. */
+/** The same to the address in four words of `to` from `index`, about a packet that belongs to no flow: `available` bytes, header and all. */
 export function sendIcmpErrorTo(
   to: Int32Array,
   index: number,
@@ -94,18 +114,21 @@ export function sendIcmpErrorTo(
   word: number,
   available: number,
 ): void {
-  if (!maySend()) return;
+  if (!maySend()) {
+    counters[Counter.icmp_errors_suppressed]!++;
+    return;
+  }
   const l4 = TRANSMIT_PAYLOAD;
   const l3 = l4 - (ipv4 ? IPV4_HEADER : IPV6_HEADER);
   const l2 = l3 - ETHERNET_HEADER;
   let length: number;
   if (ipv4) {
-    length = errorLength4(PACKET_IN_ERROR, available);
-    writeIpv4(l3, IPV4_HEADER + length, PROTOCOL_ICMP, complainer[3]!, to[index + 3]!, HOP_LIMIT, 0);
+    length = errorLength4(available);
+    writeIpv4(l3, IPV4_HEADER + length, PROTOCOL_ICMP, complainer[3]!, to[index + 3]!, hopLimit, 0);
     writeError4(l4, type, code, word, PACKET_IN_ERROR, available);
   } else {
     length = errorLength6(available);
-    writeIpv6(l3, length, PROTOCOL_ICMPV6, complainer, 0, to, index, HOP_LIMIT, 0, 0);
+    writeIpv6(l3, length, PROTOCOL_ICMPV6, complainer, 0, to, index, hopLimit, 0, 0);
     writeError6(l3, l4, type, code, word, PACKET_IN_ERROR, available);
   }
   writeEthernet(l2, GUEST_MAC, OUR_MAC, ipv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);

@@ -19,14 +19,27 @@ export function isIpv4(row: number): boolean {
 
 /** As `writeNetworkHeaders`, from the address in four words of `from` at `at`. */
 export function writeNetworkHeadersFrom(from: Int32Array, at: number, row: number, l4: number, length: number, protocol: number): number {
+  return writeDistantHeaders(from, at, row, l4, length, protocol, HOP_LIMIT);
+}
+
+/** The same for a packet that has come with `hopLimit`. */
+export function writeDistantHeaders(
+  from: Int32Array,
+  at: number,
+  row: number,
+  l4: number,
+  length: number,
+  protocol: number,
+  hopLimit: number,
+): number {
   if (isIpv4(row)) {
     const l2 = l4 - IPV4_HEADER - ETHERNET_HEADER;
-    writeIpv4(l4 - IPV4_HEADER, IPV4_HEADER + length, protocol, from[at + 3]!, rows[row + GUEST + 3]!, HOP_LIMIT, 0);
+    writeIpv4(l4 - IPV4_HEADER, IPV4_HEADER + length, protocol, from[at + 3]!, rows[row + GUEST + 3]!, hopLimit, 0);
     writeEthernet(l2, GUEST_MAC, OUR_MAC, ETHERTYPE_IPV4);
     return l2;
   }
   const l2 = l4 - IPV6_HEADER - ETHERNET_HEADER;
-  writeIpv6(l4 - IPV6_HEADER, length, protocol, from, at, rows, row + GUEST, HOP_LIMIT, 0, 0);
+  writeIpv6(l4 - IPV6_HEADER, length, protocol, from, at, rows, row + GUEST, hopLimit, 0, 0);
   writeEthernet(l2, GUEST_MAC, OUR_MAC, ETHERTYPE_IPV6);
   return l2;
 }

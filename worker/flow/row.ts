@@ -51,6 +51,9 @@ export const LAST_ACTIVE = 19;
 export const OWN = 20;
 
 // UDP and ping only, at the row's end.
+/** Bytes of the last datagram sent, with its transport header; the path word that its socket was told last (path.ts). */
+export const SENT_LENGTH = 58;
+export const PATH = 59;
 /** Neighbours in the chain of flows that nobody has answered (unanswered.ts), each flow + 1; 0 = none. */
 export const OLDER = 60;
 export const NEWER = 61;

@@ -14,7 +14,8 @@ import { ROW, rows, WAITING_FIRST, WAITING_LAST } from './row.ts';
 const NEXT = 0;
 const LENGTH = 4;
 const FACT = 8;
-const HEADER = 12;
+const PATH = 12;
+const HEADER = 16;
 /** In place of a length: the record was taken. What was its length follows in NEXT. */
 const GONE = -1;
 /** Records are a multiple of 4 long, so no name is ever 0, which stands for none; names wrap. */
@@ -43,8 +44,8 @@ function skipGone(): void {
   front = back = 0;
 }
 
-/** Keeps `length` bytes from `at` and one int32 fact for the flow. False when there is no room. */
-export function keepWaiting(flow: number, at: number, length: number, fact: number): boolean {
+/** Keeps `length` bytes from `at` with one int32 fact of the flow's kind and a path word (flow/path.ts). False when there is no room. */
+export function keepWaiting(flow: number, at: number, length: number, fact: number, path: number): boolean {
   const size = recordSize(length);
   if (back + size > WAITING_SIZE && front > 0) {
     bytes.copyWithin(WAITING, WAITING + front, WAITING + back);
@@ -62,15 +63,17 @@ export function keepWaiting(flow: number, at: number, length: number, fact: numb
   view.setInt32(record + NEXT, 0, true);
   view.setInt32(record + LENGTH, length, true);
   view.setInt32(record + FACT, fact, true);
+  view.setInt32(record + PATH, path, true);
   bytes.copyWithin(record + HEADER, at, at + length);
   back += size;
   return true;
 }
 
-/** After `takeWaiting`: where the bytes lie, how many they are, and the fact that came with them. */
+/** After `takeWaiting`: where the bytes lie, how many they are, and what came with them. */
 export let waitingAt = 0;
 export let waitingLength = 0;
 export let waitingFact = 0;
+export let waitingPath = 0;
 
 /** Takes the oldest datagram of the flow out of the store; it stays readable until the next `keepWaiting`. False when there is none. */
 export function takeWaiting(flow: number): boolean {
@@ -81,6 +84,7 @@ export function takeWaiting(flow: number): boolean {
   waitingAt = record + HEADER;
   waitingLength = view.getInt32(record + LENGTH, true);
   waitingFact = view.getInt32(record + FACT, true);
+  waitingPath = view.getInt32(record + PATH, true);
   rows[row + WAITING_FIRST] = view.getInt32(record + NEXT, true);
   view.setInt32(record + NEXT, waitingLength, true);
   view.setInt32(record + LENGTH, GONE, true);

@@ -1,7 +1,7 @@
 /**
  * ICMP (RFC 792) and ICMPv6 (RFC 4443) errors about fragments, as the host that they are for would send them.
  */
-import { complainer, PACKET_IN_ERROR, sendIcmpErrorTo } from '../flow/icmp_error.ts';
+import { complainer, PACKET_IN_ERROR, sendIcmpErrorTo, setComplainerDistance } from '../flow/icmp_error.ts';
 import { isBroadcast4, isMulticast4, isMulticast6, isUnspecified4, isUnspecified6 } from '../wire/address.ts';
 import { ECHO_REPLY4, ECHO_REQUEST4, PARAMETER_PROBLEM6, TIME_EXCEEDED4, TIME_EXCEEDED6, type } from '../wire/icmp.ts';
 import * as ipv4 from '../wire/ipv4.ts';
@@ -41,6 +41,7 @@ function complain(
   const header = data - l3;
   const returned = Math.min(header + length, MOST_RETURNED);
   bytes.copyWithin(PACKET_IN_ERROR, l3, l3 + returned);
+  setComplainerDistance(0);
   sendIcmpErrorTo(sender, 0, family === 4, about, code, word, returned);
 }
 

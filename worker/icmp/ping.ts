@@ -2,29 +2,33 @@
  * Echo requests of the guest, through a ping socket per identifier and destination.
  *
  * The kernel gives each ping socket its own identifier and checks who may ping (net.ipv4.ping_group_range); replies get
- * the guest's identifier back and come from the address that the guest asked. A flow ends a minute after the last request.
+ * the guest's identifier back and come from the address that the guest asked, with the hop limit they came with; errors are told as
+ * they come (icmp/error.ts). Where nobody may ping, the guest is told that it is prohibited. A flow ends a minute after the last request.
  */
 import { Counter } from '../../shared/counters.ts';
 import { LogLevel, MessageId } from '../../shared/messages.ts';
 import { Verb } from '../../shared/opener.ts';
+import { askAgain } from '../flow/again.ts';
 import { nowMs } from '../flow/clock.ts';
 import { forward } from '../flow/forward.ts';
 import { log, logFlow, logFlowLimit } from '../flow/journal.ts';
 import { requestSocket } from '../flow/opener.ts';
-import { isIpv4, writeNetworkHeaders } from '../flow/packet.ts';
-import { FD, FLAGS, LAST_ACTIVE, PING, PORTS, PROTOCOL, ROW, rows } from '../flow/row.ts';
+import { isIpv4, writeDistantHeaders } from '../flow/packet.ts';
+import { openPath, pathAsked, setPath } from '../flow/path.ts';
+import { FAR, FD, FLAGS, LAST_ACTIVE, PING, PORTS, PROTOCOL, ROW, rows } from '../flow/row.ts';
 import { add, find, key, KEY_FAR, remove } from '../flow/table.ts';
 import { setTimer, stopTimer } from '../flow/timers.ts';
 import { leaveUnanswered, makeRoom, noteUnanswered } from '../flow/unanswered.ts';
-import { dropWaiting, keepWaiting, takeWaiting, waitingAt, waitingLength } from '../flow/waiting.ts';
+import { dropWaiting, keepWaiting, takeWaiting, waitingAt, waitingLength, waitingPath } from '../flow/waiting.ts';
 import { EPOLLERR, watchFlow } from '../flow/watch.ts';
-import { ERROR_RECORD, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
+import { RECEIVED_HOP_LIMIT, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { LINK_HEADER } from '../link/tap.ts';
 import { transmit } from '../flow/transmit.ts';
 import { frame } from '../wire/frame.ts';
 import {
+  code,
   ECHO_REPLY4,
   ECHO_REPLY6,
   ECHO_REQUEST4,
@@ -38,11 +42,20 @@ import {
   writeEcho,
 } from '../wire/icmp.ts';
 import { IPV6_HEADER } from '../wire/ipv6.ts';
+import { view } from '../wire/memory.ts';
 import { writeVnetPlain } from '../wire/vnet.ts';
+import { tellErrors, tellLocalError } from './error.ts';
 
 const TIMEOUT = 60_000;
 /** An IPv6 packet's, 20 more than an IPv4 packet's. */
 const LARGEST = 65_535;
+/** Replies of one flow in one event, so that no flow starves the others. */
+const REPLIES_AT_ONCE = 64;
+/** Hop limit of a reply about which the kernel tells nothing. */
+const UNKNOWN_DISTANCE = 255;
+
+const EAGAIN = 11;
+const EACCES = 13;
 
 /** FLAGS of a ping flow: there was a reply. */
 const ANSWERED = 1;
@@ -71,7 +84,10 @@ function open(ports: number): number {
 /** The echo request in `frame`, whose addresses are in `key`; other messages of the guest are not forwarded. */
 export function echoFromGuest(): void {
   const wanted = frame.family === 4 ? ECHO_REQUEST4 : ECHO_REQUEST6;
-  if (type(frame.l4) !== wanted) return;
+  if (type(frame.l4) !== wanted || code(frame.l4) !== 0) {
+    counters[Counter.icmp_ignored]!++;
+    return;
+  }
   const ports = identifier(frame.l4) << 16;
   let flow = find(ports, frame.protocol);
   if (flow < 0) flow = open(ports);
@@ -80,35 +96,53 @@ export function echoFromGuest(): void {
   const length = frame.end - frame.l4;
   rows[row + LAST_ACTIVE] = nowMs;
   if (rows[row + FD]! >= 0) {
-    kernel.send(rows[row + FD]!, frame.l4, length, 0);
+    sendToHost(flow, frame.l4, length, pathAsked());
     if ((rows[row + FLAGS]! & ANSWERED) === 0) noteUnanswered(flow);
-  } else keepWaiting(flow, frame.l4, length, 0);
+  } else if (!keepWaiting(flow, frame.l4, length, 0, pathAsked())) counters[Counter.ping_dropped]!++;
+}
+
+function sendToHost(flow: number, at: number, length: number, path: number): void {
+  const row = flow * ROW;
+  const fd = rows[row + FD]!;
+  setPath(row, path, length);
+  let sent = kernel.send(fd, at, length, 0);
+  if (sent < 0 && sent !== -EAGAIN && !tellErrors(flow, at, length)) {
+    // The error was an earlier request's: the kernel reports it in place of sending this one.
+    sent = kernel.send(fd, at, length, 0);
+    if (sent < 0 && sent !== -EAGAIN && !tellErrors(flow, at, length)) tellLocalError(flow, -sent, at, length);
+  }
+  counters[sent < 0 ? Counter.ping_dropped : Counter.ping_requests_out]!++;
 }
 
 /** The opener's answer. */
 export function pingOpened(flow: number, result: number, socket: number): void {
   if (result < 0 || socket < 0) {
     counters[Counter.opener_refused]!++;
-    if (!refusalTold) log(LogLevel.WARNING, MessageId.PING_REFUSED, 1, -result, 0, 0, 0, 0, 0);
-    refusalTold = true;
+    if (result === -EACCES && !refusalTold) {
+      log(LogLevel.WARNING, MessageId.PING_REFUSED, 1, -result, 0, 0, 0, 0, 0);
+      refusalTold = true;
+    }
+    while (takeWaiting(flow)) tellLocalError(flow, -result, waitingAt, waitingLength);
     end(flow, -result);
     return;
   }
   rows[flow * ROW + FD] = socket;
+  openPath(flow * ROW, true);
   if (watchFlow(flow) < 0) {
     end(flow, 0);
     return;
   }
-  while (takeWaiting(flow)) kernel.send(socket, waitingAt, waitingLength, 0);
+  while (takeWaiting(flow)) sendToHost(flow, waitingAt, waitingLength, waitingPath);
   noteUnanswered(flow);
 }
 
-function replyToGuest(row: number, length: number): void {
+function replyToGuest(row: number, length: number, hopLimit: number): void {
   const l4 = TRANSMIT_PAYLOAD - ICMP_HEADER;
   const id = rows[row + PORTS]! >>> 16;
   const ipv4 = isIpv4(row);
   writeEcho(l4, ipv4 ? ECHO_REPLY4 : ECHO_REPLY6, id, sequence(l4));
-  const l2 = writeNetworkHeaders(row, l4, length, rows[row + PROTOCOL]!);
+  const distance = hopLimit > 0 ? hopLimit : UNKNOWN_DISTANCE;
+  const l2 = writeDistantHeaders(rows, row + FAR, row, l4, length, rows[row + PROTOCOL]!, distance);
   if (ipv4) fillChecksum4(l4, length);
   else fillChecksum6(l4 - IPV6_HEADER, l4, length);
   writeVnetPlain(l2 - LINK_HEADER);
@@ -118,16 +152,18 @@ function replyToGuest(row: number, length: number): void {
 /** Events of the flow's host socket. */
 export function pingSocketEvent(flow: number, events: number): void {
   const row = flow * ROW;
-  const fd = rows[row + FD]!;
-  if ((events & EPOLLERR) !== 0) while (kernel.receiveError(fd, SPLIT, 2048, ERROR_RECORD) >= 0);
-  for (;;) {
-    const length = kernel.receive(fd, TRANSMIT_PAYLOAD - ICMP_HEADER, LARGEST, 0);
-    if (length < ICMP_HEADER) return;
-    const reply = isIpv4(row) ? ECHO_REPLY4 : ECHO_REPLY6;
-    if (type(TRANSMIT_PAYLOAD - ICMP_HEADER) !== reply) continue;
-    rows[row + FLAGS]! |= ANSWERED;
-    leaveUnanswered(flow);
-    replyToGuest(row, length);
+  const reply = isIpv4(row) ? ECHO_REPLY4 : ECHO_REPLY6;
+  if ((events & EPOLLERR) !== 0) tellErrors(flow, SPLIT, 0);
+  for (let count = 1; ; count++) {
+    const length = kernel.receiveDistant(rows[row + FD]!, TRANSMIT_PAYLOAD - ICMP_HEADER, LARGEST, RECEIVED_HOP_LIMIT);
+    if (length < 0) return;
+    if (length >= ICMP_HEADER && type(TRANSMIT_PAYLOAD - ICMP_HEADER) === reply) {
+      counters[Counter.ping_replies_in]!++;
+      rows[row + FLAGS]! |= ANSWERED;
+      leaveUnanswered(flow);
+      replyToGuest(row, length, view.getInt32(RECEIVED_HOP_LIMIT, true));
+    }
+    if (count >= REPLIES_AT_ONCE && askAgain(flow)) return;
   }
 }
 

@@ -19,7 +19,9 @@ export const DESCRIPTORS = 256;
 export const SEGMENT_SIZE = 320;
 /** Sender of a received datagram: 16 bytes of address, int32 port. */
 export const SENDER = 336;
-/** Record of the socket error queue, 36 bytes. */
+/** int32 hop limit of a received message. */
+export const RECEIVED_HOP_LIMIT = 360;
+/** Record of the socket error queue, 40 bytes. */
 export const ERROR_RECORD = 384;
 /** struct tcp_info and SO_MEMINFO. */
 export const SOCKET_FACTS = 512;

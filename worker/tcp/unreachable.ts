@@ -6,8 +6,7 @@ import { blameFar, sendIcmpError, unreachableCode, writePacketInError } from '..
 import { isIpv4 } from '../flow/packet.ts';
 import { PORTS, ROW, rows } from '../flow/row.ts';
 import { UNREACHABLE4, UNREACHABLE6 } from '../wire/icmp.ts';
-import { IPV4_HEADER, PROTOCOL_TCP } from '../wire/ipv4.ts';
-import { IPV6_HEADER } from '../wire/ipv6.ts';
+import { PROTOCOL_TCP } from '../wire/ipv4.ts';
 import { SYN, TCP_HEADER, writeTcp } from '../wire/tcp.ts';
 import { IRS } from './row.ts';
 
@@ -20,9 +19,9 @@ export function tellUnreachable(flow: number, errno: number): boolean {
   const code = errno === ECONNREFUSED ? -1 : unreachableCode(errno, ipv4);
   if (code < 0) return false;
   const ports = rows[row + PORTS]!;
-  const at = writePacketInError(row, PROTOCOL_TCP, TCP_HEADER);
+  const at = writePacketInError(row, PROTOCOL_TCP, TCP_HEADER, ipv4 ? UNREACHABLE4 : UNREACHABLE6);
   writeTcp(at, ports >>> 16, ports & 0xffff, rows[row + IRS]!, 0, TCP_HEADER, SYN, 0);
   blameFar(row);
-  sendIcmpError(row, ipv4 ? UNREACHABLE4 : UNREACHABLE6, code, 0, (ipv4 ? IPV4_HEADER : IPV6_HEADER) + TCP_HEADER);
+  sendIcmpError(row, ipv4 ? UNREACHABLE4 : UNREACHABLE6, code, 0, TCP_HEADER);
   return true;
 }

@@ -15,13 +15,14 @@ import { forward, isGroup, target } from '../flow/forward.ts';
 import { logFlow, logFlowLimit } from '../flow/journal.ts';
 import { requestSocket } from '../flow/opener.ts';
 import { isIpv4 } from '../flow/packet.ts';
+import { openPath, pathAsked } from '../flow/path.ts';
 import { FAR, FD, FLAGS, LAST_ACTIVE, ROW, rows, UDP } from '../flow/row.ts';
 import { add, find, key, KEY_FAR, remove } from '../flow/table.ts';
 import { setTimer, stopTimer } from '../flow/timers.ts';
 import { leaveUnanswered, makeRoom, noteUnanswered } from '../flow/unanswered.ts';
-import { dropWaiting, keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength } from '../flow/waiting.ts';
+import { dropWaiting, keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength, waitingPath } from '../flow/waiting.ts';
 import { EPOLLERR, watchFlow } from '../flow/watch.ts';
-import { SEGMENT_SIZE, TRANSMIT_PAYLOAD } from '../link/arena.ts';
+import { SEGMENT_SIZE, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { frame } from '../wire/frame.ts';
@@ -92,7 +93,7 @@ function open(ports: number): number {
   if (flow < 0) return -1;
   if (!forward(key, KEY_FAR, frame.family, ports & 0xffff)) {
     // As from a host where nobody listens: programs ask their next resolver at once instead of waiting.
-    tellLocalError(flow, ECONNREFUSED, 0, frame.payload, frame.end - frame.payload);
+    tellLocalError(flow, ECONNREFUSED, frame.payload, frame.end - frame.payload);
     remove(flow);
     return -1;
   }
@@ -130,8 +131,8 @@ export function datagramFromGuest(ports: number): void {
   if (flow < 0) return;
   const length = frame.end - frame.payload;
   noteDatagram(flow, 0);
-  if (rows[flow * ROW + FD]! >= 0) sendWithOthers(flow, frame.payload, length, frame.gsoSize);
-  else if (!keepWaiting(flow, frame.payload, length, frame.gsoSize)) counters[Counter.udp_datagrams_dropped]!++;
+  if (rows[flow * ROW + FD]! >= 0) sendWithOthers(flow, frame.payload, length, frame.gsoSize, pathAsked());
+  else if (!keepWaiting(flow, frame.payload, length, frame.gsoSize, pathAsked())) counters[Counter.udp_datagrams_dropped]!++;
 }
 
 /** The opener's answer. */
@@ -142,16 +143,17 @@ export function udpOpened(flow: number, result: number, socket: number): void {
   const row = flow * ROW;
   if (result < 0 || socket < 0) {
     counters[Counter.opener_refused]!++;
-    while (takeWaiting(flow)) tellLocalError(flow, -result, 0, waitingAt, waitingLength);
+    while (takeWaiting(flow)) tellLocalError(flow, -result, waitingAt, waitingLength);
     end(flow, -result);
     return;
   }
   rows[row + FD] = socket;
+  openPath(row, false);
   if (watchFlow(flow) < 0) {
     end(flow, 0);
     return;
   }
-  while (takeWaiting(flow)) sendToHost(flow, waitingAt, waitingLength, waitingFact);
+  while (takeWaiting(flow)) sendToHost(flow, waitingAt, waitingLength, waitingFact, waitingPath);
   if ((rows[row + FLAGS]! & ANSWERED) === 0) noteUnanswered(flow);
 }
 
@@ -166,7 +168,7 @@ function receiveBatch(flow: number): boolean {
 
 /** Events of the flow's host socket. */
 export function udpSocketEvent(flow: number, events: number): void {
-  if ((events & EPOLLERR) !== 0) tellErrors(flow);
+  if ((events & EPOLLERR) !== 0) tellErrors(flow, SPLIT, 0);
   for (let batch = 1; receiveBatch(flow); batch++) if (batch >= BATCHES_AT_ONCE && askAgain(flow)) return;
 }
 

@@ -1,22 +1,24 @@
 /**
  * Datagrams of the guest to the host's sockets.
  *
- * Theory of operation. A batch of frames often holds several datagrams of one flow. Those that follow each other and are equally long (the
- * last may be shorter) are copied together behind the first, in the slot that this one came in, and leave by one call as what the
- * kernel splits again (UDP_SEGMENT): the way through its stack is walked once for all of them. Whatever doesn't continue the run sends it, and
- * so does the end of the batch, so a lone datagram waits for nothing. UDP_SEGMENT stays set on the socket until a datagram
- * comes that it would split.
+ * Theory of operation. A batch of frames often holds several datagrams of one flow. Those that follow each other, ask for the
+ * same path (flow/path.ts) and are equally long (the last may be shorter) are copied together behind the first, in the slot that this one
+ * came in, and leave by one call as what the kernel splits again (UDP_SEGMENT): the way through its stack is walked once for all of
+ * them. Whatever doesn't continue the run sends it, and so does the end of the batch, so a lone datagram waits for nothing. UDP_SEGMENT
+ * stays set on the socket until a datagram comes that it would split.
  *
  * The kernel refuses such a batch where it could not split it later, above all where one datagram exceeds the path's MTU:
  * it does not fragment what it splits. Then they go one by one, and so do from then on those of this flow that are as long.
  */
 import { Counter } from '../../shared/counters.ts';
+import { setPath } from '../flow/path.ts';
 import { FD, ROW, rows } from '../flow/row.ts';
 import { RECEIVE, RECEIVE_SLOTS, SLOT } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { bytes } from '../wire/memory.ts';
-import { tellErrors } from './error.ts';
+import { UDP_HEADER } from '../wire/udp.ts';
+import { tellErrors, tellLocalError } from './error.ts';
 import { SEGMENT, SINGLY_FROM } from './row.ts';
 
 const EIO = 5;
@@ -45,23 +47,29 @@ function trySend(row: number, at: number, length: number, segment: number): numb
   return kernel.send(rows[row + FD]!, at, length, 0);
 }
 
-/** Sends, and once more when that has reported an error. ≥ 0 or −errno. */
+/** Sends, and once more when that has reported an error of an earlier datagram. ≥ 0 or −errno, of which the guest was told. */
 function send(flow: number, at: number, length: number, segment: number): number {
   const sent = trySend(flow * ROW, at, length, segment);
   if (sent >= 0 || sent === -EAGAIN) return sent;
+  const first = segment > 0 ? Math.min(segment, length) : length;
   // The error may be an earlier datagram's: the kernel reports it in place of sending this one.
-  tellErrors(flow);
+  if (tellErrors(flow, at, first)) return sent;
   // Nor is a lone datagram fragmented while the option is set.
   if (segment === 0) setSegment(flow * ROW, 0);
-  return trySend(flow * ROW, at, length, segment);
+  const result = trySend(flow * ROW, at, length, segment);
+  if (result < 0 && result !== -EAGAIN && !tellErrors(flow, at, first)) tellLocalError(flow, -result, at, first);
+  return result;
 }
 
-/** Sends `length` bytes from `at` to the flow's far end: one datagram, or when `segment` > 0 as many of that length (the last may be shorter). */
-export function sendToHost(flow: number, at: number, length: number, segment: number): void {
+/**
+ * Sends `length` bytes from `at` to the flow's far end: one datagram, or when `segment` > 0 as many of that length (the last may be shorter).
+ * `path`: their path word (flow/path.ts).
+ */
+export function sendToHost(flow: number, at: number, length: number, segment: number, path: number): void {
   const row = flow * ROW;
-  let each = length;
-  if (segment > 0 && length > segment) {
-    each = segment;
+  const each = segment > 0 && length > segment ? segment : length;
+  setPath(row, path, UDP_HEADER + each);
+  if (each < length) {
     if (rows[row + SINGLY_FROM] === 0 || segment < rows[row + SINGLY_FROM]!) {
       const sent = send(flow, at, length, segment);
       if (sent >= 0 || (sent !== -EMSGSIZE && sent !== -EINVAL && sent !== -EIO)) {
@@ -82,6 +90,7 @@ export function sendToHost(flow: number, at: number, length: number, segment: nu
 
 let runFlow = -1;
 let runSegment = 0;
+let runPath = 0;
 let runAt = 0;
 let runEnd = 0;
 /** First byte that the run may not reach. */
@@ -92,11 +101,12 @@ export function sendRun(): void {
   if (runFlow < 0) return;
   const flow = runFlow;
   runFlow = -1;
-  sendToHost(flow, runAt, runEnd - runAt, runSegment);
+  sendToHost(flow, runAt, runEnd - runAt, runSegment, runPath);
 }
 
-function startRun(flow: number, at: number, length: number): void {
+function startRun(flow: number, at: number, length: number, path: number): void {
   runFlow = flow;
+  runPath = path;
   runSegment = length;
   runAt = at;
   runEnd = at + length;
@@ -104,10 +114,13 @@ function startRun(flow: number, at: number, length: number): void {
   runLimit = Math.min(slotEnd, at + Math.min(MOST_BYTES, length * MOST_SEGMENTS));
 }
 
-/** Sends the datagram of the frame at hand, or keeps it for what may follow it: `sendRun` ends the wait. `gsoSize` as the frame has it. */
-export function sendWithOthers(flow: number, at: number, length: number, gsoSize: number): void {
+/**
+ * Sends the datagram of the frame at hand, or keeps it for what may follow it: `sendRun` ends the wait. `gsoSize` as the frame has it;
+ * `path`: its path word (flow/path.ts).
+ */
+export function sendWithOthers(flow: number, at: number, length: number, gsoSize: number, path: number): void {
   const alone = gsoSize > 0 && length > gsoSize;
-  if (runFlow === flow && !alone && length > 0 && length <= runSegment && runEnd + length <= runLimit) {
+  if (runFlow === flow && runPath === path && !alone && length > 0 && length <= runSegment && runEnd + length <= runLimit) {
     bytes.copyWithin(runEnd, at, at + length);
     runEnd += length;
     if (length < runSegment || runEnd + length > runLimit) sendRun();
@@ -115,6 +128,6 @@ export function sendWithOthers(flow: number, at: number, length: number, gsoSize
   }
   sendRun();
   const inSlot = at >= RECEIVE && at < RECEIVE + RECEIVE_SLOTS * SLOT;
-  if (alone || length === 0 || !inSlot) sendToHost(flow, at, length, gsoSize);
-  else startRun(flow, at, length);
+  if (alone || length === 0 || !inSlot) sendToHost(flow, at, length, gsoSize, path);
+  else startRun(flow, at, length, path);
 }

@@ -5,8 +5,7 @@
  *     |     Type      |     Code      |           Checksum            |
  *     |   Identifier and sequence (echo), parameter (errors): MTU, …  |
  */
-import { complement, pseudoSum6, sum } from './checksum.ts';
-import * as ipv4 from './ipv4.ts';
+import { complement, fold, pseudoSum6, sum } from './checksum.ts';
 import { IPV6_HEADER, PROTOCOL_ICMPV6 } from './ipv6.ts';
 import { bytes, view } from './memory.ts';
 import { Verdict } from './verdict.ts';
@@ -36,8 +35,8 @@ export const ECHO_REPLY6 = 129;
 /** Code of UNREACHABLE4 that carries an MTU (RFC 1191 §4). */
 export const FRAGMENTATION_NEEDED4 = 4;
 
-/** RFC 792: of the packet in error, the IP header and 64 bits are returned. */
-const EMBEDDED_PAYLOAD4 = 8;
+/** RFC 1812 §4.3.2.3: of the packet in error as much as fits into a datagram that every host takes. */
+const EMBEDDED_PACKET4 = 576 - 20 - ICMP_HEADER;
 /** RFC 4443 §2.4 (c): as much as fits the minimum IPv6 MTU. */
 const EMBEDDED_PACKET6 = 1280 - IPV6_HEADER - ICMP_HEADER;
 
@@ -101,6 +100,18 @@ export function writeEcho(at: number, messageType: number, id: number, sequenceN
   view.setInt32(at + IDENTIFIER, (id << 16) | sequenceNumber);
 }
 
+/** Gives the echo message at `at` another identifier; the checksum, of which the data may be missing, is changed with it (RFC 1624 §3). */
+export function changeIdentifier4(at: number, id: number): void {
+  const difference = fold((~identifier(at) & 0xffff) + id);
+  view.setInt16(at + CHECKSUM, complement(fold((~checksum(at) & 0xffff) + difference)));
+  writeIdentifier(at, id);
+}
+
+/** Writes the identifier; the checksum is filled afterwards. */
+export function writeIdentifier(at: number, id: number): void {
+  view.setInt16(at + IDENTIFIER, id);
+}
+
 /** Writes the ICMP echo reply to the request of `length` bytes at `request`, checksum filled. The two may be the same place. */
 export function writeEchoReply4(at: number, request: number, length: number): void {
   if (at !== request) bytes.copyWithin(at, request, request + length);
@@ -115,9 +126,9 @@ export function writeEchoReply6(l3: number, at: number, request: number, length:
   fillChecksum6(l3, at, length);
 }
 
-/** Bytes of an ICMP error that returns the packet of `available` bytes at `embedded` (its IPv4 header must be whole). */
-export function errorLength4(embedded: number, available: number): number {
-  return ICMP_HEADER + Math.min(available, ipv4.headerLength(embedded) + EMBEDDED_PAYLOAD4);
+/** Bytes of an ICMP error that returns a packet of `available` bytes. */
+export function errorLength4(available: number): number {
+  return ICMP_HEADER + Math.min(available, EMBEDDED_PACKET4);
 }
 
 /** Bytes of an ICMPv6 error that returns a packet of `available` bytes. */
@@ -133,7 +144,7 @@ function writeError(at: number, messageType: number, messageCode: number, word: 
 }
 
 /**
- * Writes an ICMP error and returns its bytes, `errorLength4(embedded, available)`. `word`: 0, the next hop's MTU for
+ * Writes an ICMP error and returns its bytes, `errorLength4(available)`. `word`: 0, the next hop's MTU for
  * `FRAGMENTATION_NEEDED4`, the pointer << 24 for a parameter problem. `embedded` may be `at + 8`: then nothing is copied.
  */
 export function writeError4(
@@ -144,7 +155,7 @@ export function writeError4(
   embedded: number,
   available: number,
 ): number {
-  const length = errorLength4(embedded, available);
+  const length = errorLength4(available);
   writeError(at, messageType, messageCode, word, embedded, length);
   fillChecksum4(at, length);
   return length;

@@ -102,6 +102,11 @@ export function writeFragment4(at: number, total: number, id: number, offset: nu
   view.setInt16(at + CHECKSUM, complement(headerSum(at)));
 }
 
+/** Whether no router may fragment the packet. */
+export function dontFragment(at: number): boolean {
+  return (view.getUint16(at + FRAGMENT) & DONT_FRAGMENT) !== 0;
+}
+
 /** Sum of the fixed header, unrolled: it runs for every frame. */
 function headerSum(at: number): number {
   const a = view.getInt32(at);

@@ -31,7 +31,7 @@ describe('worker/udp: errors', () => {
     expect(packet?.source).to.deep.equal(router.slice(12));
     expect(Array.from(packet?.l4.slice(0, 2) ?? [])).to.deep.equal([3, 1]);
     const inner = packet?.l4.slice(8) as Uint8Array;
-    expect(inner.length).to.equal(28);
+    expect(inner.slice(28)).to.deep.equal(pattern(40));
     expect(inner[9]).to.equal(17);
     expect(inner.slice(12, 16)).to.deep.equal(ENDS4.guest);
     expect(inner.slice(16, 20)).to.deep.equal(ENDS4.far);

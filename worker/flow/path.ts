@@ -1,0 +1,84 @@
+/**
+ * How the guest wants a datagram treated on its way: how many hops it may take, and whether it may be fragmented. The flow's host
+ * socket is told when that changes, so routers see what they would see of the guest's own packet: traceroute and path MTU discovery
+ * work, and we are no hop.
+ *
+ * Who may fragment. To IPv6, and to Linux on IPv4, "don't fragment" is what every datagram says, also those of a program that
+ * doesn't care and writes 64 KiB at once because the guest's link takes them. Whoever tells the path MTU to that guest has it cut
+ * all its datagrams into small ones, and loses the first. So a datagram is kept whole only where its sender can mean it: when it is no
+ * longer than what an Ethernet carries; when it has no identification, so could not be fragmented by anybody (RFC 6864 §4.1; that is
+ * how Linux marks a socket that discovers the path MTU itself); when it is sent to die on the way. Others the host's kernel fragments.
+ */
+import { kernel } from '../link/kernel.ts';
+import { frame } from '../wire/frame.ts';
+import { dontFragment, identification } from '../wire/ipv4.ts';
+import { isIpv4 } from './packet.ts';
+import { FD, PATH, rows, SENT_LENGTH } from './row.ts';
+
+/** A path word: the hop limit, and this bit when the datagram must not be fragmented. */
+const WHOLE = 0x100;
+const HOP_LIMIT = 0xff;
+/** What a new socket does: the hop limit that hosts have by default (RFC 1700), and fragments. */
+const DEFAULT_PATH = 64;
+
+const ETHERNET_MTU = 1500;
+/** Internet paths have fewer hops than what hosts begin with (RFC 1122 §3.2.1.7); traceroute stops at 30. */
+const PROBE_HOPS = 30;
+
+const IPPROTO_IP = 0;
+const IP_TTL = 2;
+const IP_MTU_DISCOVER = 10;
+const IP_RECVTTL = 12;
+const IPPROTO_IPV6 = 41;
+const IPV6_UNICAST_HOPS = 16;
+const IPV6_MTU_DISCOVER = 23;
+const IPV6_RECVHOPLIMIT = 51;
+/** Values of both MTU_DISCOVER: fragment where the path is known to be narrow; never fragment, and trust no cached MTU. */
+const PMTUDISC_WANT = 1;
+const PMTUDISC_PROBE = 3;
+
+function mustStayWhole(): boolean {
+  if (frame.fragment !== 0 || (frame.family === 4 && !dontFragment(frame.l3))) return false;
+  const length = frame.gsoSize > 0 ? frame.payload - frame.l3 + frame.gsoSize : frame.end - frame.l3;
+  return length <= ETHERNET_MTU || frame.hopLimit <= PROBE_HOPS || (frame.family === 4 && identification(frame.l3) === 0);
+}
+
+/** The path word of the datagram in `frame`. */
+export function pathAsked(): number {
+  return mustStayWhole() ? frame.hopLimit | WHOLE : frame.hopLimit;
+}
+
+/** The flow has a new socket; `tells` when the hop limits of errors and answers are wanted from the start. */
+export function openPath(row: number, tells: boolean): void {
+  rows[row + PATH] = DEFAULT_PATH;
+  if (tells) tellHopLimits(row);
+}
+
+/** From now on the hop limits of what comes to the flow's socket are told. */
+function tellHopLimits(row: number): void {
+  if (isIpv4(row)) kernel.setOption(rows[row + FD]!, IPPROTO_IP, IP_RECVTTL, 1);
+  else kernel.setOption(rows[row + FD]!, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+}
+
+function changePath(row: number, word: number): void {
+  const fd = rows[row + FD]!;
+  const ipv4 = isIpv4(row);
+  const changed = rows[row + PATH]! ^ word;
+  rows[row + PATH] = word;
+  if ((changed & HOP_LIMIT) !== 0) {
+    tellHopLimits(row);
+    if (ipv4) kernel.setOption(fd, IPPROTO_IP, IP_TTL, Math.max(word & HOP_LIMIT, 1));
+    else kernel.setOption(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, Math.max(word & HOP_LIMIT, 1));
+  }
+  if ((changed & WHOLE) !== 0) {
+    const discovery = (word & WHOLE) !== 0 ? PMTUDISC_PROBE : PMTUDISC_WANT;
+    if (ipv4) kernel.setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, discovery);
+    else kernel.setOption(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, discovery);
+  }
+}
+
+/** The flow's next datagram, `length` bytes with its transport header, goes as its path word says. */
+export function setPath(row: number, word: number, length: number): void {
+  rows[row + SENT_LENGTH] = length;
+  if (rows[row + PATH] !== word) changePath(row, word);
+}
