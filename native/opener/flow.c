@@ -118,29 +118,34 @@ int open_udp(struct flow *flow, const struct opener_request *request, int *descr
   return bound_port(fd);
 }
 
-/*
- * To connect is to ask the route for the address that the group is asked from; then the socket is bound to that address, so it gets
- * nothing that was sent to a group or to all. It is bound without SO_REUSEADDR: a port that anybody has already, avahi's 5353 for one,
- * stays theirs alone. The flows of the same port come afterwards, and they share it.
- */
-int open_udp_replies(struct flow *flow, const struct opener_request *request, int *descriptor) {
-  static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+/* Which address the route asks the group from: a socket that is connected has it. Never the same socket: IPv6's can't be disconnected. */
+static int choose_source(struct flow *flow, const struct opener_request *request) {
   socklen_t length = sizeof flow->source;
   int fd = make_socket(flow, request, SOCK_DGRAM, 0);
   if (fd < 0)
     return fd;
-  set_option(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER);
-  if (prepare_group(fd, flow, request) || connect(fd, &flow->destination.any, flow->length) ||
-      getsockname(fd, &flow->source.any, &length) || connect(fd, &nobody, sizeof nobody))
+  if (prepare_group(fd, flow, request) || connect(fd, &flow->destination.any, flow->length) || getsockname(fd, &flow->source.any, &length))
     return give_up(fd);
-  if (!permitted_source(&flow->source)) {
-    close(fd);
-    return -EPERM;
-  }
+  close(fd);
   if (flow->is_v6)
     flow->source.v6.sin6_port = htons(request->source_port);
   else
     flow->source.v4.sin_port = htons(request->source_port);
+  return permitted_source(&flow->source) ? 0 : -EPERM;
+}
+
+/*
+ * Bound to one address, the socket gets nothing that was sent to a group or to all. It is bound without SO_REUSEADDR: a port that
+ * anybody has already, avahi's 5353 for one, stays theirs alone. The flows of the same port come afterwards, and they share it.
+ */
+int open_udp_replies(struct flow *flow, const struct opener_request *request, int *descriptor) {
+  int chosen = choose_source(flow, request);
+  if (chosen)
+    return chosen;
+  int fd = make_socket(flow, request, SOCK_DGRAM, 0);
+  if (fd < 0)
+    return fd;
+  set_option(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER);
   if (bind_or_any_port(fd, flow) || set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1))
     return give_up(fd);
   *descriptor = fd;

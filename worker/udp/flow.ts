@@ -31,7 +31,7 @@ import { view } from '../wire/memory.ts';
 import { deliver } from './deliver.ts';
 import { tellErrors, tellLocalError } from './error.ts';
 import { awaitReplies, forgetAsker, keepReplies } from './replies.ts';
-import { ANSWERED, FROM_HOST, HEARD_BY } from './row.ts';
+import { ANSWERED, FIRST_HOP_LIMIT, FROM_HOST, HEARD_BY } from './row.ts';
 import { sendRun, sendToHost, sendWithOthers } from './send.ts';
 
 const EACCES = 13;
@@ -97,8 +97,9 @@ function open(ports: number): number {
     remove(flow);
     return -1;
   }
+  rows[flow * ROW + FIRST_HOP_LIMIT] = frame.hopLimit;
   const asked = isGroup(target, 0, frame.family)
-    ? awaitReplies(flow, frame.hopLimit)
+    ? awaitReplies(flow)
     : requestSocket(Verb.UDP_CONNECT, flow, frame.family, ports >>> 16, ports & 0xffff, 0);
   return start(flow, asked, 0) ? flow : -1;
 }
@@ -138,7 +139,7 @@ export function datagramFromGuest(ports: number): void {
 /** The opener's answer. */
 export function udpOpened(flow: number, result: number, socket: number): void {
   // The broadcast address of a subnet looks like a host's, until the kernel says that it is none.
-  if (result === -EACCES && rows[flow * ROW + HEARD_BY] === 0 && awaitReplies(flow, 1)) return;
+  if (result === -EACCES && rows[flow * ROW + HEARD_BY] === 0 && awaitReplies(flow)) return;
   if (result === -EACCES && !isGroup(rows, flow * ROW + FAR, isIpv4(flow * ROW) ? 4 : 6)) rows[flow * ROW + HEARD_BY] = 0;
   const row = flow * ROW;
   if (result < 0 || socket < 0) {

@@ -3,8 +3,8 @@
  *
  * Theory of operation. The socket of a flow to a group is connected to the group, so it hears nobody else. Replies come to a
  * second socket, bound to one address of the host and to the guest's port where nobody has that, connected to nobody and so unable
- * to send (native/opener/flow.c). It is a flow of the kind REPLIES, one for each address and port of the guest, whatever groups are
- * asked from there; its far address and port are 0, so no datagram finds it. It is made first, because it must have its port alone;
+ * to send (native/opener/flow.c). It is a flow of the kind REPLIES, one for each port of the guest and each group, since the route to the
+ * group decides on the address; its far port is 0, so no datagram finds it. It is made first, because it must have its port alone;
  * the flows that ask wait in a chain, and then ask from the port that it has got. It ends after a time without questions and replies.
  * A reply goes to the guest from who has sent it. When the guest goes on with that host, that is a flow as any other.
  */
@@ -27,7 +27,6 @@ import { SENDER, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { LINK_HEADER } from '../link/tap.ts';
-import { MAPPED_WORD } from '../wire/address.ts';
 import { pseudoSum4, pseudoSum6 } from '../wire/checksum.ts';
 import { PROTOCOL_UDP } from '../wire/ipv4.ts';
 import { IPV6_HEADER, readAddress } from '../wire/ipv6.ts';
@@ -72,24 +71,19 @@ function begin(asker: number, ports: number): number {
   return flow;
 }
 
-/**
- * Makes a flow without a socket one to a group, which began with a datagram of `hopLimit`: it gets its socket as soon as replies can be
- * heard. False when there is no room. Changes `key`.
- */
-export function awaitReplies(asker: number, hopLimit: number): boolean {
+/** Makes a flow one to a group: it gets its socket as soon as replies can be heard. False when there is no room. Changes `key`. */
+export function awaitReplies(asker: number): boolean {
   const row = asker * ROW;
   for (let word = 0; word < 4; word++) {
     key[KEY_GUEST + word] = rows[row + GUEST + word]!;
-    key[KEY_FAR + word] = 0;
+    key[KEY_FAR + word] = rows[row + FAR + word]!;
   }
-  if (isIpv4(row)) key[KEY_FAR + 2] = MAPPED_WORD;
   const ports = rows[row + PORTS]! & ~0xffff;
   let flow = find(ports, PROTOCOL_UDP);
   if (flow < 0) flow = begin(asker, ports);
   if (flow < 0) return false;
   rows[row + HEARD_BY] = flow + 1;
   rows[row + HEARD_BY_GENERATION] = rows[flow * ROW + GENERATION]!;
-  rows[row + FIRST_HOP_LIMIT] = hopLimit;
   if (rows[flow * ROW + FD]! >= 0) return askGroup(asker, rows[flow * ROW + HEARING_PORT]!);
   rows[row + NEXT_ASKER] = rows[flow * ROW + FIRST_ASKER]!;
   rows[flow * ROW + FIRST_ASKER] = asker + 1;
