@@ -2,10 +2,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { MAX_REASSEMBLIES } from '../../../shared/limits.ts';
+import { frame } from '../../../worker/wire/frame.ts';
 import { packetsWaiting } from '../../../worker/fragment/store.ts';
 import { FakeDatagram } from '../../support/fake_datagram.ts';
 import { dataLength, fragment, fragments } from '../../support/fragments.ts';
-import { buildDatagram, buildEcho, type Ends, withChecksum } from '../../support/guest_frame.ts';
+import { buildDatagram, buildEcho, buildFrame, type Ends, sum16, withChecksum } from '../../support/guest_frame.ts';
 import { pattern } from '../../support/tcp_dialogue.ts';
 import { ENDS4, ENDS6, Workbench } from '../../support/workbench.ts';
 
@@ -131,6 +132,40 @@ for (const ends of [ENDS4, ENDS6]) {
       expect(bench.counter('frames_bad_checksum')).to.equal(1);
     });
 
+    it('RFC 3168 §5.3: congestion that one fragment has experienced the packet has; of a sender without ECN none can have', () => {
+      for (const [classes, expected] of [
+        [[2, 2, 2], 2],
+        [[2, 3, 2], 3],
+        [[0xb8, 0xb8, 0xb8], 0xb8],
+        [[0xb9, 0xbb, 0x02], 0xbb],
+        [[0, 3, 0], -1],
+      ] as const) {
+        const { bench, socket } = opened(ends);
+        const whole = datagram(ends, 3000);
+        const length = dataLength(whole);
+        for (const [at, trafficClass] of classes.entries()) {
+          const offset = at * 1480;
+          bench.deliver(fragment(whole, { offset, end: Math.min(offset + 1480, length), more: offset + 1480 < length }, { trafficClass }));
+        }
+        expect(socket.sent).to.have.length(expected < 0 ? 0 : 1);
+        if (expected >= 0) expect([frame.trafficClass, frame.hopLimit]).to.deep.equal([expected, 64]);
+        else expect(bench.counter('fragments_malformed')).to.equal(1);
+      }
+    });
+
+    it('nothing waits for a protocol that is not served', () => {
+      const bench = new Workbench();
+      bench.deliver(...fragments(buildFrame(ends, 132, pattern(3000)), 1480).slice(0, 2));
+      expect(packetsWaiting).to.equal(0);
+      expect(bench.counter('frames_unknown_protocol')).to.equal(2);
+    });
+
+    it('nothing waits for a family that is not served', () => {
+      const bench = new Workbench({ protocols: { ipv4: false, ipv6: false } });
+      bench.deliver(fragments(datagram(ends, 3000), 1480)[0]!);
+      expect(packetsWaiting).to.equal(0);
+    });
+
     it('an echo request of 65,000 bytes goes out', () => {
       const bench = new Workbench();
       bench.deliver(...fragments(buildEcho(ends, 7, 1, pattern(65_000)), 1480));
@@ -167,3 +202,23 @@ function checksumOf(frame: Uint8Array): number {
   while (total > 0xffff) total = (total & 0xffff) + (total >>> 16);
   return total;
 }
+
+describe('worker/fragment: neighbours', () => {
+  it('RFC 6980 §5: what is said of them in fragments is not heard', () => {
+    const link = { ...ENDS6, far: Uint8Array.from([0xfe, 0x80, ...Array(13).fill(0), 1]) };
+    const solicitation = new Uint8Array(24);
+    solicitation[0] = 135;
+    solicitation.set(link.far, 8);
+    const view = new DataView(solicitation.buffer);
+    view.setUint16(2, ~(sum16(solicitation, sum16(link.guest) + sum16(link.far) + 58 + 24) & 0xffff));
+    const whole = buildFrame(link, 58, solicitation);
+    whole[10 + 14 + 7] = 255;
+    const bench = new Workbench();
+    bench.deliver(whole);
+    expect(bench.counter('ndp_answered')).to.equal(1);
+    bench.deliver(...fragments(whole, 16, { hopLimit: 255 }));
+    bench.deliver(...fragments(whole, 24, { hopLimit: 255 }));
+    expect(bench.counter('datagrams_reassembled')).to.equal(1);
+    expect(bench.counter('ndp_answered')).to.equal(1);
+  });
+});
