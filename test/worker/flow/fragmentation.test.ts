@@ -64,6 +64,22 @@ for (const ends of [ENDS4, ENDS6]) {
       expect(bench.counter('fragments_to_guest')).to.equal(count);
     });
 
+    it('RFC 768: a UDP checksum that comes to zero is sent as all ones', () => {
+      const bench = new Workbench({ mtu: 1500 });
+      const socket = new FakeDatagram();
+      bench.deliver(buildDatagram(ends, PORT, FAR, pattern(1)));
+      bench.kernel.opener.answer(PORT, socket);
+      bench.settle();
+      socket.answer(new Uint8Array(3000));
+      bench.settle();
+      const plain = received(bench, 1500).l4;
+      const zero = new Uint8Array(3000);
+      zero.set(plain.subarray(6, 8), 100);
+      socket.answer(zero);
+      bench.settle();
+      expect(Array.from(received(bench, 1500).l4.subarray(6, 8))).to.deep.equal([0xff, 0xff]);
+    });
+
     it('what the kernel has joined, each of which exceeds the MTU', () => {
       const bench = new Workbench({ mtu: 1500 });
       const socket = new FakeDatagram();
