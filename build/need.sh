@@ -60,6 +60,7 @@ need_for_long() {
   need fcgiwrap fcgiwrap
   need h2load nghttp2-client
   need docker-registry docker-registry
+  need dnsperf dnsperf
   need skopeo skopeo
 }
 

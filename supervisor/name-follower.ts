@@ -63,9 +63,11 @@ export class NameFollower {
     if (!this.#isForwarding()) return;
     this.#tell();
     if (!this.#dependsOnFile()) return;
-    const failed = (error: Error): void =>
-      this.#parts.log.warning(`changes of ${this.#path} will not be seen (${error.message}); raise sysctl fs.inotify.max_user_instances`);
-    this.#watch = new FileWatch(this.#path, () => this.#look(), failed);
+    const refused = (error: Error): void =>
+      this.#parts.log.info(
+        `changes of ${this.#path} are seen after some seconds only (${error.message}): see fs.inotify.max_user_instances`,
+      );
+    this.#watch = new FileWatch(this.#path, () => this.#look(), refused);
     // It may have changed since the plan was made.
     this.#look();
   }

@@ -6,12 +6,17 @@
  * file for what is bind-mounted there, and on the nearest folder that exists where one does not. Any event in which one of the names
  * occurs counts. The writer is given a moment to finish (a file is empty between being truncated and written); then all watches are
  * made anew, since the way may have changed, and only then the caller is told, so nothing falls between.
+ *
+ * A user has few inotify instances (fs.inotify.max_user_instances, often 128). While the kernel has none to give the caller is told
+ * every few seconds, as if there had been a change, and the watches are tried again each time.
  */
 import { type FSWatcher, existsSync, readlinkSync, watch } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 
 /** How long a writer may take between two events of one change, ms. */
 const SETTLE_MS = 50;
+/** How often it is looked where the kernel does not tell, ms. */
+const LOOK_MS = 5000;
 /** Links that the kernel follows (path_resolution(7)). */
 const MOST_LINKS = 40;
 
@@ -43,23 +48,32 @@ function nearest(path: string): Place {
   return { folder: dirname(at), name: basename(at) };
 }
 
+/** What does the watching, and how often (ms) it is looked where that is refused. */
+export interface Means {
+  readonly watch: typeof watch;
+  readonly lookEvery: number;
+}
+
 /** One watched path. */
 export class FileWatch {
   readonly #path: string;
   readonly #changed: () => void;
-  readonly #failed: (error: Error) => void;
+  readonly #refused: (error: Error) => void;
+  readonly #how: Means;
   #watchers: FSWatcher[] = [];
   #settling: NodeJS.Timeout | undefined;
   #stopped = false;
+  #wasRefused = false;
 
   /**
-   * Begins to watch; keeps no process alive. `changed` is called after each change; `failed`, at most once, when the kernel has no more
-   * watches to give (fs.inotify.max_user_instances), and then nothing more is seen.
+   * Begins to watch; keeps no process alive. `changed` is called after each change, and at times without one; `refused`, at most once,
+   * when the kernel gives no watch. `how` is for tests.
    */
-  constructor(path: string, changed: () => void, failed: (error: Error) => void) {
+  constructor(path: string, changed: () => void, refused: (error: Error) => void, how: Means = { watch, lookEvery: LOOK_MS }) {
     this.#path = path;
     this.#changed = changed;
-    this.#failed = failed;
+    this.#refused = refused;
+    this.#how = how;
     this.#begin();
   }
 
@@ -79,30 +93,31 @@ export class FileWatch {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
         // Something went away between two looks; the one that was there before is watched, or the next look finds it.
-        this.#notice();
+        this.#notice(SETTLE_MS);
         return;
       }
-      this.stop();
-      this.#failed(error as Error);
+      this.#notice(this.#how.lookEvery);
+      if (!this.#wasRefused) this.#refused(error as Error);
+      this.#wasRefused = true;
     }
   }
 
   #watch(path: string, names: readonly string[] | null): void {
-    const watcher = watch(path, { persistent: false }, (_, name) => {
-      if (names === null || name === null || names.includes(name)) this.#notice();
+    const watcher = this.#how.watch(path, { persistent: false }, (_, name) => {
+      if (names === null || name === null || names.includes(name)) this.#notice(SETTLE_MS);
     });
-    watcher.on('error', () => this.#notice());
+    watcher.on('error', () => this.#notice(SETTLE_MS));
     this.#watchers.push(watcher);
   }
 
-  #notice(): void {
+  #notice(delay: number): void {
     if (this.#stopped) return;
     this.#settling ??= setTimeout(() => {
       this.#settling = undefined;
       this.#end();
       this.#begin();
-      if (!this.#stopped) this.#changed();
-    }, SETTLE_MS);
+      this.#changed();
+    }, delay).unref();
   }
 
   #end(): void {
