@@ -3,6 +3,7 @@ import { EAGAIN, EINVAL, EMSGSIZE, EPOLLERR, EPOLLIN, EPOLLOUT, FakeFile } from 
 
 /** IPv4 and UDP; and UDP_MAX_SEGMENTS. */
 const HEADERS = 28;
+const LARGEST = 65_535;
 const MOST_SEGMENTS = 64;
 
 /** What one receive call gives: one datagram, or several of `segment` bytes that UDP_GRO has joined. */
@@ -39,6 +40,8 @@ export class FakeDatagram extends FakeFile {
   readonly sendErrors: number[] = [];
   /** Bytes of each call that has sent something. */
   readonly calls: number[] = [];
+  /** Calls that were refused as too large. */
+  refused = 0;
   /** UDP_SEGMENT of the socket. */
   segment = 0;
   /** Of the path: bytes of an IP packet. */
@@ -74,7 +77,7 @@ export class FakeDatagram extends FakeFile {
     if (errno !== undefined) return -errno;
     // The kernel fragments a datagram that exceeds the path's MTU, but not one of a socket with UDP_SEGMENT.
     const each = this.segment > 0 ? Math.min(this.segment, bytes.length) : 0;
-    if (each + HEADERS > this.mtu) return -EMSGSIZE;
+    if (each + HEADERS > this.mtu || bytes.length + HEADERS > LARGEST) return this.#refuse();
     if (this.segment > 0 && bytes.length > MOST_SEGMENTS * this.segment) return -EINVAL;
     this.calls.push(bytes.length);
     const first = this.sent.length;
@@ -82,6 +85,11 @@ export class FakeDatagram extends FakeFile {
     for (let at = 0; each > 0 && at < bytes.length; at += each) this.sent.push(bytes.slice(at, at + each));
     for (let count = first; count < this.sent.length; count++) this.sentWith.push(new Map(this.options));
     return bytes.length;
+  }
+
+  #refuse(): number {
+    this.refused++;
+    return -EMSGSIZE;
   }
 
   setSegment(value: number): number {

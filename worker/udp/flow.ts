@@ -124,7 +124,6 @@ export function noteDatagram(flow: number, fromHost: number): void {
 export function datagramFromGuest(ports: number): void {
   let flow = find(ports, PROTOCOL_UDP);
   if (flow >= 0 && rows[flow * ROW + HEARD_BY] !== 0 && !keepReplies(flow)) {
-    sendRun();
     end(flow, 0);
     flow = -1;
   }

@@ -28,9 +28,8 @@ const EMSGSIZE = 90;
 const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
 
-/** Bytes and datagrams that one call may carry: an IPv4 packet's payload, and UDP_MAX_SEGMENTS of the kernel. */
+/** Bytes that one call may carry: an IPv4 packet's payload. Datagrams are never too many: a batch of frames is shorter than UDP_MAX_SEGMENTS. */
 const MOST_BYTES = 65_507;
-const MOST_SEGMENTS = 64;
 
 function setSegment(row: number, size: number): number {
   if (rows[row + SEGMENT] === size) return 0;
@@ -111,7 +110,7 @@ function startRun(flow: number, at: number, length: number, path: number): void 
   runAt = at;
   runEnd = at + length;
   const slotEnd = at - ((at - RECEIVE) % SLOT) + SLOT;
-  runLimit = Math.min(slotEnd, at + Math.min(MOST_BYTES, length * MOST_SEGMENTS));
+  runLimit = Math.min(slotEnd, at + MOST_BYTES);
 }
 
 /**

@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { MessageId } from '../../../shared/messages.ts';
+import { Verb } from '../../../shared/opener.ts';
 import { FakeDatagram } from '../../support/fake_datagram.ts';
 import { FakeStream } from '../../support/fake_stream.ts';
 import { buildDatagram, buildEcho, buildSegment, echoMessage, type Segment, SYN } from '../../support/guest_frame.ts';
@@ -89,12 +90,26 @@ for (const limit of [{ flows: 3 }, { flows: 9, descriptors: 3 }]) {
       for (const port of [1, 2, 3]) expect(guest.give(port).sent).to.deep.equal([pattern(4, port)]);
     });
 
-    it('a datagram that is still to be sent is sent before its flow makes room', () => {
+    it('those that ended by themselves are not asked for room any more', () => {
       const guest = new Guest(limit);
-      const sockets = [1, 2, 3].map((port) => guest.open(port));
-      guest.bench.deliver(...[1, 2, 3, 4].map((port) => buildDatagram(ENDS4, port, FAR, pattern(9, port))));
-      expect(sockets.map(({ sent }) => sent.at(-1))).to.deep.equal([1, 2, 3].map((port) => pattern(9, port)));
-      expect(guest.ports()).to.deep.equal([2, 3]);
+      guest.open(1);
+      guest.bench.deliver(buildEcho(ENDS4, 2, 1, pattern(8)));
+      guest.give(102);
+      guest.bench.advance(61_000);
+      expect(guest.bench.flows()).to.equal(0);
+      for (const port of [3, 4, 5, 6, 7]) guest.open(port);
+      expect(guest.ports()).to.deep.equal([5, 6, 7]);
+      expect(guest.bench.flows()).to.equal(3);
+      guest.bench.advance(31_000);
+      guest.bench.expectNothingLeft();
+    });
+
+    it('a question to a group needs room for its replies as well', () => {
+      const guest = new Guest(limit);
+      for (const port of [1, 2, 3]) guest.open(port);
+      guest.bench.deliver(buildDatagram({ ...ENDS4, far: Uint8Array.of(239, 255, 255, 250) }, 9, 1900, pattern(1)));
+      expect(guest.ports()).to.deep.equal([3]);
+      expect(guest.bench.kernel.opener.requests.map(({ verb }) => verb)).to.deep.equal([Verb.UDP_REPLIES]);
     });
 
     it('pings are of the same kind: without replies they make room, with one they stay', () => {
@@ -130,6 +145,16 @@ for (const limit of [{ flows: 3 }, { flows: 9, descriptors: 3 }]) {
     });
   });
 }
+
+describe('worker/flow: room for one flow only', () => {
+  it('what it still had to send is sent before it makes room', () => {
+    const guest = new Guest({ flows: 1 });
+    const first = guest.open(1);
+    guest.bench.deliver(...[1, 2].map((port) => buildDatagram(ENDS4, port, FAR, pattern(9, port))));
+    expect(first.sent.at(-1)).to.deep.equal(pattern(9, 1));
+    expect(first.closed).to.equal(true);
+  });
+});
 
 describe('worker/flow: room, in any order', () => {
   it('those that are there are those that a list kept by hand says', () => {

@@ -47,6 +47,7 @@ describe('worker/udp: datagrams that leave together', () => {
     [[100, 0, 100], [100, 0, 100]],
     [[30_000, 30_000, 30_000], [60_000, 30_000]],
     [[65_507, 65_507], [65_507, 65_507]],
+    [[22_000, 22_000, 22_000], [44_000, 22_000]],
     [[1, 1, 1], [3]],
     [new Array<number>(32).fill(7), [224]],
   ] as const) {
@@ -55,6 +56,7 @@ describe('worker/udp: datagrams that leave together', () => {
       const payloads = sendLengths(bench, ...lengths);
       expect(socket.calls).to.deep.equal(calls);
       expect(socket.sent).to.deep.equal(payloads);
+      expect(socket.refused).to.equal(0);
       expect(bench.counter('udp_datagrams_out')).to.equal(1 + lengths.length);
     });
   }
@@ -91,9 +93,11 @@ describe('worker/udp: datagrams that leave together', () => {
     socket.mtu = 1500;
     const refused = sendLengths(bench, 2000, 2000, 100);
     expect(socket.calls).to.deep.equal([2000, 2000, 100]);
+    const refusals = socket.refused;
     const again = sendLengths(bench, 3000, 3000);
     const small = sendLengths(bench, 500, 500);
     expect(socket.calls.slice(3)).to.deep.equal([3000, 3000, 1000]);
+    expect(socket.refused, 'it is not tried again').to.equal(refusals);
     expect(socket.sent).to.deep.equal([...refused, ...again, ...small]);
     expect(bench.counter('udp_datagrams_dropped')).to.equal(0);
     expect(bench.packets(ENDS4), 'the guest has no part in it').to.deep.equal([]);
