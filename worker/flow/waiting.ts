@@ -39,9 +39,7 @@ function recordSize(length: number): number {
 function skipGone(): void {
   while (front < back && view.getInt32(WAITING + front + LENGTH, true) === GONE)
     front += recordSize(view.getInt32(WAITING + front + NEXT, true));
-  if (front < back) return;
-  base = (base + back) | 0;
-  front = back = 0;
+  if (front === back) front = back = 0;
 }
 
 /** Keeps `length` bytes from `at` with one int32 fact of the flow's kind and a path word (flow/path.ts). False when there is no room. */

@@ -93,8 +93,10 @@ for (const limit of [{ flows: 3 }, { flows: 9, descriptors: 3 }]) {
     it('those that ended by themselves are not asked for room any more', () => {
       const guest = new Guest(limit);
       guest.open(1);
-      guest.bench.deliver(buildEcho(ENDS4, 2, 1, pattern(8)));
-      guest.give(102);
+      for (const identifier of [1, 2]) {
+        guest.bench.deliver(buildEcho(ENDS4, identifier, 1, pattern(8)));
+        guest.give(100 + identifier);
+      }
       guest.bench.advance(61_000);
       expect(guest.bench.flows()).to.equal(0);
       for (const port of [3, 4, 5, 6, 7]) guest.open(port);
