@@ -77,7 +77,7 @@ export class FakeDatagram extends FakeFile {
     if (errno !== undefined) return -errno;
     // The kernel fragments a datagram that exceeds the path's MTU, but not one of a socket with UDP_SEGMENT.
     const each = this.segment > 0 ? Math.min(this.segment, bytes.length) : 0;
-    if (each + HEADERS > this.mtu || bytes.length + HEADERS > LARGEST) return this.#refuse();
+    if (each + HEADERS > this.mtu || (this.segment > 0 && bytes.length + HEADERS > LARGEST)) return this.#refuse();
     if (this.segment > 0 && bytes.length > MOST_SEGMENTS * this.segment) return -EINVAL;
     this.calls.push(bytes.length);
     const first = this.sent.length;
