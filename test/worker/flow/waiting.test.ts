@@ -1,7 +1,7 @@
 /** The store of datagrams that wait for sockets, against one queue per flow. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { dropWaiting, keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength } from '../../../worker/flow/waiting.ts';
+import { dropWaiting, keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength, waitingPath } from '../../../worker/flow/waiting.ts';
 import { TRANSMIT_PAYLOAD, WAITING_SIZE } from '../../../worker/link/arena.ts';
 import { bytes } from '../../../worker/wire/memory.ts';
 import { pattern } from '../../support/tcp_dialogue.ts';
@@ -18,12 +18,13 @@ function take(flow: number): Kept | null {
   if (!takeWaiting(flow)) return null;
   const found = bytes.slice(waitingAt, waitingAt + waitingLength);
   expect(Buffer.compare(found, pattern(waitingLength, waitingFact)), 'the bytes that were kept').to.equal(0);
+  expect(waitingPath).to.equal(~waitingFact);
   return { length: waitingLength, seed: waitingFact };
 }
 
 function keep(flow: number, length: number, seed: number): boolean {
   bytes.set(pattern(length, seed), TRANSMIT_PAYLOAD);
-  return keepWaiting(flow, TRANSMIT_PAYLOAD, length, seed);
+  return keepWaiting(flow, TRANSMIT_PAYLOAD, length, seed, ~seed);
 }
 
 describe('worker/flow: what waits for sockets', () => {
