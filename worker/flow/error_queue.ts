@@ -20,6 +20,7 @@ import { readAddress } from '../wire/ipv6.ts';
 import { view } from '../wire/memory.ts';
 import { blameFar, complainer, setComplainerDistance, unreachableCode } from './icmp_error.ts';
 import { isIpv4 } from './packet.ts';
+import { mayFragment } from './path.ts';
 import { FD, GUEST, rows } from './row.ts';
 
 /** More of a datagram never fits into an error (RFC 4443 §3.1: 1280 bytes in all). */
@@ -88,14 +89,21 @@ function blameOffender(row: number): void {
   if (unknown || own || ipv4 !== isIpv4(row)) blameFar(row);
 }
 
+function isTooBig(ipv4: boolean): boolean {
+  return ipv4 ? errorType === UNREACHABLE4 && errorCode === FRAGMENTATION_NEEDED4 : errorType === PACKET_TOO_BIG6;
+}
+
 /** The kernel gives the second word as a number: the MTU, the pointer of a parameter problem (ICMP has that in its first byte). */
 function wordOf(ipv4: boolean, info: number): number {
   if (!ipv4) return errorType === PACKET_TOO_BIG6 || errorType === PARAMETER_PROBLEM6 ? info : 0;
   if (errorType === PARAMETER_PROBLEM4) return info << 24;
-  return errorType === UNREACHABLE4 && errorCode === FRAGMENTATION_NEEDED4 ? info & 0xffff : 0;
+  return isTooBig(ipv4) ? info & 0xffff : 0;
 }
 
-/** Takes the next error that the guest is to be told of out of the queue; NO_ERROR when there is none. */
+/**
+ * Takes the next error that the guest is to be told of out of the queue; NO_ERROR when there is none. That a fragment of the host's kernel
+ * was too big is not for the guest: that kernel has learned it, and makes smaller ones.
+ */
 export function takeError(row: number): number {
   const ipv4 = isIpv4(row);
   for (;;) {
@@ -108,6 +116,7 @@ export function takeError(row: number): number {
     } else if (origin === (ipv4 ? ORIGIN_ICMP : ORIGIN_ICMP6)) {
       errorType = view.getInt32(ERROR_RECORD + TYPE, true);
       errorCode = view.getInt32(ERROR_RECORD + CODE, true);
+      if (isTooBig(ipv4) && mayFragment(row)) continue;
       errorWord = wordOf(ipv4, info);
       blameOffender(row);
       return SENT_ERROR;

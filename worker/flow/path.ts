@@ -43,6 +43,11 @@ function mustStayWhole(): boolean {
   return length <= ETHERNET_MTU || frame.hopLimit <= PROBE_HOPS || (frame.family === 4 && identification(frame.l3) === 0);
 }
 
+/** Whether the flow's last datagram was one that the host's kernel may fragment. */
+export function mayFragment(row: number): boolean {
+  return (rows[row + PATH]! & WHOLE) === 0;
+}
+
 /** The path word of the datagram in `frame`. */
 export function pathAsked(): number {
   return mustStayWhole() ? frame.hopLimit | WHOLE : frame.hopLimit;

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { addressFromBytes } from '../../../shared/addresses.ts';
 import { FakeDatagram } from '../../support/fake_datagram.ts';
-import { buildEcho, echoMessage, type Ends, sum16 } from '../../support/guest_frame.ts';
+import { buildEcho, buildError, echoMessage, type Ends, sum16 } from '../../support/guest_frame.ts';
 import { pattern } from '../../support/tcp_dialogue.ts';
 import { ENDS4, ENDS6, Workbench } from '../../support/workbench.ts';
 
@@ -94,3 +94,45 @@ for (const ends of [ENDS4, ENDS6]) {
     });
   });
 }
+
+describe('worker/icmp: what is too big on the way', () => {
+  for (const [length, told] of [
+    [1400, 1],
+    [20_000, 0],
+  ] as const) {
+    it(`RFC 8201 §4: of ${length} bytes the guest is told ${told === 1 ? 'the MTU' : 'nothing, for the host’s kernel fragments them'}`, () => {
+      const { bench, socket } = opened(ENDS6);
+      bench.deliver(buildEcho(ENDS6, ID, 2, pattern(length)));
+      const payload = echoMessage(ENDS6, 128, KERNELS_ID, 2, pattern(length)).slice(0, 1232);
+      socket.fail({ errno: EMSGSIZE, origin: 3, type: 2, code: 0, info: 1280, offender: ENDS6.far, payload });
+      bench.settle();
+      expect(bench.packets(ENDS6).map(({ l4 }) => [l4[0], new DataView(l4.buffer, l4.byteOffset).getUint32(4)])).to.deep.equal(
+        told === 1 ? [[2, 1280]] : [],
+      );
+    });
+  }
+});
+
+describe('worker/icmp: messages about nothing', () => {
+  it('errors about flows that don’t exist, and kinds that nobody serves, are counted and cost nothing else', () => {
+    const bench = new Workbench();
+    for (let at = 0; at < 1000; at++) {
+      bench.kernel.tap.send(buildError(ENDS4, 3, at % 16, 1400, [6, 17, 1][at % 3] as number, [at, 80, at]));
+      bench.kernel.tap.send(buildError(ENDS6, 1 + (at % 4), 0, 1280, [6, 17, 58][at % 3] as number, [at, 80, at]));
+    }
+    bench.settle();
+    expect(bench.counter('icmp_ignored')).to.equal(2000);
+    expect(bench.packets(ENDS4)).to.deep.equal([]);
+    expect(bench.kernel.opener.requests).to.deep.equal([]);
+    bench.expectNothingLeft();
+  });
+
+  it('a storm of echo requests takes no more flows than there are, and all of it is counted', () => {
+    const bench = new Workbench({ flows: 8 });
+    for (let id = 0; id < 5000; id++) bench.kernel.tap.send(buildEcho(ENDS4, id, 1, pattern(8)));
+    bench.settle();
+    expect(bench.flows()).to.equal(8);
+    expect(bench.counter('ping_flows_refused')).to.equal(4992);
+    expect(bench.counter('ping_flows_opened')).to.equal(8);
+  });
+});
