@@ -42,6 +42,10 @@ need_to_test() {
   need strace strace
   need nm binutils
   need perl perl-base
+  need traceroute traceroute
+  need tracepath iputils-tracepath
+  need mtr mtr-tiny
+  need tshark tshark
   if [ "$(uname -m)" = x86_64 ]; then
     need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
     need /usr/aarch64-linux-gnu/include/stdio.h libc6-dev-arm64-cross
