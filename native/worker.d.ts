@@ -34,8 +34,8 @@ export interface Native {
   peekBehind(fd: number, skip: number, offset: number, length: number): number;
   /** One datagram with SCM_RIGHTS in: bytes at `offset`; at `fds` int32 count, then the descriptors (CLOEXEC). −EMSGSIZE when data or descriptors were truncated (descriptors closed). */
   receiveWithDescriptors(fd: number, offset: number, length: number, fds: number, maxFds: number): number;
-  /** One GRO datagram of a UDP socket: bytes at `offset`; int32 segment size (0 = single) at `segment`. */
-  receiveSegments(fd: number, offset: number, length: number, segment: number): number;
+  /** One GRO datagram of a UDP socket: bytes at `offset`; at `facts` int32 segment size (0 = single), then int32 TOS or traffic class. */
+  receiveSegments(fd: number, offset: number, length: number, facts: number): number;
   /** One datagram of a socket that is connected to nobody: bytes at `offset`; at `source` 16 bytes of its sender's address (v4-mapped), then its port as int32. */
   receiveFrom(fd: number, offset: number, length: number, source: number): number;
   /** One message of a ping socket: bytes at `offset`; int32 hop limit it came with (0 = not told) at `hopLimit`. */

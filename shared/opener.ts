@@ -39,7 +39,7 @@ export const Verb = {
   UDP_CONNECT: 2,
   /** Ping socket (SOCK_DGRAM, IPPROTO_ICMP or ICMPV6), bound with the identifier if free, connected. Result: the identifier in use. */
   PING: 3,
-  /** As UDP_CONNECT, to a group or a broadcast address: HOP_LIMIT is the multicast one as well, INTERFACE the link it leaves by. */
+  /** As UDP_CONNECT, to a group or a broadcast address: INTERFACE is the link it leaves by. */
   UDP_GROUP: 4,
   /**
    * UDP socket for what single hosts answer to a group: bound, alone, to the address that DESTINATION is asked from and to SOURCE_PORT

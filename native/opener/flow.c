@@ -80,16 +80,11 @@ int open_tcp(struct flow *flow, const struct opener_request *request, int *descr
   return 0;
 }
 
-/* RFC 1112 §6.1, RFC 3493 §5.2: hop limit and link of what is sent to a group. A broadcast has the unicast ones. */
+/* RFC 1112 §6.1, RFC 3493 §5.2: the link that what is sent to a group leaves by. The worker sets its hop limit. */
 static int prepare_group(int fd, const struct flow *flow, const struct opener_request *request) {
-  if (flow->is_v6) {
-    if (request->hop_limit)
-      set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, request->hop_limit);
+  if (flow->is_v6)
     return set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)request->interface);
-  }
   struct ip_mreqn link = {.imr_ifindex = (int)request->interface};
-  if (request->hop_limit)
-    set_option(fd, IPPROTO_IP, IP_MULTICAST_TTL, request->hop_limit);
   set_option(fd, SOL_SOCKET, SO_BROADCAST, 1);
   set_option(fd, IPPROTO_IP, IP_UNICAST_IF, (int)htonl(request->interface));
   return setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &link, sizeof link);
@@ -103,6 +98,7 @@ int open_udp(struct flow *flow, const struct opener_request *request, int *descr
   set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   set_option(fd, flow->is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, flow->is_v6 ? IPV6_RECVERR : IP_RECVERR, 1);
   set_option(fd, IPPROTO_UDP, UDP_GRO, 1); /* Linux 5.0 */
+  set_option(fd, flow->is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, flow->is_v6 ? IPV6_RECVTCLASS : IP_RECVTOS, 1);
   set_option(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER);
   set_option(fd, SOL_SOCKET, SO_SNDBUF, UDP_BUFFER);
   if (request->verb == VERB_UDP_GROUP && prepare_group(fd, flow, request))

@@ -67,21 +67,28 @@ static napi_value receive_segments(napi_env env, napi_callback_info info)
 {
   ARGUMENTS(4);
   RANGE(to, argument[1], argument[2]);
-  RANGE(segment, argument[3], 4);
+  RANGE(facts, argument[3], 8);
   union {
     struct cmsghdr align;
-    uint8_t bytes[CMSG_SPACE(sizeof(int))];
+    uint8_t bytes[3 * CMSG_SPACE(sizeof(int))];
   } control;
   struct iovec piece = {to, (size_t)argument[2]};
   struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
   long length = call_receive_message(argument[0], &message, MSG_DONTWAIT);
   if (length < 0)
     return answer(env, -errno);
-  int size = 0;
-  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header))
+  int32_t size = 0, class = 0;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level == IPPROTO_UDP && header->cmsg_type == UDP_GRO && header->cmsg_len >= CMSG_LEN(sizeof size))
       memcpy(&size, CMSG_DATA(header), sizeof size);
-  memcpy(segment, &size, sizeof size);
+    /* One byte of IPv4, an int of IPv6. */
+    if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TOS && header->cmsg_len >= CMSG_LEN(1))
+      class = *CMSG_DATA(header);
+    if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS && header->cmsg_len >= CMSG_LEN(sizeof class))
+      memcpy(&class, CMSG_DATA(header), sizeof class);
+  }
+  memcpy(facts, &size, sizeof size);
+  memcpy(facts + 4, &class, sizeof class);
   return answer(env, (int32_t)length);
 }
 

@@ -52,12 +52,12 @@ describe('native/opener: groups', () => {
 
   it('makes a socket for replies of a group, alone on its port and unable to send, beside which the group is asked from that port', async () => {
     const port = await namespace.serve('udp');
-    const asked = { ...group4, sourcePort: 40126, hopLimit: 4 };
+    const asked = { ...group4, sourcePort: 40126 };
     const replies = await opener.ask('worker', { ...asked, verb: Verb.UDP_REPLIES });
     expect(replies.result).to.equal(40126);
     const group = await opener.ask('worker', asked);
     expect(group.result, 'the port of the replies').to.equal(40126);
-    expect(options.getOption(group.fd, 0, 33), 'IP_MULTICAST_TTL').to.equal(4);
+    expect(options.getOption(group.fd, 0, 13), 'IP_RECVTOS').to.equal(1);
     expect(native.send(replies.fd, Buffer.from('to nobody')), 'EDESTADDRREQ').to.equal(-89);
     const second = await opener.ask('worker', { ...asked, verb: Verb.UDP_REPLIES });
     expect(second.result, 'a port that somebody has').to.be.above(0).and.not.equal(40126);

@@ -11,6 +11,7 @@ interface Batch {
   bytes: Uint8Array;
   segment: number;
   sender?: Sender;
+  trafficClass?: number;
   hopLimit?: number;
 }
 
@@ -126,6 +127,12 @@ export class FakeDatagram extends FakeFile {
   /** The far end answers; `segment` > 0: several datagrams that the kernel has joined. */
   answer(bytes: Uint8Array, segment = 0, hopLimit = 0): void {
     this.#incoming.push({ bytes, segment, hopLimit });
+    this.wake(EPOLLIN);
+  }
+
+  /** The far end answers with a TOS or traffic class. */
+  answerMarked(bytes: Uint8Array, segment: number, trafficClass: number): void {
+    this.#incoming.push({ bytes, segment, hopLimit: 0, trafficClass });
     this.wake(EPOLLIN);
   }
 

@@ -240,12 +240,13 @@ export class FakeKernel implements Native {
     return this.#store(answer.bytes, offset, length);
   }
 
-  receiveSegments(fd: number, offset: number, length: number, segment: number): number {
+  receiveSegments(fd: number, offset: number, length: number, facts: number): number {
     const file = this.#files.get(fd);
     if (!(file instanceof FakeDatagram)) return -EBADF;
     const batch = file.receive();
     if (typeof batch === 'number') return batch;
-    this.#view.setInt32(segment, batch.segment, true);
+    this.#view.setInt32(facts, batch.segment, true);
+    this.#view.setInt32(facts + 4, batch.trafficClass ?? 0, true);
     return this.#store(batch.bytes, offset, length);
   }
 

@@ -258,7 +258,7 @@ export function parseFrame(frame: Uint8Array, ends: Ends): Packet {
   const ipv4 = type === 0x0800;
   const l3 = VNET + ETHERNET;
   const header = ipv4 ? 20 : 40;
-  insist(view.getUint8(l3) === (ipv4 ? 0x45 : 0x60), 'version');
+  insist(ipv4 ? view.getUint8(l3) === 0x45 : view.getUint8(l3) >> 4 === 6, 'version');
   const length = ipv4 ? view.getUint16(l3 + 2) - header : view.getUint16(l3 + 4);
   insist(l3 + header + length === frame.length, `IP length ${length} in a frame of ${frame.length}`);
   if (ipv4) insist(sum16(frame.subarray(l3, l3 + header)) === 0xffff, 'IPv4 checksum');

@@ -19,10 +19,10 @@ export function isIpv4(row: number): boolean {
 
 /** As `writeNetworkHeaders`, from the address in four words of `from` at `at`. */
 export function writeNetworkHeadersFrom(from: Int32Array, at: number, row: number, l4: number, length: number, protocol: number): number {
-  return writeDistantHeaders(from, at, row, l4, length, protocol, HOP_LIMIT);
+  return writeDistantHeaders(from, at, row, l4, length, protocol, HOP_LIMIT, 0);
 }
 
-/** The same for a packet that has come with `hopLimit`. */
+/** The same for a packet that has come with `hopLimit` and `trafficClass`. */
 export function writeDistantHeaders(
   from: Int32Array,
   at: number,
@@ -31,15 +31,16 @@ export function writeDistantHeaders(
   length: number,
   protocol: number,
   hopLimit: number,
+  trafficClass: number,
 ): number {
   if (isIpv4(row)) {
     const l2 = l4 - IPV4_HEADER - ETHERNET_HEADER;
-    writeIpv4(l4 - IPV4_HEADER, IPV4_HEADER + length, protocol, from[at + 3]!, rows[row + GUEST + 3]!, hopLimit, 0);
+    writeIpv4(l4 - IPV4_HEADER, IPV4_HEADER + length, protocol, from[at + 3]!, rows[row + GUEST + 3]!, hopLimit, trafficClass);
     writeEthernet(l2, GUEST_MAC, OUR_MAC, ETHERTYPE_IPV4);
     return l2;
   }
   const l2 = l4 - IPV6_HEADER - ETHERNET_HEADER;
-  writeIpv6(l4 - IPV6_HEADER, length, protocol, from, at, rows, row + GUEST, hopLimit, 0, 0);
+  writeIpv6(l4 - IPV6_HEADER, length, protocol, from, at, rows, row + GUEST, hopLimit, trafficClass, 0);
   writeEthernet(l2, GUEST_MAC, OUR_MAC, ETHERTYPE_IPV6);
   return l2;
 }
@@ -47,6 +48,11 @@ export function writeDistantHeaders(
 /** Writes Ethernet and IP headers in front of `length` bytes of `protocol` at `l4`; returns the Ethernet header's offset. */
 export function writeNetworkHeaders(row: number, l4: number, length: number, protocol: number): number {
   return writeNetworkHeadersFrom(rows, row + FAR, row, l4, length, protocol);
+}
+
+/** As `writeNetworkHeaders`, for a packet that has come with `trafficClass`: DSCP << 2 | ECN. */
+export function writeMarkedHeaders(row: number, l4: number, length: number, protocol: number, trafficClass: number): number {
+  return writeDistantHeaders(rows, row + FAR, row, l4, length, protocol, HOP_LIMIT, trafficClass);
 }
 
 /** The pseudo-header's sum for the packet whose network headers were written in front of `l4`. */

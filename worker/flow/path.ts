@@ -11,12 +11,15 @@
  */
 import { kernel } from '../link/kernel.ts';
 import { frame } from '../wire/frame.ts';
+import { isMulticast4, isMulticast6 } from '../wire/address.ts';
 import { dontFragment, identification } from '../wire/ipv4.ts';
 import { isIpv4 } from './packet.ts';
-import { FD, PATH, rows, SENT_LENGTH } from './row.ts';
+import { FAR, FD, PATH, rows, SENT_LENGTH } from './row.ts';
 
-/** A path word: the hop limit, and this bit when the datagram must not be fragmented. */
+/** A path word: the hop limit, this bit when the datagram must not be fragmented, and from bit 16 the TOS or traffic class. */
 const WHOLE = 0x100;
+const TRAFFIC_CLASS = 0xff0000;
+const TRAFFIC_CLASS_SHIFT = 16;
 const HOP_LIMIT = 0xff;
 /** What a new socket does: the hop limit that hosts have by default (RFC 1700), and fragments. */
 const DEFAULT_PATH = 64;
@@ -26,13 +29,17 @@ const ETHERNET_MTU = 1500;
 const PROBE_HOPS = 30;
 
 const IPPROTO_IP = 0;
+const IP_TOS = 1;
 const IP_TTL = 2;
 const IP_MTU_DISCOVER = 10;
 const IP_RECVTTL = 12;
+const IP_MULTICAST_TTL = 33;
 const IPPROTO_IPV6 = 41;
 const IPV6_UNICAST_HOPS = 16;
+const IPV6_MULTICAST_HOPS = 18;
 const IPV6_MTU_DISCOVER = 23;
 const IPV6_RECVHOPLIMIT = 51;
+const IPV6_TCLASS = 67;
 /** Values of both MTU_DISCOVER: fragment where the path is known to be narrow; never fragment, and trust no cached MTU. */
 const PMTUDISC_WANT = 1;
 const PMTUDISC_PROBE = 3;
@@ -50,12 +57,14 @@ export function mayFragment(row: number): boolean {
 
 /** The path word of the datagram in `frame`. */
 export function pathAsked(): number {
-  return mustStayWhole() ? frame.hopLimit | WHOLE : frame.hopLimit;
+  const marked = frame.hopLimit | (frame.trafficClass << TRAFFIC_CLASS_SHIFT);
+  return mustStayWhole() ? marked | WHOLE : marked;
 }
 
 /** The flow has a new socket; `tells` when the hop limits of errors and answers are wanted from the start. */
 export function openPath(row: number, tells: boolean): void {
-  rows[row + PATH] = DEFAULT_PATH;
+  // To a group a new socket goes one hop (RFC 1112 §6.1), which is as good as unknown.
+  rows[row + PATH] = isMulticastRow(row) ? 0 : DEFAULT_PATH;
   if (tells) tellHopLimits(row);
 }
 
@@ -65,16 +74,37 @@ function tellHopLimits(row: number): void {
   else kernel.setOption(rows[row + FD]!, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
 }
 
+function isMulticastRow(row: number): boolean {
+  return isIpv4(row) ? isMulticast4(rows[row + FAR + 3]!) : isMulticast6(rows, row + FAR);
+}
+
+/** Groups have a hop limit of their own (RFC 1112 §6.1, RFC 3493 §5.2), and nobody complains of what has died on its way to them. */
+function setHopLimit(row: number, hopLimit: number): void {
+  const fd = rows[row + FD]!;
+  const ipv4 = isIpv4(row);
+  if (isMulticastRow(row)) {
+    if (ipv4) kernel.setOption(fd, IPPROTO_IP, IP_MULTICAST_TTL, hopLimit);
+    else kernel.setOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hopLimit);
+    return;
+  }
+  tellHopLimits(row);
+  if (ipv4) kernel.setOption(fd, IPPROTO_IP, IP_TTL, hopLimit);
+  else kernel.setOption(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hopLimit);
+}
+
+/** Sets the TOS or traffic class of what the flow's socket sends: DSCP << 2 | ECN (RFC 2474 §3, RFC 3168 §5). TCP's kernel keeps ECN for itself. */
+export function setTrafficClass(row: number, trafficClass: number): void {
+  if (isIpv4(row)) kernel.setOption(rows[row + FD]!, IPPROTO_IP, IP_TOS, trafficClass);
+  else kernel.setOption(rows[row + FD]!, IPPROTO_IPV6, IPV6_TCLASS, trafficClass);
+}
+
 function changePath(row: number, word: number): void {
   const fd = rows[row + FD]!;
   const ipv4 = isIpv4(row);
   const changed = rows[row + PATH]! ^ word;
   rows[row + PATH] = word;
-  if ((changed & HOP_LIMIT) !== 0) {
-    tellHopLimits(row);
-    if (ipv4) kernel.setOption(fd, IPPROTO_IP, IP_TTL, Math.max(word & HOP_LIMIT, 1));
-    else kernel.setOption(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, Math.max(word & HOP_LIMIT, 1));
-  }
+  if ((changed & HOP_LIMIT) !== 0) setHopLimit(row, Math.max(word & HOP_LIMIT, 1));
+  if ((changed & TRAFFIC_CLASS) !== 0) setTrafficClass(row, (word & TRAFFIC_CLASS) >>> TRAFFIC_CLASS_SHIFT);
   if ((changed & WHOLE) !== 0) {
     const discovery = (word & WHOLE) !== 0 ? PMTUDISC_PROBE : PMTUDISC_WANT;
     if (ipv4) kernel.setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, discovery);

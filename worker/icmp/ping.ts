@@ -142,7 +142,7 @@ function replyToGuest(row: number, length: number, hopLimit: number): void {
   const ipv4 = isIpv4(row);
   writeEcho(l4, ipv4 ? ECHO_REPLY4 : ECHO_REPLY6, id, sequence(l4));
   const distance = hopLimit > 0 ? hopLimit : UNKNOWN_DISTANCE;
-  const l2 = writeDistantHeaders(rows, row + FAR, row, l4, length, rows[row + PROTOCOL]!, distance);
+  const l2 = writeDistantHeaders(rows, row + FAR, row, l4, length, rows[row + PROTOCOL]!, distance, 0);
   if (ipv4) fillChecksum4(l4, length);
   else fillChecksum6(l4 - IPV6_HEADER, l4, length);
   writeVnetPlain(l2 - LINK_HEADER);

@@ -17,6 +17,8 @@ export const OPENER_IN = OPENER_OUT + OPENER_REQUEST;
 export const DESCRIPTORS = 256;
 /** int32 segment size of a received UDP_GRO datagram. */
 export const SEGMENT_SIZE = 320;
+/** And its TOS or traffic class, in the int32 behind. */
+export const SEGMENT_CLASS = SEGMENT_SIZE + 4;
 /** Sender of a received datagram: 16 bytes of address, int32 port. */
 export const SENDER = 336;
 /** int32 hop limit of a received message. */

@@ -4,7 +4,8 @@
  */
 import { Counter } from '../../shared/counters.ts';
 import { nowMs } from '../flow/clock.ts';
-import { FLAGS, LAST_ACTIVE, ROW, rows } from '../flow/row.ts';
+import { setTrafficClass } from '../flow/path.ts';
+import { FD, FLAGS, LAST_ACTIVE, ROW, rows } from '../flow/row.ts';
 import { counters } from '../link/counters.ts';
 import { frame } from '../wire/frame.ts';
 import { ACK, FIN, flags as flagBits, RST, sequence, SYN } from '../wire/tcp.ts';
@@ -17,6 +18,7 @@ import { abandon, end } from './ending.ts';
 import { takeData } from './deliver.ts';
 import { handshake } from './handshake.ts';
 import {
+  DSCP,
   AHEAD_FIRST,
   CONNECTING,
   ESTABLISHED,
@@ -132,6 +134,7 @@ export function segmentFromGuest(flow: number): boolean {
   const length = frame.end - frame.payload;
   const flags = rows[row + FLAGS]!;
   rows[row + HEARD_AT] = nowMs;
+  if (frame.trafficClass >>> 2 !== rows[row + DSCP] && rows[row + FD]! >= 0) markSocket(row);
   // Whose SYN has not been seen, or not been answered, has no timestamps to compare with.
   if ((flags & (TIMESTAMPS | SACK_PERMITTED | TIME_WAIT)) !== 0 && (flags & (SYN_SENT | CONNECTING)) === 0) {
     readOptions(frame.l4);
@@ -143,6 +146,12 @@ export function segmentFromGuest(flow: number): boolean {
   if (((bits & SYN) === 0 || (flags & ESTABLISHED) !== 0) && !takeSegment(flow, seq, length, bits)) return false;
   if ((rows[row + FLAGS]! & HOST_READABLE) !== 0 && push(flow)) pushOn(flow);
   return false;
+}
+
+/** The guest's DSCP has changed: what the host socket sends from now on has it as well. ECN is between each kernel and its peer. */
+function markSocket(row: number): void {
+  rows[row + DSCP] = frame.trafficClass >>> 2;
+  setTrafficClass(row, frame.trafficClass & ~3);
 }
 
 /** A segment of an established connection. False when nothing is to be sent in turn. */

@@ -3,7 +3,7 @@
  * splits it again (USO), else in as many as it was.
  */
 import { Counter } from '../../shared/counters.ts';
-import { isIpv4, pseudoSum, writeNetworkHeaders } from '../flow/packet.ts';
+import { isIpv4, pseudoSum, writeMarkedHeaders } from '../flow/packet.ts';
 import { PORTS, rows } from '../flow/row.ts';
 import { transmit } from '../flow/transmit.ts';
 import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
@@ -16,12 +16,12 @@ import { setChecksum, UDP_CHECKSUM, UDP_HEADER, writeUdp } from '../wire/udp.ts'
 import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_NONE, VIRTIO_NET_HDR_GSO_UDP_L4, writeVnet } from '../wire/vnet.ts';
 
 /** Sends `length` bytes at `payload` to the guest, as one datagram or as segments of `segment` bytes that its kernel splits. */
-function sendToGuest(row: number, payload: number, length: number, segment: number): void {
+function sendToGuest(row: number, payload: number, length: number, segment: number, trafficClass: number): void {
   const l4 = payload - UDP_HEADER;
   const total = UDP_HEADER + length;
   const ports = rows[row + PORTS]!;
   writeUdp(l4, ports & 0xffff, ports >>> 16, total);
-  const l2 = writeNetworkHeaders(row, l4, total, PROTOCOL_UDP);
+  const l2 = writeMarkedHeaders(row, l4, total, PROTOCOL_UDP, trafficClass);
   setChecksum(l4, pseudoSum(row, l4, total, PROTOCOL_UDP));
   const at = l2 - LINK_HEADER;
   const type = segment > 0 ? VIRTIO_NET_HDR_GSO_UDP_L4 : VIRTIO_NET_HDR_GSO_NONE;
@@ -35,13 +35,13 @@ function fitLink(row: number, segment: number): boolean {
   return takesUdpSegments(ipv4 ? 4 : 6) && (ipv4 ? IPV4_HEADER : IPV6_HEADER) + UDP_HEADER + segment <= linkMtu;
 }
 
-/** Delivers the `length` bytes at TRANSMIT_PAYLOAD to the guest of the flow in `row`; `segment` > 0: datagrams of that length. */
-export function deliver(row: number, length: number, segment: number): void {
+/** Delivers the `length` bytes at TRANSMIT_PAYLOAD to the guest of the flow in `row`; `segment` > 0: datagrams of that length, all with `trafficClass`. */
+export function deliver(row: number, length: number, segment: number, trafficClass: number): void {
   counters[Counter.udp_datagrams_in]! += segment > 0 && length > segment ? Math.ceil(length / segment) : 1;
-  if (segment <= 0 || length <= segment) sendToGuest(row, TRANSMIT_PAYLOAD, length, 0);
-  else if (fitLink(row, segment)) sendToGuest(row, TRANSMIT_PAYLOAD, length, segment);
+  if (segment <= 0 || length <= segment) sendToGuest(row, TRANSMIT_PAYLOAD, length, 0, trafficClass);
+  else if (fitLink(row, segment)) sendToGuest(row, TRANSMIT_PAYLOAD, length, segment, trafficClass);
   else {
     // The headers of a piece overwrite the end of the one before, which is sent already.
-    for (let at = 0; at < length; at += segment) sendToGuest(row, TRANSMIT_PAYLOAD + at, Math.min(segment, length - at), 0);
+    for (let at = 0; at < length; at += segment) sendToGuest(row, TRANSMIT_PAYLOAD + at, Math.min(segment, length - at), 0, trafficClass);
   }
 }

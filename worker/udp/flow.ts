@@ -22,7 +22,7 @@ import { setTimer, stopTimer } from '../flow/timers.ts';
 import { leaveUnanswered, makeRoom, noteUnanswered } from '../flow/unanswered.ts';
 import { dropWaiting, keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength, waitingPath } from '../flow/waiting.ts';
 import { EPOLLERR, watchFlow } from '../flow/watch.ts';
-import { SEGMENT_SIZE, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
+import { SEGMENT_CLASS, SEGMENT_SIZE, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { frame } from '../wire/frame.ts';
@@ -31,7 +31,7 @@ import { view } from '../wire/memory.ts';
 import { deliver } from './deliver.ts';
 import { tellErrors, tellLocalError } from './error.ts';
 import { awaitReplies, forgetAsker, keepReplies } from './replies.ts';
-import { ANSWERED, FIRST_HOP_LIMIT, FROM_HOST, HEARD_BY } from './row.ts';
+import { ANSWERED, FROM_HOST, HEARD_BY } from './row.ts';
 import { sendRun, sendToHost, sendWithOthers } from './send.ts';
 
 const EACCES = 13;
@@ -97,7 +97,6 @@ function open(ports: number): number {
     remove(flow);
     return -1;
   }
-  rows[flow * ROW + FIRST_HOP_LIMIT] = frame.hopLimit;
   const asked = isGroup(target, 0, frame.family)
     ? awaitReplies(flow)
     : requestSocket(Verb.UDP_CONNECT, flow, frame.family, ports >>> 16, ports & 0xffff, 0);
@@ -162,7 +161,7 @@ function receiveBatch(flow: number): boolean {
   const length = kernel.receiveSegments(rows[row + FD]!, TRANSMIT_PAYLOAD, LARGEST_DATAGRAM, SEGMENT_SIZE);
   if (length < 0) return false;
   noteDatagram(flow, FROM_HOST);
-  deliver(row, length, view.getInt32(SEGMENT_SIZE, true));
+  deliver(row, length, view.getInt32(SEGMENT_SIZE, true), view.getInt32(SEGMENT_CLASS, true) & 0xff);
   return true;
 }
 

@@ -34,6 +34,6 @@ export function datagramFromHost(ports: number, hostPort: number, farPort: numbe
     if (!start(flow, requestSocket(Verb.UDP_CONNECT, flow, keyFamily(), hostPort, farPort, 0), FROM_HOST)) return false;
   }
   noteDatagram(flow, FROM_HOST);
-  deliver(flow * ROW, length, segment);
+  deliver(flow * ROW, length, segment, 0);
   return true;
 }

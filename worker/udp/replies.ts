@@ -33,7 +33,7 @@ import { IPV6_HEADER, readAddress } from '../wire/ipv6.ts';
 import { view } from '../wire/memory.ts';
 import { setChecksum, UDP_CHECKSUM, UDP_HEADER, writeUdp } from '../wire/udp.ts';
 import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_NONE, writeVnet } from '../wire/vnet.ts';
-import { FIRST_ASKER, FIRST_HOP_LIMIT, HEARD_BY, HEARD_BY_GENERATION, HEARING_PORT, NEXT_ASKER } from './row.ts';
+import { FIRST_ASKER, HEARD_BY, HEARD_BY_GENERATION, HEARING_PORT, NEXT_ASKER } from './row.ts';
 
 /** Longer than any protocol of discovery waits: SSDP asks for replies within 5 s (UDA 2.0 §1.3.2), ms. */
 const TIMEOUT = 30_000;
@@ -51,7 +51,7 @@ function familyOf(row: number): number {
 function askGroup(flow: number, port: number): boolean {
   const row = flow * ROW;
   forward(rows, row + FAR, familyOf(row), 0);
-  return requestSocket(Verb.UDP_GROUP, flow, familyOf(row), port, rows[row + PORTS]! & 0xffff, rows[row + FIRST_HOP_LIMIT]!);
+  return requestSocket(Verb.UDP_GROUP, flow, familyOf(row), port, rows[row + PORTS]! & 0xffff, 0);
 }
 
 function begin(asker: number, ports: number): number {
