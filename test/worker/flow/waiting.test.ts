@@ -35,7 +35,7 @@ describe('worker/flow: what waits for sockets', () => {
       length: fc.oneof(fc.nat({ max: 20 }), fc.integer({ min: 30_000, max: 65_000 })),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 150, size: 'max' }), (steps) => {
         new Workbench({ flows: FLOWS });
         const queues: Kept[][] = Array.from({ length: FLOWS }, () => []);
         let seed = 0;
