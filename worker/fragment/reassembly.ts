@@ -170,6 +170,8 @@ function finish(packet: number): number {
   if (family === 4) {
     const total = ipv4.IPV4_HEADER + length;
     ipv4.writeIpv4(l3, total, protocol, key[KEY_GUEST + 3]!, key[KEY_FAR + 3]!, ipv4.ttl(headers), traffic);
+    // Whoever sends fragments does not ask for none.
+    ipv4.writeFragment4(l3, total, ipv4.identification(headers), 0, false);
   } else {
     const label = ipv6.flowLabel(headers);
     ipv6.writeIpv6(l3, length, protocol, key, KEY_GUEST, key, KEY_FAR, ipv6.hopLimit(headers), traffic, label);

@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { MAX_REASSEMBLIES } from '../../../shared/limits.ts';
+import { dontFragment, identification } from '../../../worker/wire/ipv4.ts';
 import { frame } from '../../../worker/wire/frame.ts';
 import { packetsWaiting } from '../../../worker/fragment/store.ts';
 import { FakeDatagram } from '../../support/fake_datagram.ts';
@@ -48,6 +49,7 @@ for (const ends of [ENDS4, ENDS6]) {
         expect(socket.sent).to.deep.equal([pattern(length)]);
         expect(bench.counter('datagrams_reassembled')).to.equal(1);
         expect(packetsWaiting).to.equal(0);
+        if (ipv4) expect([dontFragment(frame.l3), identification(frame.l3)], 'DF and identification').to.deep.equal([false, 1]);
       });
     }
 
