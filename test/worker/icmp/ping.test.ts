@@ -53,6 +53,29 @@ for (const ends of [ENDS4, ENDS6]) {
       bench.expectNothingLeft();
     });
 
+    it('two programs with one identifier and one destination share a flow, and each reply goes to the guest as it is', () => {
+      const bench = new Workbench();
+      const socket = new FakeDatagram();
+      bench.deliver(buildEcho(ends, 7, 1, pattern(8)), buildEcho(ends, 7, 1, pattern(16)));
+      bench.kernel.opener.answer(7, socket);
+      bench.settle();
+      expect([bench.flows(), socket.sent.length]).to.deep.equal([1, 2]);
+      for (const length of [8, 16]) socket.answer(echoMessage(ends, reply, 7, 1, pattern(length)));
+      bench.settle();
+      expect(bench.packets(ends).map(({ l4 }) => l4.slice(8))).to.deep.equal([pattern(8), pattern(16)]);
+    });
+
+    it('a reply comes with the hop limit that it came with', () => {
+      const bench = new Workbench();
+      const socket = new FakeDatagram();
+      bench.deliver(buildEcho(ends, 7, 1, pattern(8)));
+      bench.kernel.opener.answer(7, socket);
+      for (const hopLimit of [57, 0]) socket.answer(echoMessage(ends, reply, 7, 1, pattern(8)), 0, hopLimit);
+      bench.settle();
+      const at = 10 + 14 + (ipv4 ? 8 : 7);
+      expect(bench.kernel.tap.toGuest.map((frame) => frame[at])).to.deep.equal([57, 255]);
+    });
+
     it('what is no echo reply is kept from the guest', () => {
       const bench = new Workbench();
       bench.deliver(buildEcho(ends, 1, 1, pattern(8)));

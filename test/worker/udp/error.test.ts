@@ -123,3 +123,59 @@ describe('worker/udp: errors', () => {
     expect(bench.packets(ENDS4).length).to.equal(1);
   });
 });
+
+describe('worker/udp: errors of this host, and of its address', () => {
+  const ORIGINS = [
+    [ENDS4, ORIGIN_ICMP],
+    [ENDS6, ORIGIN_ICMP6],
+  ] as const;
+  const none = new Uint8Array(16);
+
+  for (const [ends, origin] of ORIGINS) {
+    const ipv4 = ends === ENDS4;
+    const header = ipv4 ? 20 : 40;
+    const name = ipv4 ? 'IPv4' : 'IPv6';
+
+    it(`${name}: a datagram that can’t be sent for its size is told with the MTU, once, and with what it was`, () => {
+      const { bench, socket } = opened(ends);
+      socket.failSend({ errno: EMSGSIZE, origin: ORIGIN_LOCAL, type: 0, code: 0, info: 1400, offender: none, payload: none.slice(0, 0) });
+      bench.deliver(buildDatagram(ends, 5000, 53, pattern(1430)));
+      bench.settle();
+      const packets = bench.packets(ends);
+      expect(packets.map(({ l4 }) => Array.from(l4.slice(0, 2)))).to.deep.equal([ipv4 ? [3, 4] : [2, 0]]);
+      const inner = packets[0]?.l4.slice(8) as Uint8Array;
+      const udp = new DataView(inner.buffer, inner.byteOffset + header);
+      expect([udp.getUint16(0), udp.getUint16(2), udp.getUint16(4)]).to.deep.equal([5000, 53, 1438]);
+      expect(inner.slice(header + 8)).to.deep.equal(pattern(1430).slice(0, inner.length - header - 8));
+      expect(bench.counter('udp_datagrams_dropped')).to.equal(1);
+    });
+
+    it(`${name}: what a router returned in part has the length that it had`, () => {
+      const { bench, socket } = opened(ends);
+      socket.fail({ errno: ECONNREFUSED, origin, type: ipv4 ? 3 : 1, code: 1, info: 0, offender: none, payload: none.slice(0, 0) });
+      bench.settle();
+      const inner = bench.packets(ends)[0]?.l4.slice(8) as Uint8Array;
+      expect(inner.length).to.equal(header + 8);
+      expect(new DataView(inner.buffer, inner.byteOffset + header).getUint16(4)).to.equal(48);
+      expect(new DataView(inner.buffer, inner.byteOffset).getUint16(ipv4 ? 2 : 4)).to.equal(ipv4 ? 68 : 48);
+    });
+
+    it(`${name}: the host’s address is the guest’s own too, so it is the far address that complains`, () => {
+      const { bench, socket } = opened(ends);
+      const offender = addressFromBytes(ends.guest);
+      socket.fail({ errno: ECONNREFUSED, origin, type: ipv4 ? 3 : 1, code: 1, info: 0, offender, payload: pattern(40) });
+      bench.settle();
+      expect(bench.packets(ends)[0]?.source).to.deep.equal(ends.far);
+    });
+
+    it(`${name}: an error that stays is told for each datagram, and none is sent twice`, () => {
+      const { bench, socket } = opened(ends);
+      const ENETUNREACH = 101;
+      socket.sendErrors.push(ENETUNREACH, ENETUNREACH);
+      bench.deliver(buildDatagram(ends, 5000, 53, pattern(9)));
+      bench.settle();
+      expect(bench.packets(ends).map(({ l4 }) => Array.from(l4.slice(0, 2)))).to.deep.equal([ipv4 ? [3, 0] : [1, 0]]);
+      expect(socket.sent).to.have.length(1);
+    });
+  }
+});
