@@ -3,8 +3,9 @@
  *
  * Theory of operation. What the guest sends to that address is meant for whatever resolver the host uses at the time, so resolv.conf is
  * watched, and each change that makes a difference is told: to the opener first, which learns of a resolver on the loopback (the only one
- * that needs its permission, and only the one in use has it), then to the worker. Flows that exist keep their sockets. A file that is gone
- * is about to be replaced, and changes nothing; a file that names no server means that there is none, and the guest is told so.
+ * that needs its permission, and only the one in use has it), then to the worker. Flows that exist keep their sockets, a UDP flow until
+ * its next query. A file that is gone is about to be replaced, and changes nothing; a file that names no server means that there is none,
+ * and the guest is told so.
  */
 import { formatAddress, isLoopback, sameAddress } from '../shared/addresses.ts';
 import {

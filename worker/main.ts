@@ -38,7 +38,7 @@ import { openReceiveBuffers } from './tcp/receive_buffer.ts';
 import { openScoreboard } from './tcp/scoreboard.ts';
 import { setTimeouts } from './tcp/timeout.ts';
 import { setPeekOffset } from './tcp/transmit.ts';
-import { setUdpTimeouts } from './udp/flow.ts';
+import { outdateNameFlows, setUdpTimeouts } from './udp/flow.ts';
 import { openWatchdog } from './watchdog.ts';
 import { bindMemory, bytes } from './wire/memory.ts';
 
@@ -129,6 +129,7 @@ function takeGrant(grant: ravioli.Grant.$Properties, fds: number[]): void {
 
 function takeResolvers({ forward4, forward6, host4, host6 }: ravioli.Resolvers.$Properties): void {
   setResolvers({ forward4: bytesOf(forward4), forward6: bytesOf(forward6), host4: bytesOf(host4), host6: bytesOf(host6) });
+  outdateNameFlows();
 }
 
 /** Every connection's far end is told by a reset; datagrams need no farewell. */

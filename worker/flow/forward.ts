@@ -75,6 +75,11 @@ export function setResolvers(facts: ResolverFacts): void {
   setWords(dnsHost6, facts.host6);
 }
 
+/** True when DNS to this address (four words from `at`) and port is for the host's resolver. */
+export function standsForResolver(words: Int32Array, at: number, port: number): boolean {
+  return (port === DOMAIN || port === DOMAIN_S) && (equals(words, at, dnsForward4) || equals(words, at, dnsForward6));
+}
+
 function equals(words: Int32Array, at: number, other: Int32Array): boolean {
   return (
     words[at + 3] === other[3] &&

@@ -11,13 +11,13 @@ import { MessageId } from '../../shared/messages.ts';
 import { Verb } from '../../shared/opener.ts';
 import { askAgain } from '../flow/again.ts';
 import { nowMs } from '../flow/clock.ts';
-import { forward, isGroup, target } from '../flow/forward.ts';
+import { forward, isGroup, standsForResolver, target } from '../flow/forward.ts';
 import { logFlow, logFlowLimit } from '../flow/journal.ts';
 import { requestSocket } from '../flow/opener.ts';
 import { isIpv4 } from '../flow/packet.ts';
 import { openPath, pathAsked } from '../flow/path.ts';
-import { FAR, FD, FLAGS, LAST_ACTIVE, ROW, rows, UDP } from '../flow/row.ts';
-import { add, find, key, KEY_FAR, remove } from '../flow/table.ts';
+import { FAR, FD, FLAGS, KIND, LAST_ACTIVE, PORTS, ROW, rows, UDP } from '../flow/row.ts';
+import { add, find, key, KEY_FAR, remove, rowsInUse } from '../flow/table.ts';
 import { setTimer, stopTimer } from '../flow/timers.ts';
 import { leaveUnanswered, makeRoom, noteUnanswered } from '../flow/unanswered.ts';
 import { dropWaiting, keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength, waitingPath } from '../flow/waiting.ts';
@@ -31,7 +31,7 @@ import { view } from '../wire/memory.ts';
 import { deliver } from './deliver.ts';
 import { tellErrors, tellLocalError } from './error.ts';
 import { awaitReplies, forgetAsker, keepReplies } from './replies.ts';
-import { ANSWERED, FROM_HOST, HEARD_BY } from './row.ts';
+import { ANSWERED, FROM_HOST, HEARD_BY, OUTDATED } from './row.ts';
 import { sendRun, sendToHost, sendWithOthers } from './send.ts';
 
 const EACCES = 13;
@@ -126,12 +126,29 @@ export function datagramFromGuest(ports: number): void {
     end(flow, 0);
     flow = -1;
   }
+  if (flow >= 0 && (rows[flow * ROW + FLAGS]! & OUTDATED) !== 0 && rows[flow * ROW + FD]! >= 0) {
+    // What came before it in this batch is still for the old one.
+    sendRun();
+    end(flow, 0);
+    flow = -1;
+  }
   if (flow < 0) flow = open(ports);
   if (flow < 0) return;
   const length = frame.end - frame.payload;
   noteDatagram(flow, 0);
   if (rows[flow * ROW + FD]! >= 0) sendWithOthers(flow, frame.payload, length, frame.gsoSize, pathAsked());
   else if (!keepWaiting(flow, frame.payload, length, frame.gsoSize, pathAsked())) counters[Counter.udp_datagrams_dropped]!++;
+}
+
+/**
+ * The host has another resolver: flows to the address that stands for it get the answers that are under way, and their next query is
+ * for the new one. A guest that asks from one port all the time would stay with the old one for ever.
+ */
+export function outdateNameFlows(): void {
+  for (let flow = 0; flow < rowsInUse(); flow++) {
+    const row = flow * ROW;
+    if (rows[row + KIND] === UDP && standsForResolver(rows, row + FAR, rows[row + PORTS]! & 0xffff)) rows[row + FLAGS]! |= OUTDATED;
+  }
 }
 
 /** The opener's answer. */

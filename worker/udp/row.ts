@@ -5,6 +5,8 @@ import { OWN } from '../flow/row.ts';
 export const ANSWERED = 1;
 /** FLAGS: the host's side has sent the first datagram. */
 export const FROM_HOST = 2;
+/** FLAGS: it leads to a resolver that the host doesn't use any more. */
+export const OUTDATED = 4;
 
 /** UDP_SEGMENT as it is set on the socket; 0 = datagrams go out as they are. */
 export const SEGMENT = OWN + 36;

@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import { addressFromBytes, formatAddress, parseAddress } from '../../../shared/addresses.ts';
 import { setResolvers } from '../../../worker/flow/forward.ts';
+import { outdateNameFlows } from '../../../worker/udp/flow.ts';
 import { FakeDatagram } from '../../support/fake_datagram.ts';
 import { FakeStream } from '../../support/fake_stream.ts';
 import { buildDatagram, buildEcho, buildSegment, type Ends, RST, SYN } from '../../support/guest_frame.ts';
@@ -113,17 +114,44 @@ for (const [forward, host4, host6, host] of [
 }
 
 describe('worker/flow/forward', () => {
-  it('a change of resolver is for flows that begin then', () => {
+  it('after a change of resolver the answer that is under way arrives, and the next query of the same port is for the new one', () => {
+    const bench = new Workbench();
+    const ends = to(FORWARD4);
+    const other = to('198.51.100.7');
+    forwarding('127.0.0.53', null);
+    for (const each of [ends, other]) bench.deliver(buildDatagram(each, PORT, 53, pattern(1)));
+    const [before, unconcerned, after] = [new FakeDatagram(), new FakeDatagram(), new FakeDatagram()];
+    bench.kernel.opener.answer(PORT, before);
+    bench.kernel.opener.answer(PORT, unconcerned);
+    bench.settle();
+    forwarding('198.51.100.53', null);
+    outdateNameFlows();
+    before.answer(pattern(99));
+    bench.settle();
+    expect(bench.packets(ends).map(({ l4 }) => l4.slice(8))).to.deep.equal([pattern(99)]);
+    for (const each of [ends, other]) bench.deliver(buildDatagram(each, PORT, 53, pattern(2)));
+    expect(asked(bench)).to.deep.equal(['198.51.100.53 port 53']);
+    bench.kernel.opener.answer(PORT, after);
+    bench.settle();
+    expect([before.sent, after.sent, before.closed]).to.deep.equal([[pattern(1)], [pattern(2)], true]);
+    expect(unconcerned.sent).to.deep.equal([pattern(1), pattern(2)]);
+    bench.deliver(buildDatagram(ends, PORT, 53, pattern(3)));
+    expect(after.sent).to.deep.equal([pattern(2), pattern(3)]);
+  });
+
+  it('queries that wait for their socket when the resolver changes are not lost', () => {
     const bench = new Workbench();
     const ends = to(FORWARD4);
     forwarding('127.0.0.53', null);
     bench.deliver(buildDatagram(ends, PORT, 53, pattern(1)));
-    const socket = new FakeDatagram();
-    bench.kernel.opener.answer(PORT, socket);
-    bench.settle();
     forwarding('198.51.100.53', null);
-    bench.deliver(buildDatagram(ends, PORT, 53, pattern(2)), buildDatagram(ends, PORT + 1, 53, pattern(3)));
-    expect(socket.sent).to.deep.equal([pattern(1), pattern(2)]);
+    outdateNameFlows();
+    bench.deliver(buildDatagram(ends, PORT, 53, pattern(2)));
+    const before = new FakeDatagram();
+    bench.kernel.opener.answer(PORT, before);
+    bench.settle();
+    expect(before.sent).to.deep.equal([pattern(1), pattern(2)]);
+    bench.deliver(buildDatagram(ends, PORT, 53, pattern(3)));
     expect(asked(bench)).to.deep.equal(['198.51.100.53 port 53']);
   });
 
