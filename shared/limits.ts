@@ -26,6 +26,9 @@ export const DEFAULT_MTU = 65_520;
 /** Largest MTU that can be asked for with `-m`. */
 export const MAX_MTU = 65_521;
 
+/** Groups that a guest can be in. */
+export const MAX_MEMBERSHIPS = 64;
+
 /** Milliseconds that TCP connections are given, 0 = never; the peer's: its handshake's tries take 19 s. An idle guest is left alone. */
 export const DEFAULT_TCP_TIMEOUTS = { handshake: 19_000, idle: 7_200_000, halfClosed: 7_200_000, keepAlive: 0 } as const;
 

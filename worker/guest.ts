@@ -14,6 +14,7 @@ import { LINK_HEADER } from './link/tap.ts';
 import { transmit } from './flow/transmit.ts';
 import { answerArp } from './local/arp.ts';
 import { answerEcho } from './local/echo.ts';
+import { takeIgmp, takeMld } from './local/membership.ts';
 import { answerNdp } from './local/ndp.ts';
 import { takeAdvice } from './tcp/advice.ts';
 import { open } from './tcp/connection.ts';
@@ -29,6 +30,7 @@ import { canGrow, join } from './wire/join.ts';
 import * as ipv6 from './wire/ipv6.ts';
 import { ACK, destinationPort as tcpDestination, flags, RST, sourcePort as tcpSource, SYN } from './wire/tcp.ts';
 import { destinationPort as udpDestination, sourcePort as udpSource } from './wire/udp.ts';
+import { PROTOCOL_IGMP } from './wire/membership.ts';
 import { view } from './wire/memory.ts';
 import { writeVnetPlain } from './wire/vnet.ts';
 
@@ -125,6 +127,7 @@ function takeIcmp(): void {
   // RFC 6980 §5: what is told about neighbours never comes in fragments.
   const whole = frame.family === 6 && frame.fragment === 0;
   if (whole && wantsNdp && transmitAnswer(answerNdp(frame, ANSWER + LINK_HEADER), Counter.ndp_answered)) return;
+  if (frame.family === 6 && takeMld(frame)) return;
   if (!wantsIcmp || destinationIsGroup()) return;
   if (transmitAnswer(answerEcho(frame, ANSWER + LINK_HEADER), Counter.echo_answered) || takeAdvice()) return;
   echoFromGuest();
@@ -155,6 +158,9 @@ function packetFromGuest(at: number, following: number): number {
       break;
     case ipv4.PROTOCOL_UDP:
       if (wantsUdp && !sourceIsUnspecified()) takeUdp();
+      break;
+    case PROTOCOL_IGMP:
+      takeIgmp(frame);
       break;
     default:
       takeIcmp();

@@ -30,6 +30,7 @@ import { counters } from './link/counters.ts';
 import { bindKernel, kernel } from './link/kernel.ts';
 import { setLinkMtu } from './link/mtu.ts';
 import { openTap } from './link/tap.ts';
+import { openMemberships } from './local/membership.ts';
 import { setIdentity } from './local/identity.ts';
 import { OPENER, openLoop, runLoop, watchTap } from './loop.ts';
 import { abandon } from './tcp/ending.ts';
@@ -65,6 +66,7 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   openReassemblies();
   openWatchdog(flows);
   openScoreboard();
+  openMemberships();
   const secret = bytesOf(config.secret);
   const words = new DataView(secret.buffer, secret.byteOffset, secret.length);
   setHashKey(words.getInt32(0), words.getInt32(4));

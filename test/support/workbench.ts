@@ -20,6 +20,7 @@ import { counters } from '../../worker/link/counters.ts';
 import { bindKernel } from '../../worker/link/kernel.ts';
 import { setLinkMtu } from '../../worker/link/mtu.ts';
 import { openTap } from '../../worker/link/tap.ts';
+import { openMemberships } from '../../worker/local/membership.ts';
 import { setIdentity } from '../../worker/local/identity.ts';
 import { OPENER, openLoop, turn, watchTap } from '../../worker/loop.ts';
 import { flushAcknowledgements } from '../../worker/tcp/acknowledge.ts';
@@ -113,6 +114,7 @@ export class Workbench {
     openReassemblies();
     openWatchdog(flows);
     openScoreboard();
+    openMemberships();
     counters.fill(0);
     const [first, second] = options.hashKey ?? [0x01020304, 0x05060708];
     setHashKey(first, second);

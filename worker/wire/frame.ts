@@ -13,6 +13,7 @@ import * as icmp from './icmp.ts';
 import * as ipv4 from './ipv4.ts';
 import * as extension from './ipv6-extension.ts';
 import * as ipv6 from './ipv6.ts';
+import { PROTOCOL_IGMP } from './membership.ts';
 import * as tcp from './tcp.ts';
 import * as udp from './udp.ts';
 import { Verdict, counterOf } from './verdict.ts';
@@ -107,6 +108,8 @@ function parseL4(l4: number): number {
       return frame.family === 4 ? parseIcmp(l4) : Verdict.UNKNOWN_PROTOCOL;
     case ipv6.PROTOCOL_ICMPV6:
       return frame.family === 6 ? parseIcmp(l4) : Verdict.UNKNOWN_PROTOCOL;
+    case PROTOCOL_IGMP:
+      return frame.family === 4 ? parseIcmp(l4) : Verdict.UNKNOWN_PROTOCOL;
     default:
       return Verdict.UNKNOWN_PROTOCOL;
   }
@@ -198,7 +201,7 @@ export function parse(at: number, length: number, hasVnet: boolean): number {
 export function verifyL4Checksum(): boolean {
   if ((frame.vnetFlags & (vnet.VIRTIO_NET_HDR_F_NEEDS_CSUM | vnet.VIRTIO_NET_HDR_F_DATA_VALID)) !== 0) return true;
   const length = frame.end - frame.l4;
-  if (frame.protocol === ipv4.PROTOCOL_ICMP) return icmp.verify4(frame.l4, length);
+  if (frame.protocol === ipv4.PROTOCOL_ICMP || frame.protocol === PROTOCOL_IGMP) return icmp.verify4(frame.l4, length);
   if (frame.family === 4) {
     // RFC 768: an all-zero checksum means that the sender made none; RFC 8200 §8.1 forbids that on IPv6.
     if (frame.protocol === ipv4.PROTOCOL_UDP && udp.checksum(frame.l4) === 0) return true;
