@@ -2,7 +2,7 @@
  * The host's resolver configuration, resolv.conf(5): servers and search domains.
  */
 import { readFileSync } from 'node:fs';
-import { familyOf, parseAddress } from '../../shared/addresses.ts';
+import { familyOf, isUnspecified, parseAddress } from '../../shared/addresses.ts';
 
 export interface Resolvers {
   /** At most three per family, in the file's order; loopback addresses too. */
@@ -44,11 +44,12 @@ export function parseResolvers(text: string): Resolvers {
   return Object.freeze({ servers: Object.freeze(servers), search: Object.freeze([...(search ?? domain)]) });
 }
 
-/** The scope behind a % is cut off: it names an interface of the host. */
+/** The scope behind a % is cut off: it names an interface of the host. To connect to 0.0.0.0 or :: means this host (RFC 1122 §3.2.1.3). */
 function addServer(servers: Uint8Array[], text: string): void {
   const percent = text.indexOf('%');
-  const address = parseAddress(percent < 0 ? text : text.slice(0, percent));
-  if (address === null) return;
-  const family = familyOf(address);
+  const named = parseAddress(percent < 0 ? text : text.slice(0, percent));
+  if (named === null) return;
+  const family = familyOf(named);
+  const address = isUnspecified(named) ? (parseAddress(family === 4 ? '127.0.0.1' : '::1') as Uint8Array) : named;
   if (servers.filter((other) => familyOf(other) === family).length < SERVERS_PER_FAMILY) servers.push(address);
 }

@@ -17,6 +17,7 @@ describe('supervisor/host/resolvers', () => {
     ['tabs and blanks', 'nameserver\t 192.0.2.53 \t\n', '192.0.2.53'],
     ['carriage returns', 'nameserver 192.0.2.53\r\n', '192.0.2.53'],
     ['a scope', 'nameserver fe80::1%eth0\n', 'fe80::1'],
+    ['the unspecified address, which means this host', 'nameserver 0.0.0.0\nnameserver ::\n', '127.0.0.1 ::1'],
     ['comments', '# nameserver 1.1.1.1\n;nameserver 1.1.1.2\nnameserver 1.1.1.3 # x\n', '1.1.1.3'],
     ['nonsense', 'nameserver\nnameserver x\nnameserver 1.2.3\n', ''],
     ['an indented line', ' nameserver 1.1.1.1\n', ''],
