@@ -28,8 +28,9 @@ const EMSGSIZE = 90;
 const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
 
-/** Bytes that one call may carry: an IPv4 packet's payload. Datagrams are never too many: a batch of frames is shorter than UDP_MAX_SEGMENTS. */
+/** Bytes and datagrams that one call may carry: an IPv4 packet's payload, and UDP_MAX_SEGMENTS of older kernels; no batch of frames is as long. */
 const MOST_BYTES = 65_507;
+const MOST_SEGMENTS = 64;
 
 function setSegment(row: number, size: number): number {
   if (rows[row + SEGMENT] === size) return 0;
@@ -65,6 +66,11 @@ function send(flow: number, at: number, length: number, segment: number): number
  * `path`: their path word (flow/path.ts).
  */
 export function sendToHost(flow: number, at: number, length: number, segment: number, path: number): void {
+  if (segment > 0 && length > segment * MOST_SEGMENTS) {
+    const some = segment * MOST_SEGMENTS;
+    for (let sent = 0; sent < length; sent += some) sendToHost(flow, at + sent, Math.min(some, length - sent), segment, path);
+    return;
+  }
   const row = flow * ROW;
   const each = segment > 0 && length > segment ? segment : length;
   setPath(row, path, UDP_HEADER + each);

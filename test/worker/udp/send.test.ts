@@ -77,6 +77,14 @@ describe('worker/udp: datagrams that leave together', () => {
     ]);
   });
 
+  it('a superframe of more datagrams than the kernel splits at once leaves by several calls', () => {
+    const { bench, socket } = flow();
+    bench.deliver(buildDatagram(ENDS4, 5000, FAR, pattern(1005), 10));
+    expect(socket.calls).to.deep.equal([640, 365]);
+    expect(socket.sent).to.have.length(101);
+    expect(bench.counter('udp_datagrams_out')).to.equal(102);
+  });
+
   it('the socket’s option is set once for batches alike, and no later datagram is split by it', () => {
     const { bench, socket } = flow();
     sendLengths(bench, 100, 100);
