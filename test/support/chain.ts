@@ -13,11 +13,12 @@ export const NOBODY4 = '203.0.113.77';
 /** Of the last link. */
 export const NARROW_MTU = 1400;
 
-/** Errors are rationed per destination; a trace asks one router for many. */
-const NO_RATIONS = `cd /proc/sys/net
+/** Errors are rationed per destination; a trace asks one router for many. Nor is there anybody to have a router's address already. */
+const AT_ONCE = `cd /proc/sys/net
+echo 0 > ipv6/conf/default/accept_dad
 echo 0 > ipv4/icmp_ratelimit
 echo 0 > ipv6/icmp/ratelimit`;
-const ROUTER = `${NO_RATIONS}
+const ROUTER = `${AT_ONCE}
 echo 1 > ipv4/ip_forward
 echo 1 > ipv6/conf/all/forwarding`;
 
@@ -62,7 +63,7 @@ export function makeChain(): Chain {
   }
   const way = [topology.far, second, third, end];
   for (const router of way.slice(0, 3)) execFileSync('ip', ['netns', 'exec', router, 'sh', '-ec', ROUTER]);
-  execFileSync('ip', ['netns', 'exec', end, 'sh', '-ec', NO_RATIONS]);
+  execFileSync('ip', ['netns', 'exec', end, 'sh', '-ec', AT_ONCE]);
   for (let at = 0; at < 3; at++) {
     const [near, distant] = [way[at], way[at + 1]] as [string, string];
     join(near, distant, at);
