@@ -1,7 +1,9 @@
 /** What the guest says to a group or to all on its link, and what single hosts answer. */
 import { expect } from 'chai';
 import { addressFromBytes, parseAddress } from '../../../shared/addresses.ts';
+import { DEFAULT_UDP_TIMEOUTS } from '../../../shared/limits.ts';
 import { Verb } from '../../../shared/opener.ts';
+import type { UdpTimeouts } from '../../../worker/udp/flow.ts';
 import { FakeDatagram } from '../../support/fake_datagram.ts';
 import { EACCES, EADDRINUSE, ENETUNREACH } from '../../support/fake_file.ts';
 import { buildDatagram, type Ends } from '../../support/guest_frame.ts';
@@ -22,8 +24,11 @@ const GROUP4 = to(ENDS4, '239.255.255.250');
 const GROUP6 = to(ENDS6, 'ff02::c');
 
 /** A group was asked once and both sockets are there. */
-function asked(ends: Ends): { bench: Workbench; group: FakeDatagram; replies: FakeDatagram } {
-  const bench = new Workbench();
+function asked(
+  ends: Ends,
+  udpTimeouts: UdpTimeouts = DEFAULT_UDP_TIMEOUTS,
+): { bench: Workbench; group: FakeDatagram; replies: FakeDatagram } {
+  const bench = new Workbench({ udpTimeouts });
   const [group, replies] = [new FakeDatagram(), new FakeDatagram()];
   bench.deliver(buildDatagram(ends, PORT, SSDP, pattern(10)));
   bench.kernel.opener.answer(HEARD, replies);
@@ -188,6 +193,19 @@ describe('worker/udp: groups', () => {
     bench.settle();
     bench.deliver(buildDatagram(GROUP4, PORT, SSDP, pattern(10)));
     expect(bench.kernel.opener.requests[0]?.verb).to.equal(Verb.UDP_REPLIES);
+  });
+
+  it('a flow that is kept longer than its replies are heard begins anew with the next question', () => {
+    const { bench, group, replies } = asked(GROUP4, { unanswered: 100_000, answered: 100_000 });
+    bench.advance(20_000);
+    bench.deliver(buildDatagram(GROUP4, PORT, SSDP, pattern(11)));
+    bench.advance(20_000);
+    expect([group.closed, replies.closed, group.sent.length], 'a question keeps both').to.deep.equal([false, false, 2]);
+    bench.advance(20_000);
+    expect([group.closed, replies.closed]).to.deep.equal([false, true]);
+    bench.deliver(buildDatagram(GROUP4, PORT, SSDP, pattern(12)));
+    expect(group.closed).to.equal(true);
+    expect(bench.kernel.opener.requests.map((request) => request.verb)).to.deep.equal([Verb.UDP_REPLIES]);
   });
 
   it('without room for two flows nothing is begun, and what there is goes on', () => {
