@@ -93,11 +93,12 @@ export class ReferenceReceiver {
     else if (this.#beyond.covers(block.left, block.right)) this.#duplicate = block;
   }
 
-  /** At most `most` SACK blocks: a duplicate first, then the island that grew last, and so on. Reports a duplicate once. */
+  /** At most `most` SACK blocks: a duplicate first, then the island it lies in, then the one that grew last, and so on. Reports a duplicate once. */
   blocks(most: number): SackBlock[] {
-    const blocks = this.#duplicate === null ? [] : [this.#duplicate];
+    const duplicate = this.#duplicate;
     this.#duplicate = null;
-    return [...blocks, ...this.#islands(most - blocks.length)];
+    if (duplicate === null) return this.#islands(most, null);
+    return [duplicate, ...this.#islands(most - 1, duplicate.left)];
   }
 
   /** Memory pressure: what came out of order is dropped, though it was reported (RFC 2018 §8). */
@@ -137,10 +138,11 @@ export class ReferenceReceiver {
     this.#beyond.add(segment.seq, end);
   }
 
-  /** What came out of order, joined: the island of the newest piece first, at most `most`. */
-  #islands(most: number): SackBlock[] {
+  /** What came out of order, joined: the island of `first` (RFC 2883 §4), then that of the newest piece, and so on; at most `most`. */
+  #islands(most: number, first: number | null): SackBlock[] {
     const islands: SackBlock[] = [];
-    for (const { seq } of this.#held) {
+    const pieces = this.#held.map(({ seq }) => seq);
+    for (const seq of first === null ? pieces : [first, ...pieces]) {
       if (islands.length === most) break;
       const island = this.#beyond.ranges.find(({ left, right }) => ((seq - left) | 0) >= 0 && ((right - seq) | 0) > 0);
       if (island !== undefined && !islands.some(({ left }) => left === island.left)) islands.push({ ...island });
