@@ -43,7 +43,8 @@ function frameOf(ends: Ends, [kind, place, size, id, spoil]: readonly [number, n
     { offset: offset & ~7, end: Math.max(to, offset & ~7), more: to < end || size % 16 === 15 },
     { id: id % 6 },
   );
-  if (spoil % 4 === 0) frame[L3 + (spoil % 60)]! ^= 1 << (spoil & 7);
+  // Bits are only set: of those that are cleared, one can make up for another in the checksum.
+  if (spoil % 4 === 0) frame[L3 + (spoil % 60)]! |= 1 << (spoil & 7);
   if (ends.guest.length === 4) repair(frame);
   return frame;
 }
