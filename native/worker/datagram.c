@@ -93,16 +93,16 @@ static napi_value receive_segments(napi_env env, napi_callback_info info)
 }
 
 /* An address as 16 bytes, IPv4 mapped; zeroes for any other family. Returns the port. */
-static int32_t address_bytes(const struct sockaddr_storage *address, uint8_t *out)
+static int32_t address_bytes(const struct sockaddr *address, uint8_t *out)
 {
   memset(out, 0, 16);
-  if (address->ss_family == AF_INET) {
+  if (address->sa_family == AF_INET) {
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
     out[10] = out[11] = 0xff;
     memcpy(out + 12, &v4->sin_addr, 4);
     return ntohs(v4->sin_port);
   }
-  if (address->ss_family != AF_INET6)
+  if (address->sa_family != AF_INET6)
     return 0;
   const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
   memcpy(out, &v6->sin6_addr, 16);
@@ -120,7 +120,7 @@ static napi_value receive_from(napi_env env, napi_callback_info info)
   long length = call_receive_message(argument[0], &message, MSG_DONTWAIT);
   if (length < 0)
     return answer(env, -errno);
-  int32_t port = address_bytes(&sender, source);
+  int32_t port = address_bytes((const struct sockaddr *)&sender, source);
   memcpy(source + 16, &port, sizeof port);
   return answer(env, (int32_t)length);
 }
@@ -157,19 +157,6 @@ static napi_value receive_distant(napi_env env, napi_callback_info info)
   return answer(env, (int32_t)length);
 }
 
-/* The address of the node that complained, as 16 bytes, IPv4 mapped. */
-static void offender_bytes(const struct sock_extended_err *error, uint8_t *out)
-{
-  const struct sockaddr *address = SO_EE_OFFENDER(error);
-  memset(out, 0, 16);
-  if (address->sa_family == AF_INET) {
-    out[10] = out[11] = 0xff;
-    memcpy(out + 12, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-  } else if (address->sa_family == AF_INET6) {
-    memcpy(out, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
-  }
-}
-
 static napi_value receive_error(napi_env env, napi_callback_info info)
 {
   ARGUMENTS(4);
@@ -202,7 +189,7 @@ static napi_value receive_error(napi_env env, napi_callback_info info)
     int32_t fields[5] = {(int32_t)copy.error.ee_errno, copy.error.ee_origin, copy.error.ee_type, copy.error.ee_code,
                          (int32_t)copy.error.ee_info};
     memcpy(record, fields, sizeof fields);
-    offender_bytes(&copy.error, record + 20);
+    address_bytes(SO_EE_OFFENDER(&copy.error), record + 20);
   }
   memcpy(record + 36, &limit, sizeof limit);
   return answer(env, (int32_t)length);

@@ -21,7 +21,7 @@ import { view } from '../wire/memory.ts';
 import { blameFar, complainer, setComplainerDistance, unreachableCode } from './icmp_error.ts';
 import { isIpv4 } from './packet.ts';
 import { mayFragment } from './path.ts';
-import { FD, GUEST, rows } from './row.ts';
+import { FD, GUEST, rows, SENT_LENGTH } from './row.ts';
 
 /** More of a datagram never fits into an error (RFC 4443 §3.1: 1280 bytes in all). */
 export const MOST_RETURNED = 1232;
@@ -42,22 +42,22 @@ const ORIGIN_ICMP6 = 3;
 const EMSGSIZE = 90;
 
 /** What `takeError` took: nothing; an error of this host, an error that somebody sent. */
-export const NO_ERROR = 0;
-export const LOCAL_ERROR = 1;
-export const SENT_ERROR = 2;
+const NO_ERROR = 0;
+const LOCAL_ERROR = 1;
+const SENT_ERROR = 2;
 
 /** After `takeError` or `judgeErrno`: type, code and second word of the ICMP error. */
 export let errorType = 0;
 export let errorCode = 0;
 export let errorWord = 0;
 /** After `takeError`: how many bytes of the datagram came back; they lie at SPLIT, UDP's without header, an echo request's with. */
-export let errorReturned = 0;
+let errorReturned = 0;
 
 /**
  * What this host found out by itself: `errno`, and the MTU in `info` for EMSGSIZE. The far address is who complains. False when no ICMP
  * error says that.
  */
-export function judgeErrno(row: number, errno: number, info: number): boolean {
+function judgeErrno(row: number, errno: number, info: number): boolean {
   const ipv4 = isIpv4(row);
   blameFar(row);
   if (errno === EMSGSIZE) {
@@ -104,7 +104,7 @@ function wordOf(ipv4: boolean, info: number): number {
  * Takes the next error that the guest is to be told of out of the queue; NO_ERROR when there is none. That a fragment of the host's kernel
  * was too big is not for the guest: that kernel has learned it, and makes smaller ones.
  */
-export function takeError(row: number): number {
+function takeError(row: number): number {
   const ipv4 = isIpv4(row);
   for (;;) {
     errorReturned = kernel.receiveError(rows[row + FD]!, SPLIT, MOST_RETURNED, ERROR_RECORD);
@@ -121,5 +121,29 @@ export function takeError(row: number): number {
       blameOffender(row);
       return SENT_ERROR;
     }
+  }
+}
+
+/** Tells the guest of one error about what it sent: `returned` bytes of that lie at `at`, of `original` in all, which count the upper header. */
+export type Tell = (row: number, at: number, returned: number, original: number) => void;
+
+/** What was to be sent, `length` bytes at `at` behind a header of `header` bytes, could not be sent at all: `errno` of this host. */
+export function tellRefusal(tell: Tell, row: number, errno: number, at: number, length: number, header: number): void {
+  if (judgeErrno(row, errno, 0)) tell(row, at, length, header + length);
+}
+
+/**
+ * Empties the flow's error queue and has the guest told of each error. What this host found itself is about what was just to be sent:
+ * `length` bytes at `at`, behind a header of `header` bytes. True when there was such an error.
+ */
+export function tellQueue(tell: Tell, row: number, at: number, length: number, header: number): boolean {
+  let local = false;
+  for (;;) {
+    const kind = takeError(row);
+    if (kind === NO_ERROR) return local;
+    if (kind === LOCAL_ERROR) {
+      local = true;
+      tell(row, at, length, header + length);
+    } else tell(row, SPLIT, errorReturned, rows[row + SENT_LENGTH]!);
   }
 }

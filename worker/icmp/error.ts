@@ -4,20 +4,10 @@
  * The kernel returns the request as it was on its way. On the host's side it had an identifier that may be another one; the guest gets
  * back its own, with the checksum that its own had.
  */
-import {
-  errorCode,
-  errorReturned,
-  errorType,
-  errorWord,
-  judgeErrno,
-  LOCAL_ERROR,
-  MOST_RETURNED,
-  NO_ERROR,
-  takeError,
-} from '../flow/error_queue.ts';
+import { errorCode, errorType, errorWord, MOST_RETURNED, tellQueue, tellRefusal } from '../flow/error_queue.ts';
 import { sendIcmpError, writePacketInError } from '../flow/icmp_error.ts';
 import { isIpv4 } from '../flow/packet.ts';
-import { PORTS, PROTOCOL, ROW, rows, SENT_LENGTH } from '../flow/row.ts';
+import { PORTS, PROTOCOL, ROW, rows } from '../flow/row.ts';
 import { SPLIT } from '../link/arena.ts';
 import { changeIdentifier4, fillChecksum6, ICMP_HEADER, writeIdentifier } from '../wire/icmp.ts';
 import { IPV6_HEADER } from '../wire/ipv6.ts';
@@ -46,23 +36,10 @@ function tell(row: number, message: number, returned: number, original: number):
 
 /** A request of `length` bytes at `message` could not be sent at all: `errno` of this host. */
 export function tellLocalError(flow: number, errno: number, message: number, length: number): void {
-  const row = flow * ROW;
-  if (judgeErrno(row, errno, 0)) tell(row, message, length, length);
+  tellRefusal(tell, flow * ROW, errno, message, length, 0);
 }
 
-/**
- * Empties the flow's error queue and tells the guest of each error. What this host found itself is about the request of `length` bytes at
- * `message`, that was just to be sent. True when there was such an error.
- */
+/** Tells the guest of each error in the flow's queue; true when one is about the request of `length` bytes at `message` (flow/error_queue.ts). */
 export function tellErrors(flow: number, message: number, length: number): boolean {
-  const row = flow * ROW;
-  let local = false;
-  for (;;) {
-    const kind = takeError(row);
-    if (kind === NO_ERROR) return local;
-    if (kind === LOCAL_ERROR) {
-      local = true;
-      tell(row, message, length, length);
-    } else tell(row, SPLIT, errorReturned, rows[row + SENT_LENGTH]!);
-  }
+  return tellQueue(tell, flow * ROW, message, length, 0);
 }

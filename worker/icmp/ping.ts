@@ -13,13 +13,14 @@ import { nowMs } from '../flow/clock.ts';
 import { forward } from '../flow/forward.ts';
 import { log, logFlow, logFlowLimit } from '../flow/journal.ts';
 import { requestSocket } from '../flow/opener.ts';
+import { release } from '../flow/release.ts';
 import { isIpv4, writeDistantHeaders } from '../flow/packet.ts';
 import { openPath, pathAsked, setPath } from '../flow/path.ts';
 import { FAR, FD, FLAGS, LAST_ACTIVE, PING, PORTS, PROTOCOL, ROW, rows } from '../flow/row.ts';
 import { add, find, key, KEY_FAR, remove } from '../flow/table.ts';
-import { setTimer, stopTimer } from '../flow/timers.ts';
+import { setTimer } from '../flow/timers.ts';
 import { leaveUnanswered, makeRoom, noteUnanswered } from '../flow/unanswered.ts';
-import { dropWaiting, keepWaiting, takeWaiting, waitingAt, waitingLength, waitingPath } from '../flow/waiting.ts';
+import { keepWaiting, takeWaiting, waitingAt, waitingLength, waitingPath } from '../flow/waiting.ts';
 import { EPOLLERR, watchFlow } from '../flow/watch.ts';
 import { RECEIVED_HOP_LIMIT, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
@@ -177,9 +178,5 @@ export function pingTimerEvent(flow: number): void {
 function end(flow: number, errno: number): void {
   counters[Counter.ping_flows_ended]!++;
   logFlow(MessageId.FLOW_ENDED, flow, errno);
-  stopTimer(flow);
-  leaveUnanswered(flow);
-  dropWaiting(flow);
-  if (rows[flow * ROW + FD]! >= 0) kernel.close(rows[flow * ROW + FD]!);
-  remove(flow);
+  release(flow);
 }

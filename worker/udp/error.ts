@@ -2,21 +2,10 @@
  * What became of a datagram, told to the guest as a router or the far host would: by ICMP (RFC 792) or ICMPv6 (RFC 4443). The packet
  * in error that the guest gets back carries its own addresses and ports.
  */
-import {
-  errorCode,
-  errorReturned,
-  errorType,
-  errorWord,
-  judgeErrno,
-  LOCAL_ERROR,
-  MOST_RETURNED,
-  NO_ERROR,
-  takeError,
-} from '../flow/error_queue.ts';
+import { errorCode, errorType, errorWord, MOST_RETURNED, tellQueue, tellRefusal } from '../flow/error_queue.ts';
 import { sendIcmpError, writePacketInError } from '../flow/icmp_error.ts';
 import { isIpv4 } from '../flow/packet.ts';
-import { PORTS, ROW, rows, SENT_LENGTH } from '../flow/row.ts';
-import { SPLIT } from '../link/arena.ts';
+import { PORTS, ROW, rows } from '../flow/row.ts';
 import { PACKET_TOO_BIG6 } from '../wire/icmp.ts';
 import { PROTOCOL_UDP } from '../wire/ipv4.ts';
 import { bytes } from '../wire/memory.ts';
@@ -38,23 +27,10 @@ function tell(row: number, payload: number, returned: number, original: number):
 
 /** A datagram of `length` bytes from `payload` could not be sent at all: `errno` of this host. */
 export function tellLocalError(flow: number, errno: number, payload: number, length: number): void {
-  const row = flow * ROW;
-  if (judgeErrno(row, errno, 0)) tell(row, payload, length, UDP_HEADER + length);
+  tellRefusal(tell, flow * ROW, errno, payload, length, UDP_HEADER);
 }
 
-/**
- * Empties the flow's error queue and tells the guest of each error. What this host found itself is about the datagram of `length` bytes
- * from `payload`, that was just to be sent. True when there was such an error.
- */
+/** Tells the guest of each error in the flow's queue; true when one is about the datagram of `length` bytes from `payload` (flow/error_queue.ts). */
 export function tellErrors(flow: number, payload: number, length: number): boolean {
-  const row = flow * ROW;
-  let local = false;
-  for (;;) {
-    const kind = takeError(row);
-    if (kind === NO_ERROR) return local;
-    if (kind === LOCAL_ERROR) {
-      local = true;
-      tell(row, payload, length, UDP_HEADER + length);
-    } else tell(row, SPLIT, errorReturned, rows[row + SENT_LENGTH]!);
-  }
+  return tellQueue(tell, flow * ROW, payload, length, UDP_HEADER);
 }

@@ -16,11 +16,12 @@ import { logFlow, logFlowLimit } from '../flow/journal.ts';
 import { requestSocket } from '../flow/opener.ts';
 import { isIpv4 } from '../flow/packet.ts';
 import { openPath, pathAsked } from '../flow/path.ts';
+import { release } from '../flow/release.ts';
 import { FAR, FD, FLAGS, KIND, LAST_ACTIVE, PORTS, ROW, rows, UDP } from '../flow/row.ts';
 import { add, find, key, KEY_FAR, remove, rowsInUse } from '../flow/table.ts';
-import { setTimer, stopTimer } from '../flow/timers.ts';
+import { setTimer } from '../flow/timers.ts';
 import { leaveUnanswered, makeRoom, noteUnanswered } from '../flow/unanswered.ts';
-import { dropWaiting, keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength, waitingPath } from '../flow/waiting.ts';
+import { keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength, waitingPath } from '../flow/waiting.ts';
 import { EPOLLERR, watchFlow } from '../flow/watch.ts';
 import { SEGMENT_CLASS, SEGMENT_SIZE, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
@@ -198,10 +199,6 @@ export function udpTimerEvent(flow: number): void {
 function end(flow: number, errno: number): void {
   counters[Counter.udp_flows_ended]!++;
   logFlow(MessageId.FLOW_ENDED, flow, errno);
-  stopTimer(flow);
-  leaveUnanswered(flow);
-  dropWaiting(flow);
   forgetAsker(flow);
-  if (rows[flow * ROW + FD]! >= 0) kernel.close(rows[flow * ROW + FD]!);
-  remove(flow);
+  release(flow);
 }

@@ -81,6 +81,6 @@ export function join(at: number, length: number): boolean {
   if (!continues(l4) || !checksumIsRight(at, l3, l4, end - l4)) return false;
   bytes.copyWithin(frame.end, payload, end);
   frame.end += more;
-  view.setUint8(frame.l4 + 13, tcp.flags(frame.l4) | tcp.flags(l4));
+  tcp.setFlags(frame.l4, tcp.flags(frame.l4) | tcp.flags(l4));
   return true;
 }

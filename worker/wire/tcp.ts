@@ -60,6 +60,11 @@ export function flags(at: number): number {
   return view.getUint8(at + FLAGS);
 }
 
+/** Writes the flags of a header that is there. */
+export function setFlags(at: number, bits: number): void {
+  view.setUint8(at + FLAGS, bits);
+}
+
 /** Window field, unscaled. */
 export function window(at: number): number {
   return view.getUint16(at + WINDOW);
