@@ -20,8 +20,9 @@
  * Writes `ready` when both taps are there; they are gone with the process. SIGTERM ends it with a line of JSON: what befell the frames. */
 #include "load.h"
 
-#include <linux/if.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -59,6 +60,31 @@ static volatile sig_atomic_t ended;
 
 static void end(int number) { ended = number; }
 
+/* The kernel drops what it can't queue at the tap, which would be a loss that nobody asked for. By netlink: SIOCSIFTXQLEN asks for a
+ * privilege in the first user namespace (net/core/dev_ioctl.c). */
+static void lengthen(const char *name) {
+  struct {
+    struct nlmsghdr header;
+    struct ifinfomsg link;
+    struct nlattr attribute;
+    uint32_t length;
+  } request = {
+      .header = {.nlmsg_len = sizeof request, .nlmsg_type = RTM_NEWLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+      .link = {.ifi_index = if_nametoindex(name)},
+      .attribute = {.nla_len = sizeof request.attribute + sizeof request.length, .nla_type = IFLA_TXQLEN},
+      .length = QUEUE / 2,
+  };
+  struct {
+    struct nlmsghdr header;
+    struct nlmsgerr answer;
+  } reply;
+  int route = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  if (route < 0 || send(route, &request, sizeof request, 0) < 0 || recv(route, &reply, sizeof reply, 0) < 0) die("rtnetlink");
+  close(route);
+  errno = -reply.answer.error;
+  if (errno) die("length of the tap's queue");
+}
+
 static int tap(const char *namespace, const char *name) {
   char path[128];
   snprintf(path, sizeof path, "%s%s", strchr(namespace, '/') ? "" : "/run/netns/", namespace);
@@ -69,11 +95,7 @@ static int tap(const char *namespace, const char *name) {
   struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
   snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
   if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0) die("tap");
-  /* The kernel drops what it can't queue here, which would be a loss that nobody asked for. */
-  int any = socket(AF_INET, SOCK_DGRAM, 0);
-  request.ifr_qlen = QUEUE / 2;
-  if (any < 0 || ioctl(any, SIOCSIFTXQLEN, &request) < 0) die("length of the tap's queue");
-  close(any);
+  lengthen(request.ifr_name);
   return fd;
 }
 
