@@ -11,7 +11,7 @@ export const OpenerRequest = {
   VERB: 4,
   /** u8, 4 or 6. */
   FAMILY: 5,
-  /** u8, must be 0. */
+  /** u8, `ListenFlag`, `ConnectFlag` or `PortsFlag` by the verb, else 0. */
   FLAGS: 6,
   /** u8, IP_TTL or IPV6_UNICAST_HOPS of the new socket, 0 = the kernel's. */
   HOP_LIMIT: 7,
@@ -46,6 +46,13 @@ export const Verb = {
    * if that is free. Connected to nobody, so nothing can be sent on it. Result: the local port.
    */
   UDP_REPLIES: 5,
+  /**
+   * Listening TCP socket on SOURCE:SOURCE_PORT; INTERFACE > 0 binds it to that link. What it accepts has NODELAY and OOBINLINE. FLAGS:
+   * `ListenFlag`. DESTINATION is any. Result: the local port. Only the supervisor's socket may ask, sealed or not.
+   */
+  TCP_LISTEN: 6,
+  /** The same of UDP, connected to nobody: PKTINFO, RECVERR, UDP_GRO where the kernel has it. No other socket may have the port when it is bound. */
+  UDP_LISTEN: 7,
   /** SETUP. Open /dev/net/tun, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, non-blocking, offloads on. Result: TUN_F_* bits accepted. */
   TAP: 16,
   /** SETUP. NETLINK_ROUTE socket of this network namespace. */
@@ -57,8 +64,37 @@ export const Verb = {
    * The unspecified address: there is none. No descriptor; result 0. Only the supervisor's socket may ask, sealed or not.
    */
   RESOLVER: 33,
+  /**
+   * Ports SOURCE_PORT to DESTINATION_PORT of the host's loopback, both families, are not refused: to connect to, or, with
+   * `PortsFlag.ANSWER`, to speak from by UDP. No descriptor; result 0. Only the supervisor's socket may ask, sealed or not.
+   */
+  PORTS: 34,
 } as const;
 export type Verb = (typeof Verb)[keyof typeof Verb];
+
+/** FLAGS of TCP_LISTEN and UDP_LISTEN. */
+export const ListenFlag = {
+  /** FAMILY 6 and any address: IPv4 as well. */
+  BOTH_FAMILIES: 1,
+  /** The address may be one that this host does not have yet (IP_FREEBIND). */
+  FREE_BIND: 2,
+} as const;
+
+/** FLAGS of UDP_CONNECT. */
+export const ConnectFlag = {
+  /** What was heard between bind and connect stays in the socket: it may be from anybody. */
+  KEEP: 1,
+} as const;
+
+/** FLAGS of PORTS. */
+export const PortsFlag = {
+  /** UDP's ports, else TCP's. */
+  UDP: 1,
+  /** Ports that listen here: whoever asked may be answered. */
+  ANSWER: 2,
+  /** Not any more. */
+  WITHDRAW: 4,
+} as const;
 
 /** Offsets into the answer. */
 export const OpenerAnswer = {

@@ -14,7 +14,7 @@
 
 #define UDP_BUFFER (4 << 20) /* asked for; the kernel gives rmem_max and wmem_max at most */
 
-static int set_option(int fd, int level, int name, int value) {
+int set_option(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value);
 }
 
@@ -37,8 +37,7 @@ int give_up(int fd) {
   return -error;
 }
 
-/* The port, or echo identifier, that the socket is bound to. */
-static int bound_port(int fd) {
+int bound_port(int fd) {
   union endpoint name;
   socklen_t length = sizeof name;
   if (getsockname(fd, &name.any, &length))
@@ -108,7 +107,7 @@ int open_udp(struct flow *flow, const struct opener_request *request, int *descr
   if (connect(fd, &flow->destination.any, flow->length))
     return give_up(fd);
   /* Between bind and connect anybody could send to us; nothing that is here already is an answer. */
-  while (flow->binds && recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0)
+  while (flow->binds && !(request->flags & CONNECT_KEEP) && recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0)
     ;
   *descriptor = fd;
   return bound_port(fd);

@@ -12,7 +12,8 @@
  * and only sockets to the outside are made. The worker is taken for an attacker: what it may reach is decided in table.c, by `permitted`.
  * It can ask for any address but the host's loopback (by default) and those that are shorthand for it; for the rest the kernel and
  * its firewall decide as for any program of this user. Where the host's resolver is on the loopback, the supervisor names it with
- * RESOLVER, sealed or not, and the worker reaches that one address on the two ports of DNS.
+ * RESOLVER, sealed or not, and the worker reaches that one address on the two ports of DNS. Ports of the loopback that rules of
+ * forwarding lead to, or listen on, are named with PORTS. Listening sockets are made for the supervisor only (listener.c).
  *
  * Privilege. An ordinary user's opener for the host needs none and never has any; for an empty root it enters a user namespace of its
  * own when it is sealed (sockets, their owner and the ping group are judged by the ids outside, so nothing changes for them).
@@ -26,7 +27,7 @@
  * end: somebody else is at the other side. End of file: the supervisor's ends the opener, the worker's only closes that side.
  *
  * System calls after SEAL, for policies/opener.policy: poll (ppoll), recvfrom, sendmsg, socket, setsockopt, bind, connect,
- * getsockname, close, exit_group.
+ * listen, getsockname, close, exit_group.
  */
 #define _GNU_SOURCE
 #include "opener.h"
@@ -76,11 +77,18 @@ static bool is_reserved_zero(const struct opener_request *request) {
   return true;
 }
 
+/* Verbs of the supervisor alone look at their flags themselves. */
+static bool are_flags_good(const struct opener_request *request) {
+  if (request->verb == VERB_TCP_LISTEN || request->verb == VERB_UDP_LISTEN || request->verb == VERB_PORTS)
+    return true;
+  return (request->flags & ~(request->verb == VERB_UDP_CONNECT ? CONNECT_KEEP : 0)) == 0;
+}
+
 /* The result of a request; `*descriptor` is set when one comes with it. */
 static int answer_request(const struct peer *peer, const struct opener_request *request, int *descriptor) {
   struct flow flow;
   int result;
-  if (request->flags || !is_reserved_zero(request))
+  if (!is_reserved_zero(request) || !are_flags_good(request))
     return -EINVAL;
   switch (request->verb) {
   case VERB_TAP:
@@ -89,6 +97,11 @@ static int answer_request(const struct peer *peer, const struct opener_request *
     return answer_setup(peer, request, descriptor);
   case VERB_RESOLVER:
     return peer->is_supervisor ? set_resolver(request) : -EPERM;
+  case VERB_PORTS:
+    return peer->is_supervisor ? set_ports(request) : -EPERM;
+  case VERB_TCP_LISTEN:
+  case VERB_UDP_LISTEN:
+    return peer->is_supervisor ? open_listener(request, descriptor) : -EPERM;
   case VERB_TCP_CONNECT:
     result = parse_flow(&flow, request);
     return result ? result : open_tcp(&flow, request, descriptor);

@@ -1,4 +1,5 @@
-/* The opener's parts: opener.c (the dialogue), table.c (what may be reached), flow.c (sockets), setup.c (before the seal). */
+/* The opener's parts: opener.c (the dialogue), table.c (what may be reached), flow.c (sockets of flows), listener.c (sockets that others
+ * come to), setup.c (before the seal). */
 #ifndef OPENER_H
 #define OPENER_H
 
@@ -32,6 +33,9 @@ int parse_flow(struct flow *flow, const struct opener_request *request);
 /* Makes the request's destination the one address of the loopback that is reached for name service; any address: none is. 0 or -EINVAL. */
 int set_resolver(const struct opener_request *request);
 
+/* Takes ports of the loopback into what may be reached or answered from, or out of it. 0 or -EINVAL. */
+int set_ports(const struct opener_request *request);
+
 /* Whether a socket may have this local address, which a route has chosen. */
 bool permitted_source(const union endpoint *endpoint);
 
@@ -40,6 +44,16 @@ int open_tcp(struct flow *flow, const struct opener_request *request, int *descr
 int open_udp(struct flow *flow, const struct opener_request *request, int *descriptor);
 int open_udp_replies(struct flow *flow, const struct opener_request *request, int *descriptor);
 int open_ping(struct flow *flow, const struct opener_request *request, int *descriptor);
+
+/* A socket that others come to: only for the supervisor. */
+int open_listener(const struct opener_request *request, int *descriptor);
+
+/* The port, or echo identifier, that the socket is bound to, or -errno. */
+int bound_port(int fd);
+int set_option(int fd, int level, int name, int value);
+
+/* A socket address of 16 bytes of a request; a link-local one is scoped to its interface. */
+void fill_endpoint(union endpoint *endpoint, const struct opener_request *request, const uint8_t *address, uint16_t port);
 
 /* Closes the socket and makes a result of errno. */
 int give_up(int fd);

@@ -11,7 +11,7 @@ struct opener_request {
   uint32_t id;
   uint8_t verb;
   uint8_t family; /* 4 or 6 */
-  uint8_t flags;  /* 0 */
+  uint8_t flags;  /* of the verb, else 0 */
   uint8_t hop_limit;
   uint32_t interface; /* scope of a link-local destination, link of a group, else 0 */
   uint16_t source_port;
@@ -24,7 +24,7 @@ struct opener_request {
 
 struct opener_answer {
   uint32_t id;
-  int32_t result; /* >= 0, a descriptor comes with it except for SEAL and RESOLVER; or -errno */
+  int32_t result; /* >= 0, a descriptor comes with it except for SEAL, RESOLVER and PORTS; or -errno */
 };
 
 enum opener_verb {
@@ -33,10 +33,31 @@ enum opener_verb {
   VERB_PING = 3,
   VERB_UDP_GROUP = 4,
   VERB_UDP_REPLIES = 5,
+  VERB_TCP_LISTEN = 6,
+  VERB_UDP_LISTEN = 7,
   VERB_TAP = 16,
   VERB_NETLINK = 17,
   VERB_SEAL = 32,
   VERB_RESOLVER = 33,
+  VERB_PORTS = 34,
+};
+
+/* Flags of TCP_LISTEN and UDP_LISTEN. */
+enum listen_flag {
+  LISTEN_BOTH_FAMILIES = 1,
+  LISTEN_FREE_BIND = 2,
+};
+
+/* Flag of UDP_CONNECT: what was heard between bind and connect stays in the socket. */
+enum connect_flag {
+  CONNECT_KEEP = 1,
+};
+
+/* Flags of PORTS. */
+enum ports_flag {
+  PORTS_UDP = 1,
+  PORTS_ANSWER = 2,
+  PORTS_WITHDRAW = 4,
 };
 
 _Static_assert(sizeof(struct opener_request) == 64, "a request is 64 bytes");

@@ -12,6 +12,13 @@ static const uint8_t unspecified[16];
 /* The host's resolvers on its loopback, as the supervisor has named them; unspecified = none. */
 static uint8_t resolver4[16], resolver6[16];
 
+#define PORTS 65536
+#define WORD 32
+
+/* Ports of the loopback that the supervisor has named: to be reached by TCP and by UDP, and to be answered from by UDP. */
+enum port_set { REACH_TCP, REACH_UDP, ANSWER_UDP, PORT_SETS };
+static uint32_t port_sets[PORT_SETS][PORTS / WORD];
+
 static bool is_mapped_v4(const uint8_t *address) {
   return memcmp(address, unspecified, 10) == 0 && address[10] == 0xff && address[11] == 0xff;
 }
@@ -66,6 +73,33 @@ int set_resolver(const struct opener_request *request) {
   return 0;
 }
 
+int set_ports(const struct opener_request *request) {
+  if (request->flags & ~(PORTS_UDP | PORTS_ANSWER | PORTS_WITHDRAW) || (request->flags & PORTS_ANSWER && !(request->flags & PORTS_UDP)))
+    return -EINVAL;
+  if (request->source_port == 0 || request->source_port > request->destination_port)
+    return -EINVAL;
+  uint32_t *set = port_sets[request->flags & PORTS_ANSWER ? ANSWER_UDP : request->flags & PORTS_UDP ? REACH_UDP : REACH_TCP];
+  for (uint32_t port = request->source_port; port <= request->destination_port; port++) {
+    uint32_t bit = UINT32_C(1) << port % WORD;
+    if (request->flags & PORTS_WITHDRAW)
+      set[port / WORD] &= ~bit;
+    else
+      set[port / WORD] |= bit;
+  }
+  return 0;
+}
+
+static bool has_port(enum port_set set, uint16_t port) { return port_sets[set][port / WORD] >> port % WORD & 1; }
+
+/* What the rules of forwarding need of the loopback. */
+static bool is_forwarded(const struct opener_request *request) {
+  if (request->verb == VERB_TCP_CONNECT)
+    return has_port(REACH_TCP, request->destination_port);
+  if (request->verb != VERB_UDP_CONNECT)
+    return false;
+  return has_port(REACH_UDP, request->destination_port) || has_port(ANSWER_UDP, request->source_port);
+}
+
 /* A broadcast address of a subnet looks like any other; the kernel knows it. */
 static bool is_for_groups(const struct opener_request *request) {
   return request->verb == VERB_UDP_GROUP || request->verb == VERB_UDP_REPLIES;
@@ -73,7 +107,7 @@ static bool is_for_groups(const struct opener_request *request) {
 
 /* The table: what may be reached, as which source. To connect to 0.0.0.0 or :: means this host's loopback, too. */
 static bool permitted(const struct opener_request *request) {
-  bool allow_loopback = request->family == 4 ? allow_loopback4 : allow_loopback6;
+  bool allow_loopback = (request->family == 4 ? allow_loopback4 : allow_loopback6) || is_forwarded(request);
   if (!allow_loopback && is_loopback(request->source))
     return false;
   if (!allow_loopback && !is_name_service(request) && (is_loopback(request->destination) || is_any(request->destination)))
@@ -99,7 +133,7 @@ static bool names_its_link(const struct opener_request *request) {
   return scoped == (request->interface != 0);
 }
 
-static void fill_endpoint(union endpoint *endpoint, const struct opener_request *request, const uint8_t *address, uint16_t port) {
+void fill_endpoint(union endpoint *endpoint, const struct opener_request *request, const uint8_t *address, uint16_t port) {
   memset(endpoint, 0, sizeof *endpoint);
   if (request->family == 4) {
     endpoint->v4.sin_family = AF_INET;

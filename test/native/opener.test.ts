@@ -74,7 +74,7 @@ describe('native/opener', () => {
       ['an interface for a global destination', { ...tcp6, interface: 1 }, EINVAL],
       ['an interface for IPv4', { ...tcp4, interface: 1 }, EINVAL],
       ['a family that there is not', { ...tcp4, family: 5 }, EINVAL],
-      ['a verb that there is not', { ...tcp4, verb: 6 }, EINVAL],
+      ['a verb that there is not', { ...tcp4, verb: 8 }, EINVAL],
       ['verb 0', { ...tcp4, verb: 0 }, EINVAL],
       ['a flag', { ...tcp4, flags: 1 }, EINVAL],
       ['a reserved byte', { ...tcp4, reserved: 13 }, EINVAL],
