@@ -65,6 +65,8 @@ need_for_long() {
   need h2load nghttp2-client
   need docker-registry docker-registry
   need dnsperf dnsperf
+  need kdig knot-dnsutils
+  need unbound unbound
   need skopeo skopeo
 }
 
