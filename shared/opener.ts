@@ -57,6 +57,8 @@ export const Verb = {
   TAP: 16,
   /** SETUP. NETLINK_ROUTE socket of this network namespace. */
   NETLINK: 17,
+  /** SETUP. NETLINK_SOCK_DIAG socket of this network namespace: it tells which ports are listened on. */
+  SOCKET_DIAGNOSIS: 18,
   /** SETUP. Ends the set-up: installs the sealed filter. No descriptor; result 0. Only the supervisor's socket may ask. */
   SEAL: 32,
   /**

@@ -18,7 +18,7 @@
  * Privilege. An ordinary user's opener for the host needs none and never has any; for an empty root it enters a user namespace of its
  * own when it is sealed (sockets, their owner and the ping group are judged by the ids outside, so nothing changes for them).
  * The opener of the guest's namespace joins its user namespace first and has all capabilities there until it is sealed: the tap and
- * the netlink socket need CAP_NET_ADMIN, the empty root CAP_SYS_ADMIN. It is not dumpable from the start, so that the guest's root,
+ * what is done over netlink need CAP_NET_ADMIN, the empty root CAP_SYS_ADMIN. It is not dumpable from the start, so that the guest's root,
  * who is its equal in there, can't trace it.
  *
  * Nothing blocks. Each request is answered before the next is read; when the answer's socket is full (max_dgram_qlen, often 10) no
@@ -34,6 +34,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -64,7 +65,9 @@ static int answer_setup(const struct peer *peer, const struct opener_request *re
   case VERB_TAP:
     return open_tap(request, descriptor);
   case VERB_NETLINK:
-    return open_netlink(descriptor);
+    return open_netlink(NETLINK_ROUTE, descriptor);
+  case VERB_SOCKET_DIAGNOSIS:
+    return open_netlink(NETLINK_SOCK_DIAG, descriptor);
   default:
     return seal();
   }
@@ -93,6 +96,7 @@ static int answer_request(const struct peer *peer, const struct opener_request *
   switch (request->verb) {
   case VERB_TAP:
   case VERB_NETLINK:
+  case VERB_SOCKET_DIAGNOSIS:
   case VERB_SEAL:
     return answer_setup(peer, request, descriptor);
   case VERB_RESOLVER:

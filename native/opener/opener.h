@@ -60,7 +60,7 @@ int give_up(int fd);
 
 /* Before the seal only; the caller has checked that. */
 int open_tap(const struct opener_request *request, int *descriptor);
-int open_netlink(int *descriptor);
+int open_netlink(int protocol, int *descriptor);
 int seal(void);
 
 #endif

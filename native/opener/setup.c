@@ -7,7 +7,6 @@
 #include <linux/filter.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
-#include <linux/netlink.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -46,8 +45,8 @@ int open_tap(const struct opener_request *request, int *descriptor) {
   return (int)offloads;
 }
 
-int open_netlink(int *descriptor) {
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+int open_netlink(int protocol, int *descriptor) {
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
   if (fd < 0)
     return -errno;
   *descriptor = fd;

@@ -75,8 +75,7 @@ export function parseMessages(datagram: Uint8Array): NetlinkMessage[] {
   const view = viewOf(datagram);
   const messages: NetlinkMessage[] = [];
   for (let at = 0; at < datagram.length; ) {
-    const length = at + HEADER <= datagram.length ? view.getUint32(at, true) : 0;
-    if (length < HEADER || at + length > datagram.length) throw new NetlinkError(0, `netlink message of ${length} bytes at ${at}`);
+    const length = messageLength(view, at);
     messages.push({
       type: view.getUint16(at + 4, true),
       flags: view.getUint16(at + 6, true),
@@ -221,6 +220,25 @@ export class NetlinkDialogue {
     }
   }
 
+  /**
+   * Walks through a table that is too long, or looked at too often, for a message object each: `visit` gets the fixed part and the
+   * attributes of each as a place in `view`. A table that changes meanwhile is not asked for again. Throws NetlinkError.
+   */
+  walk(type: number, header: Uint8Array, visit: (view: DataView, from: number, to: number) => void): void {
+    const sequence = this.#send([{ type, flags: 0, payload: header }], RequestFlag.REQUEST | RequestFlag.DUMP);
+    for (;;) {
+      const datagram = this.#receiveDatagram();
+      const view = viewOf(datagram);
+      for (let at = 0; at < datagram.length; ) {
+        const length = messageLength(view, at);
+        const kind = view.getUint32(at + 8, true) === sequence ? view.getUint16(at + 4, true) : 0;
+        if (kind === type) visit(view, at + HEADER, at + length);
+        else if (kind === MessageType.ERROR || kind === MessageType.DONE) return endOfWalk(view, at, length, type);
+        at += aligned(length);
+      }
+    }
+  }
+
   #send(requests: readonly NetlinkRequest[], flags: number): number {
     const first = this.#sequence;
     this.#sequence += requests.length;
@@ -230,9 +248,13 @@ export class NetlinkDialogue {
   }
 
   #receive(): NetlinkMessage[] {
+    return parseMessages(this.#receiveDatagram());
+  }
+
+  #receiveDatagram(): Uint8Array {
     for (;;) {
       const received = this.#calls.receive(this.#fd, RECEIVE_BYTES);
-      if (received instanceof Uint8Array) return parseMessages(received);
+      if (received instanceof Uint8Array) return received;
       if (typeof received === 'number') throw new NetlinkError(-received, 'netlink receive failed');
       const ready = this.#calls.waitReadable(this.#fd, ANSWER_MS);
       if (ready < 0) throw new NetlinkError(-ready, 'waiting for netlink failed');
@@ -250,6 +272,19 @@ function batchFrom(requests: readonly NetlinkRequest[], from: number): readonly 
     to++;
   }
   return requests.slice(from, to);
+}
+
+/** Bytes of the message at `at`, its header included. */
+function messageLength(view: DataView, at: number): number {
+  const length = at + HEADER <= view.byteLength ? view.getUint32(at, true) : 0;
+  if (length < HEADER || at + length > view.byteLength) throw new NetlinkError(0, `netlink message of ${length} bytes at ${at}`);
+  return length;
+}
+
+/** Both last messages of a table begin with a number, which is negative when there was no table or not all of it. */
+function endOfWalk(view: DataView, at: number, length: number, type: number): void {
+  const result = length >= HEADER + 4 ? view.getInt32(at + HEADER, true) : 0;
+  if (result < 0) throw new NetlinkError(-result, `netlink dump ${type} was refused`);
 }
 
 /** 0 for an acknowledgement, else the positive errno. */

@@ -81,6 +81,7 @@ describe('native/opener', () => {
       ['a source that is not ours', { ...tcp4, source: '198.51.100.1' }, EADDRNOTAVAIL],
       ['a tap', { verb: Verb.TAP, name: 'tap9' }, EPERM],
       ['a netlink socket', { verb: Verb.NETLINK }, EPERM],
+      ['a socket that tells of sockets', { verb: Verb.SOCKET_DIAGNOSIS }, EPERM],
       ['another seal', { verb: Verb.SEAL }, EPERM],
     ];
     for (const who of ['worker', 'supervisor'] as const) {
