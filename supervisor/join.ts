@@ -17,7 +17,10 @@ export function openNamespaces(native: Native, pid: number): JoinedNamespaces {
     return readlinkSync(path) === readlinkSync('/proc/self/ns/user') ? null : openSync(path, 'r');
   });
   try {
-    return { user, network: attempt('join-network-namespace', pid, () => openSync(`/proc/${pid}/ns/net`, 'r')) };
+    return attempt('join-network-namespace', pid, () => {
+      const path = `/proc/${pid}/ns/net`;
+      return { user, network: openSync(path, 'r'), isHost: readlinkSync(path) === readlinkSync('/proc/self/ns/net') };
+    });
   } catch (error) {
     if (user !== null) {
       native.close(user);

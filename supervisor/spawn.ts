@@ -175,6 +175,8 @@ export interface StandardDescriptors {
 export interface JoinedNamespaces {
   readonly user: number | null;
   readonly network: number;
+  /** The network namespace is our own: its loopback is the host's. */
+  readonly isHost: boolean;
 }
 
 /** Starts processes for one installation. */
@@ -208,11 +210,11 @@ export class Spawner {
     mode: 'pasta' | 'passt',
     loopback: { readonly ipv4: boolean; readonly ipv6: boolean },
     supervisor: number,
-    worker: number | null,
+    worker: number,
     join: JoinedNamespaces | null,
   ): number {
     const { nothing, complaints } = this.#standard;
-    const ours = [supervisor, ...(worker === null ? [] : [worker])];
+    const ours = [supervisor, worker];
     const namespaces = join === null ? [] : [...(join.user === null ? [] : [join.user]), join.network];
     const kept = [...ours, ...namespaces];
     const numbers = kept.map((_, index) => String(3 + index));

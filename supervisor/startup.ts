@@ -110,7 +110,7 @@ export class Startup {
     mark('command and opener started');
     const guestPid = await this.#guestPid(control);
     mark('guest exists');
-    const { tap, offloads, facts } = this.#prepareGuest(plan, guestPid);
+    const { tap, offloads, facts, worker: namespaceOpener } = this.#prepareGuest(plan, guestPid);
     seal(host.opener);
     mark('guest configured');
     await worker.configure(this.#config(plan, facts, maxDescriptors), this.#native.memfd('flows', MAX_FLOWS * FLOW_ROW_BYTES));
@@ -118,7 +118,8 @@ export class Startup {
     await worker.seal(readFileSync(`${this.#around.installation.root}/dist/worker.filter`));
     mark('worker sealed');
     worker.grant(GrantKind.TAP, offloads, tap);
-    worker.grant(GrantKind.OPENER_HOST, 0, host.worker as number);
+    worker.grant(GrantKind.OPENER_HOST, 0, host.worker);
+    worker.grant(GrantKind.OPENER_NAMESPACE, 0, namespaceOpener);
     const failed = (line: string): void => this.#around.emit({ type: 'failed', line });
     new NameFollower({ options, mapping: plan.worker, opener: host.opener, worker, log, failed }, plan.nameService).start();
     worker.start();
@@ -158,19 +159,22 @@ export class Startup {
     return made;
   }
 
-  #startOpener(place: 'host' | 'guest', plan: Plan, join: JoinedNamespaces | null): { opener: Opener; worker: number | null } {
+  /** Gives the opener and the worker's end of its other socket. */
+  #startOpener(place: 'host' | 'guest', plan: Plan, join: JoinedNamespaces | null): { opener: Opener; worker: number } {
     const { mode, adopt, emit } = this.#around;
     const [ours, theirs] = this.#native.socketPair();
-    const [worker, workerEnd] = place === 'host' ? this.#native.socketPair() : [null, null];
-    const loopback = { ipv4: plan.worker.mapHostLoopback4.length > 0, ipv6: plan.worker.mapHostLoopback6.length > 0 };
-    const pid = this.#spawner.opener(mode, place === 'host' ? loopback : { ipv4: false, ipv6: false }, theirs, workerEnd, join);
+    const [worker, workerEnd] = this.#native.socketPair();
+    const mapped = { ipv4: plan.worker.mapHostLoopback4.length > 0, ipv6: plan.worker.mapHostLoopback6.length > 0 };
+    // The guest's loopback is the guest's own: what is forwarded to it may end there.
+    const loopback = join === null || join.isHost ? mapped : { ipv4: true, ipv6: true };
+    const pid = this.#spawner.opener(mode, loopback, theirs, workerEnd, join);
     adopt(pid, (ending) => emit({ type: 'openerEnded', place, ending }));
     return { opener: new Opener(this.#native, ours, place), worker };
   }
 
   /** Makes the tap in the guest's namespace and configures it, then seals the opener that did it. */
-  #prepareGuest(plan: Plan, pid: number): { tap: number; offloads: number; facts: NamespaceFacts } {
-    const { opener } = this.#startOpener('guest', plan, openNamespaces(this.#native, pid));
+  #prepareGuest(plan: Plan, pid: number): { tap: number; offloads: number; facts: NamespaceFacts; worker: number } {
+    const { opener, worker } = this.#startOpener('guest', plan, openNamespaces(this.#native, pid));
     opener.post(Verb.TAP, plan.namespace.interfaceName);
     opener.post(Verb.NETLINK);
     opener.post(Verb.SEAL);
@@ -195,7 +199,7 @@ export class Startup {
     for (const line of facts.warnings) {
       this.#around.log.warning(line);
     }
-    return { tap, offloads, facts };
+    return { tap, offloads, facts, worker };
   }
 
   #config(plan: Plan, facts: NamespaceFacts, maxDescriptors: number): Parameters<WorkerRoom['configure']>[0] {

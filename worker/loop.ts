@@ -12,7 +12,7 @@ import { EXIT_OPENER, leave } from './exit.ts';
 import { askingAgain, nextAgain } from './flow/again.ts';
 import { nowMs, setNow } from './flow/clock.ts';
 import { log } from './flow/journal.ts';
-import { answerResult, answerSocket, NO_ANSWER, OPENER_GONE, receiveAnswer, sendKept } from './flow/opener.ts';
+import { answerResult, answerSocket, HOST, NAMESPACE, NO_ANSWER, OPENER_GONE, receiveAnswer, sendKept } from './flow/opener.ts';
 import { FREE, GENERATION, KIND, PING, REPLIES, ROW, rows, TCP, UDP } from './flow/row.ts';
 import { collectDue, due, openTimers, untilNextTimer } from './flow/timers.ts';
 import { EPOLLIN, EPOLLOUT, setEpoll, watchDescriptor } from './flow/watch.ts';
@@ -37,7 +37,8 @@ import { view } from './wire/memory.ts';
 /** What an event is about when it is no flow. */
 export const CHANNEL = -1;
 export const TAP = -2;
-export const OPENER = -3;
+export const OPENER_HOST = -3;
+export const OPENER_NAMESPACE = -4;
 
 const EAGAIN = 11;
 const EINTR = 4;
@@ -91,10 +92,10 @@ function tapEvent(): void {
   }
 }
 
-function openerEvent(events: number): void {
-  if ((events & EPOLLOUT) !== 0) sendKept();
+function openerEvent(opener: number, events: number): void {
+  if ((events & EPOLLOUT) !== 0) sendKept(opener);
   for (let afterOthers = false; ; afterOthers = true) {
-    const flow = receiveAnswer(afterOthers);
+    const flow = receiveAnswer(opener, afterOthers);
     if (flow === NO_ANSWER) return;
     if (flow === OPENER_GONE) leave(EXIT_OPENER);
     if (flow < 0) continue;
@@ -139,8 +140,11 @@ function dispatch(at: number): void {
     case TAP:
       tapEvent();
       return;
-    case OPENER:
-      openerEvent(events);
+    case OPENER_HOST:
+      openerEvent(HOST, events);
+      return;
+    case OPENER_NAMESPACE:
+      openerEvent(NAMESPACE, events);
       return;
     case CHANNEL:
       channelEvent();

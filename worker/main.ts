@@ -17,7 +17,7 @@ import { setForwarding, setResolvers } from './flow/forward.ts';
 import { setIdentification } from './flow/fragmentation.ts';
 import { setHashKey } from './flow/hash.ts';
 import { setLogLevel } from './flow/journal.ts';
-import { setOpener } from './flow/opener.ts';
+import { HOST, NAMESPACE, setOpener } from './flow/opener.ts';
 import { bindRows, KIND, ROW, rows, TCP } from './flow/row.ts';
 import { flowCount, openTable, rowsInUse } from './flow/table.ts';
 import { openUnanswered } from './flow/unanswered.ts';
@@ -32,7 +32,7 @@ import { setLinkMtu } from './link/mtu.ts';
 import { openTap } from './link/tap.ts';
 import { openMemberships } from './local/membership.ts';
 import { setIdentity } from './local/identity.ts';
-import { OPENER, openLoop, runLoop, watchTap } from './loop.ts';
+import { OPENER_HOST, OPENER_NAMESPACE, openLoop, runLoop, watchTap } from './loop.ts';
 import { abandon } from './tcp/ending.ts';
 import { openReassembly } from './tcp/reassembly.ts';
 import { openReceiveBuffers } from './tcp/receive_buffer.ts';
@@ -121,8 +121,12 @@ function takeGrant(grant: ravioli.Grant.$Properties, fds: number[]): void {
       openTap(fd, grant.value ?? 0);
       break;
     case GrantKind.OPENER_HOST:
-      setOpener(fd, OPENER);
-      watchDescriptor(fd, EPOLLIN, OPENER);
+      setOpener(HOST, fd, OPENER_HOST);
+      watchDescriptor(fd, EPOLLIN, OPENER_HOST);
+      break;
+    case GrantKind.OPENER_NAMESPACE:
+      setOpener(NAMESPACE, fd, OPENER_NAMESPACE);
+      watchDescriptor(fd, EPOLLIN, OPENER_NAMESPACE);
       break;
     default:
       leave(EXIT_CHANNEL);

@@ -52,9 +52,11 @@ export class FakeKernel implements Native {
   now = 0;
   readonly tap = new FakeTap();
   readonly opener = new FakeOpener();
+  readonly namespaceOpener = new FakeOpener();
   readonly channel = new FakeChannel();
   readonly tapFd: number;
   readonly openerFd: number;
+  readonly namespaceOpenerFd: number;
   /** Calls that reached the kernel, by name. */
   readonly calls = new Map<string, number>();
   /** Timeout of the last epoll_wait, ms. */
@@ -74,6 +76,7 @@ export class FakeKernel implements Native {
     this.#files.set(CHANNEL_FD, this.channel);
     this.tapFd = this.install(this.tap);
     this.openerFd = this.install(this.opener);
+    this.namespaceOpenerFd = this.install(this.namespaceOpener);
   }
 
   /** Gives a file the lowest free descriptor. */
@@ -94,9 +97,14 @@ export class FakeKernel implements Native {
     return this.#files.get(fd);
   }
 
-  /** Open descriptors beside channel, tap and opener. */
+  /** Open descriptors beside channel, tap and openers. */
   openFlows(): number {
-    return this.#files.size - 3;
+    return this.#files.size - 4;
+  }
+
+  /** Which events the descriptor is watched for; 0 when it isn't. */
+  watchedFor(fd: number): number {
+    return this.#watches.get(fd)?.events ?? 0;
   }
 
   /** Whether an event of the descriptor waits to be taken. */
@@ -231,9 +239,10 @@ export class FakeKernel implements Native {
   }
 
   receiveWithDescriptors(fd: number, offset: number, length: number, fds: number, maxFds: number): number {
-    if (this.#files.get(fd) !== this.opener) return -EAGAIN;
-    const answer = this.opener.take();
-    if (answer === undefined) return this.opener.gone ? 0 : -EAGAIN;
+    const opener = this.#files.get(fd);
+    if (!(opener instanceof FakeOpener)) return -EAGAIN;
+    const answer = opener.take();
+    if (answer === undefined) return opener.gone ? 0 : -EAGAIN;
     if (maxFds < 1 || answer.bytes.length > length) return -EMSGSIZE;
     this.#view.setInt32(fds, answer.file === null ? 0 : 1, true);
     if (answer.file !== null) this.#view.setInt32(fds + 4, this.install(answer.file), true);

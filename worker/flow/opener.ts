@@ -1,9 +1,10 @@
 /**
  * Questions to the openers, and who waits for the answers.
  *
- * Theory of operation. A request is one 64-byte datagram. Its id is the flow and its generation, so an answer that comes
- * after the flow's end is recognised and its socket closed. When the opener's queue is full the flow's request is kept in
- * a ring and sent when the socket is writable again; the order is kept.
+ * Theory of operation. There is an opener for each network namespace whose sockets the worker uses: the host's, and the guest's where
+ * loopbacks are joined (splice/). A request is one 64-byte datagram. Its id is the flow and its generation, so an answer that comes
+ * after the flow's end is recognised and its socket closed. When an opener's queue is full the flow's request is kept in
+ * its ring and sent when the socket is writable again; the order is kept.
  */
 import { OpenerAnswer, OpenerRequest } from '../../shared/opener.ts';
 import { OPENER_ANSWER, OPENER_REQUEST } from '../../shared/limits.ts';
@@ -19,31 +20,41 @@ const GENERATION_SHIFT = 18;
 const FLOW_MASK = (1 << GENERATION_SHIFT) - 1;
 const KEPT = 1024;
 
-let socket = -1;
-let watchData = 0;
-const kept = new Uint8Array(KEPT * OPENER_REQUEST);
-/** Requests sent and not answered: when there are none, nothing is to be read. */
-let unanswered = 0;
-let keptFirst = 0;
-let keptCount = 0;
+/** Whose sockets an opener makes. */
+export const HOST = 0;
+export const NAMESPACE = 1;
+const OPENERS = 2;
 
-/** Sets the socket to the opener of the host's namespace and its `data` in the loop. */
-export function setOpener(fd: number, data: number): void {
-  socket = fd;
-  watchData = data;
+const sockets = new Int32Array(OPENERS).fill(-1);
+const watchData = new Int32Array(OPENERS);
+const kept = new Uint8Array(OPENERS * KEPT * OPENER_REQUEST);
+/** Requests sent and not answered: when there are none, nothing is to be read. */
+const unanswered = new Int32Array(OPENERS);
+const keptFirst = new Int32Array(OPENERS);
+const keptCount = new Int32Array(OPENERS);
+
+/** Sets the socket to an opener, HOST or NAMESPACE, and its `data` in the loop. */
+export function setOpener(opener: number, fd: number, data: number): void {
+  sockets[opener] = fd;
+  watchData[opener] = data;
 }
 
-function keep(): boolean {
-  if (keptCount === KEPT) return false;
-  const at = ((keptFirst + keptCount) % KEPT) * OPENER_REQUEST;
+/** Where the kept request at `place` of the opener's ring lies in `kept`. */
+function keptAt(opener: number, place: number): number {
+  return (opener * KEPT + (place % KEPT)) * OPENER_REQUEST;
+}
+
+function keep(opener: number): boolean {
+  if (keptCount[opener] === KEPT) return false;
+  const at = keptAt(opener, keptFirst[opener]! + keptCount[opener]!);
   kept.set(bytes.subarray(OPENER_OUT, OPENER_OUT + OPENER_REQUEST), at);
-  if (keptCount++ === 0) changeDescriptor(socket, EPOLLIN | EPOLLOUT, watchData);
+  if (keptCount[opener]!++ === 0) changeDescriptor(sockets[opener]!, EPOLLIN | EPOLLOUT, watchData[opener]!);
   return true;
 }
 
 /**
- * Asks for a socket to `target` (flow/forward.ts). `verb` of `Verb`; ports in host order; `hopLimit` 0 = the kernel's.
- * Returns false when too many requests wait already.
+ * Asks for a socket to `target` (flow/forward.ts). `verb` of `Verb`; ports in host order; `hopLimit` 0 = the kernel's; `opener` HOST or
+ * NAMESPACE. Returns false when too many requests wait already, or there is no such opener.
  */
 export function requestSocket(
   verb: number,
@@ -52,6 +63,7 @@ export function requestSocket(
   sourcePort: number,
   destinationPort: number,
   hopLimit: number,
+  opener: number = HOST,
 ): boolean {
   const at = OPENER_OUT;
   bytes.fill(0, at, at + OPENER_REQUEST);
@@ -64,26 +76,26 @@ export function requestSocket(
   view.setUint16(at + OpenerRequest.DESTINATION_PORT, destinationPort, true);
   if (family === 4) view.setInt32(at + OpenerRequest.SOURCE + 8, 0xffff);
   for (let i = 0; i < 4; i++) view.setInt32(at + OpenerRequest.DESTINATION + 4 * i, target[i]!);
-  if (keptCount > 0) return keep();
-  const result = kernel.send(socket, at, OPENER_REQUEST, 0);
+  if (keptCount[opener]! > 0) return keep(opener);
+  const result = kernel.send(sockets[opener]!, at, OPENER_REQUEST, 0);
   if (result === OPENER_REQUEST) {
-    unanswered++;
+    unanswered[opener]!++;
     return true;
   }
-  return result === -EAGAIN && keep();
+  return result === -EAGAIN && keep(opener);
 }
 
 /** The opener's queue has room: sends what was kept. */
-export function sendKept(): void {
-  while (keptCount > 0) {
-    const from = keptFirst * OPENER_REQUEST;
+export function sendKept(opener: number): void {
+  while (keptCount[opener]! > 0) {
+    const from = keptAt(opener, keptFirst[opener]!);
     bytes.set(kept.subarray(from, from + OPENER_REQUEST), OPENER_OUT);
-    if (kernel.send(socket, OPENER_OUT, OPENER_REQUEST, 0) < 0) return;
-    unanswered++;
-    keptFirst = (keptFirst + 1) % KEPT;
-    keptCount--;
+    if (kernel.send(sockets[opener]!, OPENER_OUT, OPENER_REQUEST, 0) < 0) return;
+    unanswered[opener]!++;
+    keptFirst[opener] = (keptFirst[opener]! + 1) % KEPT;
+    keptCount[opener]!--;
   }
-  changeDescriptor(socket, EPOLLIN, watchData);
+  changeDescriptor(sockets[opener]!, EPOLLIN, watchData[opener]!);
 }
 
 /** After `receiveAnswer`: the opener's result, ≥ 0 or −errno. */
@@ -96,14 +108,14 @@ export const NO_ANSWER = -1;
 export const OPENER_GONE = -2;
 export const STALE_ANSWER = -3;
 
-/** Takes one answer: the flow it is for, or NO_ANSWER, OPENER_GONE, STALE_ANSWER. */
-export function receiveAnswer(afterOthers: boolean): number {
+/** Takes one answer of an opener: the flow it is for, or NO_ANSWER, OPENER_GONE, STALE_ANSWER. */
+export function receiveAnswer(opener: number, afterOthers: boolean): number {
   // A first look is always worth it: the opener's end shows there.
-  if (afterOthers && unanswered === 0) return NO_ANSWER;
-  const length = kernel.receiveWithDescriptors(socket, OPENER_IN, OPENER_ANSWER, DESCRIPTORS, 1);
+  if (afterOthers && unanswered[opener] === 0) return NO_ANSWER;
+  const length = kernel.receiveWithDescriptors(sockets[opener]!, OPENER_IN, OPENER_ANSWER, DESCRIPTORS, 1);
   if (length === -EAGAIN) return NO_ANSWER;
   if (length !== OPENER_ANSWER) return OPENER_GONE;
-  unanswered--;
+  unanswered[opener]!--;
   answerSocket = view.getInt32(DESCRIPTORS, true) === 1 ? view.getInt32(DESCRIPTORS + 4, true) : -1;
   answerResult = view.getInt32(OPENER_IN + OpenerAnswer.RESULT, true);
   const id = view.getInt32(OPENER_IN + OpenerAnswer.ID, true);
