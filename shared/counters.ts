@@ -5,6 +5,7 @@
 export const COUNTERS = [
   'frames_from_guest', 'bytes_from_guest', 'frames_to_guest', 'bytes_to_guest',
   'frames_malformed', 'frames_bad_checksum', 'frames_unknown_protocol', 'frames_fragment', 'frames_loopback_address',
+  'frames_bad_address', 'frames_not_served',
   'fragments_malformed', 'fragments_duplicate', 'fragments_overlapping', 'datagrams_reassembled', 'reassemblies_timed_out',
   'reassemblies_evicted', 'fragments_to_guest',
   'tap_write_refused',

@@ -4,17 +4,18 @@
 import { Counter } from '../shared/counters.ts';
 import { LogLevel, MessageId } from '../shared/messages.ts';
 import { isGroup } from './flow/forward.ts';
-import { log, logs } from './flow/journal.ts';
+import { log, logGuestMac, logs } from './flow/journal.ts';
 import { find, key, KEY_FAR, KEY_GUEST } from './flow/table.ts';
 import { takeFragment } from './fragment/reassembly.ts';
 import { echoFromGuest } from './icmp/ping.ts';
-import { GUEST_MAC, RECEIVE, RECEIVE_LENGTHS, SLOT, TRANSMIT } from './link/arena.ts';
+import { GUEST_MAC, OUR_MAC, RECEIVE, RECEIVE_LENGTHS, SLOT, TRANSMIT } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { LINK_HEADER } from './link/tap.ts';
 import { transmit } from './flow/transmit.ts';
 import { answerArp } from './local/arp.ts';
 import { answerEcho } from './local/echo.ts';
 import { takeIgmp, takeMld } from './local/membership.ts';
+import { isNobodys4, isNobodys6 } from './local/identity.ts';
 import { answerNdp } from './local/ndp.ts';
 import { takeAdvice } from './tcp/advice.ts';
 import { open } from './tcp/connection.ts';
@@ -22,8 +23,8 @@ import { comesInOrder, segmentFromGuest } from './tcp/receive.ts';
 import { answerStray } from './tcp/stray.ts';
 import { datagramFromGuest } from './udp/flow.ts';
 import { sendRun } from './udp/send.ts';
-import { isUnspecified4, isUnspecified6, MAPPED_WORD } from './wire/address.ts';
-import { copyMac, equalMac, ETHERTYPE_ARP, isGroupMac, sourceMac } from './wire/ethernet.ts';
+import { equalWords, isUnspecified4, isUnspecified6, MAPPED_WORD } from './wire/address.ts';
+import { copyMac, equalMac, ETHERTYPE_ARP, isGroupMac, isZeroMac, sourceMac } from './wire/ethernet.ts';
 import { counterOf, frame, parse, verifyL4Checksum, Verdict } from './wire/frame.ts';
 import * as ipv4 from './wire/ipv4.ts';
 import { canGrow, join } from './wire/join.ts';
@@ -85,8 +86,19 @@ function destinationIsGroup(): boolean {
   return isGroup(key, KEY_FAR, frame.family);
 }
 
-function sourceIsUnspecified(): boolean {
-  return frame.family === 6 ? isUnspecified6(key, KEY_GUEST) : isUnspecified4(key[KEY_GUEST + 3]!);
+/** Counts a frame that leads to nothing, and none of those that follow it. */
+function ignore(counter: number): number {
+  counters[counter]!++;
+  return 0;
+}
+
+/** Whether no answer could reach who has sent this: the source is unspecified, ours, or where the packet goes to. */
+function sourceIsNobodys(): boolean {
+  if (frame.family === 4) {
+    const source = key[KEY_GUEST + 3]!;
+    return isUnspecified4(source) || source === key[KEY_FAR + 3] || isNobodys4(source);
+  }
+  return isUnspecified6(key, KEY_GUEST) || equalWords(key, KEY_GUEST, key, KEY_FAR) || isNobodys6(key, KEY_GUEST);
 }
 
 /** Joins to the flow's segment in `frame`, which lies in the slot at `at`, those of the `following` slots that go on with it. How many. */
@@ -107,39 +119,46 @@ function joinFollowing(flow: number, at: number, following: number): number {
 function takeTcp(at: number, following: number): number {
   const from = tcpSource(frame.l4);
   const to = tcpDestination(frame.l4);
-  if (from === 0 || to === 0 || destinationIsGroup()) return 0;
+  if (from === 0 || to === 0 || destinationIsGroup()) return ignore(Counter.frames_not_served);
   const ports = (from << 16) | to;
   const flow = find(ports, ipv4.PROTOCOL_TCP);
+  if (flow < 0 && sourceIsNobodys()) return ignore(Counter.frames_bad_address);
   const joined = flow < 0 ? 0 : joinFollowing(flow, at, following);
   if (flow >= 0 && !segmentFromGuest(flow)) return joined;
   if ((flags(frame.l4) & (SYN | ACK | RST)) !== SYN || !open(ports)) answerStray(key);
   return joined;
 }
 
-function takeUdp(): void {
+function takeUdp(): number {
   const from = udpSource(frame.l4);
   const to = udpDestination(frame.l4);
-  if (from === 0 || to === 0 || to === (frame.family === 4 ? DHCP_SERVER : DHCPV6_SERVER)) return;
+  if (from === 0 || to === 0 || to === (frame.family === 4 ? DHCP_SERVER : DHCPV6_SERVER)) return ignore(Counter.frames_not_served);
+  if (sourceIsNobodys()) return ignore(Counter.frames_bad_address);
   datagramFromGuest((from << 16) | to);
+  return 0;
 }
 
-function takeIcmp(): void {
+function takeIcmp(): number {
   // RFC 6980 §5: what is told about neighbours never comes in fragments.
   const whole = frame.family === 6 && frame.fragment === 0;
-  if (whole && wantsNdp && transmitAnswer(answerNdp(frame, ANSWER + LINK_HEADER), Counter.ndp_answered)) return;
-  if (frame.family === 6 && takeMld(frame)) return;
-  if (!wantsIcmp || destinationIsGroup()) return;
-  if (transmitAnswer(answerEcho(frame, ANSWER + LINK_HEADER), Counter.echo_answered) || takeAdvice()) return;
+  if (whole && wantsNdp && transmitAnswer(answerNdp(frame, ANSWER + LINK_HEADER), Counter.ndp_answered)) return 0;
+  if (frame.family === 6 && takeMld(frame)) return 0;
+  if (!wantsIcmp || destinationIsGroup()) return ignore(Counter.frames_not_served);
+  if (sourceIsNobodys()) return ignore(Counter.frames_bad_address);
+  if (transmitAnswer(answerEcho(frame, ANSWER + LINK_HEADER), Counter.echo_answered) || takeAdvice()) return 0;
   echoFromGuest();
+  return 0;
 }
 
-/** The guest's MAC is whatever its last frame came from. */
-function learnMac(): void {
+/** The guest's MAC is whatever its last frame came from. False when that is no station's (IEEE 802.3), or ours. */
+function learnMac(): boolean {
   const mac = sourceMac(frame.l2);
-  if (equalMac(mac, GUEST_MAC) || isGroupMac(mac)) return;
+  if (isGroupMac(mac)) return false;
+  if (equalMac(mac, GUEST_MAC)) return true;
+  if (isZeroMac(mac) || equalMac(mac, OUR_MAC)) return false;
   copyMac(GUEST_MAC, mac);
-  const byte = (i: number): number => view.getUint8(mac + i);
-  log(LogLevel.INFO, MessageId.GUEST_MAC, 6, byte(0), byte(1), byte(2), byte(3), byte(4), byte(5));
+  logGuestMac();
+  return true;
 }
 
 /** The packet in `frame`, whose addresses are in `key`; it lies in the slot at `at` when others are `following`. How many of these are done with it. */
@@ -154,10 +173,11 @@ function packetFromGuest(at: number, following: number): number {
   let joined = 0;
   switch (frame.protocol) {
     case ipv4.PROTOCOL_TCP:
-      if (wantsTcp && !sourceIsUnspecified()) joined = takeTcp(at, following);
+      joined = wantsTcp ? takeTcp(at, following) : ignore(Counter.frames_not_served);
       break;
     case ipv4.PROTOCOL_UDP:
-      if (wantsUdp && !sourceIsUnspecified()) takeUdp();
+      if (wantsUdp) takeUdp();
+      else ignore(Counter.frames_not_served);
       break;
     case PROTOCOL_IGMP:
       takeIgmp(frame);
@@ -170,12 +190,15 @@ function packetFromGuest(at: number, following: number): number {
 
 /** The fragment in `frame`; the packet that it completes is like any other. */
 function fragmentFromGuest(): void {
-  if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return;
+  if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) {
+    ignore(Counter.frames_not_served);
+    return;
+  }
   readKey();
   const verdict = takeFragment();
   if (verdict === Verdict.FRAGMENT) return;
   if (verdict === Verdict.OK) packetFromGuest(0, 0);
-  else counters[counterOf(verdict)]!++;
+  else ignore(counterOf(verdict));
 }
 
 /** Handles the frame of `length` bytes, link header first, in the slot at `at`, and how many of the `following` ones are done with it. */
@@ -183,19 +206,21 @@ export function frameFromGuest(at: number, length: number, following: number): n
   const verdict = parse(at, length, LINK_HEADER > 0);
   counters[Counter.frames_from_guest]!++;
   counters[Counter.bytes_from_guest]! += length - LINK_HEADER;
-  if (verdict !== Verdict.OK) {
-    counters[counterOf(verdict)]!++;
-    if (verdict === Verdict.FRAGMENT) fragmentFromGuest();
+  if (verdict !== Verdict.OK && verdict !== Verdict.FRAGMENT) return ignore(counterOf(verdict));
+  if (!learnMac()) return ignore(Counter.frames_bad_address);
+  if (verdict === Verdict.FRAGMENT) {
+    ignore(Counter.frames_fragment);
+    fragmentFromGuest();
     return 0;
   }
   if (logs(LogLevel.TRACE))
     log(LogLevel.TRACE, MessageId.FRAME_IN, 2, length - LINK_HEADER, frame.protocol === 0 ? frame.etherType : frame.protocol, 0, 0, 0, 0);
-  learnMac();
   if (frame.etherType === ETHERTYPE_ARP) {
-    if (wantsIpv4) transmitAnswer(answerArp(frame.l2, ANSWER + LINK_HEADER), Counter.arp_answered);
+    if (!wantsIpv4) return ignore(Counter.frames_not_served);
+    transmitAnswer(answerArp(frame.l2, ANSWER + LINK_HEADER), Counter.arp_answered);
     return 0;
   }
-  if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return 0;
+  if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return ignore(Counter.frames_not_served);
   readKey();
   return packetFromGuest(at, following);
 }

@@ -73,6 +73,8 @@ export interface BenchOptions {
   /** The same of UDP flows. */
   udpTimeouts?: Partial<UdpTimeouts>;
   protocols?: Partial<Record<'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'icmp' | 'ndp', boolean>>;
+  /** The address that the guest was given; default: that of ENDS4. */
+  guest4?: string;
   /** Microseconds on the clock at the start. */
   clock?: number;
   /** The two words of the hash key. */
@@ -137,7 +139,7 @@ export class Workbench {
   #configure(options: BenchOptions): void {
     const none = new Uint8Array(0);
     const facts = {
-      guestAddress4: addressFromBytes(ENDS4.guest),
+      guestAddress4: options.guest4 === undefined ? addressFromBytes(ENDS4.guest) : address(options.guest4),
       guestAddress6: ENDS6.guest,
       gateway4: address(MAPPED_LOOPBACK4),
       gateway6: none,

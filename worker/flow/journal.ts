@@ -4,6 +4,8 @@
  * A ring of a few hundred records; when it is full, later ones are dropped and counted by nobody: the counters tell.
  */
 import { LogLevel, MessageId } from '../../shared/messages.ts';
+import { GUEST_MAC } from '../link/arena.ts';
+import { view } from '../wire/memory.ts';
 import { nowMs } from './clock.ts';
 import { FAR, FREE, KIND, PORTS, PROTOCOL, ROW, rows } from './row.ts';
 import { descriptorCount, flowCount } from './table.ts';
@@ -13,6 +15,7 @@ export const RECORD = 10;
 const RECORDS = 256;
 const LIMIT_INTERVAL = 10_000;
 const EXPIRIES_AT_ONCE = 5;
+const MACS_AT_ONCE = 5;
 
 /** Records that wait for the channel. */
 export const journal = new Int32Array(RECORD * RECORDS);
@@ -25,6 +28,8 @@ let stallAt = 0;
 let stallTold = false;
 let expiriesAt = 0;
 let expiriesTold = 0;
+let macsAt = 0;
+let macsTold = 0;
 
 /** Sets the most verbose level that is recorded. */
 export function setLogLevel(most: number): void {
@@ -102,6 +107,18 @@ export function logExpiry(flow: number, limit: number): void {
   const row = flow * ROW;
   const far = row + FAR;
   log(LogLevel.INFO, MessageId.TCP_EXPIRED, 6, limit, rows[row + PORTS]!, rows[far]!, rows[far + 1]!, rows[far + 2]!, rows[far + 3]!);
+}
+
+/** The guest has another MAC: at most MACS_AT_ONCE lines per 10 s, since whoever can send frames can change it with each. */
+export function logGuestMac(): void {
+  if ((nowMs - macsAt) >>> 0 >= LIMIT_INTERVAL) {
+    macsAt = nowMs;
+    macsTold = 0;
+  }
+  if (macsTold === MACS_AT_ONCE) return;
+  macsTold++;
+  const byte = (at: number): number => view.getUint8(GUEST_MAC + at);
+  log(LogLevel.INFO, MessageId.GUEST_MAC, 6, byte(0), byte(1), byte(2), byte(3), byte(4), byte(5));
 }
 
 /** A connection had stopped and was set going again: at most one line per 10 s. */

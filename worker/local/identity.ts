@@ -53,6 +53,18 @@ export function isGuest4(address: number): boolean {
   return guest4[2] === MAPPED_WORD && guest4[3] === address;
 }
 
+/** Whether no packet of the guest can come from this IPv4 address, because it stands for us on the link. */
+export function isNobodys4(address: number): boolean {
+  return (isOurs4(address) || (hostLoopback4[2] === MAPPED_WORD && hostLoopback4[3] === address)) && !isGuest4(address);
+}
+
+/** The same of the IPv6 address in `words` from `at`. */
+export function isNobodys6(words: Int32Array, at: number): boolean {
+  return (
+    (isOurs6(words, at) || (!isUnspecified6(words, at) && equalWords(words, at, hostLoopback6, 0))) && !equalWords(words, at, guest6, 0)
+  );
+}
+
 /** Whether an IPv4 address is ours: the gateway's where there is no router behind it, unless it stands for the host's loopback. */
 export function isOurs4(address: number): boolean {
   if (hasUplink || gateway4[2] !== MAPPED_WORD || gateway4[3] !== address) return false;

@@ -21,6 +21,9 @@ import * as vnet from './vnet.ts';
 
 export { Verdict, counterOf };
 
+/** UDP_MAX_SEGMENTS: no kernel makes a superframe of more datagrams, and each of them costs as much as a frame. */
+const MOST_UDP_SEGMENTS = 128;
+
 /** Offsets are into the arena. A field is valid as far as parsing came; beyond that it is -1 (offsets) or 0. */
 export class Frame {
   /** Ethernet header. */
@@ -86,8 +89,9 @@ function parseUdp(l4: number): number {
   if (verdict !== Verdict.OK) return verdict;
   frame.payload = l4 + udp.UDP_HEADER;
   frame.end = l4 + udp.length(l4);
-  const gso = frame.gsoType;
-  return gso === vnet.VIRTIO_NET_HDR_GSO_NONE || gso === vnet.VIRTIO_NET_HDR_GSO_UDP_L4 ? Verdict.OK : Verdict.BAD_VNET;
+  if (frame.gsoType === vnet.VIRTIO_NET_HDR_GSO_NONE) return Verdict.OK;
+  const fits = frame.end - frame.payload <= frame.gsoSize * MOST_UDP_SEGMENTS;
+  return fits && frame.gsoType === vnet.VIRTIO_NET_HDR_GSO_UDP_L4 ? Verdict.OK : Verdict.BAD_VNET;
 }
 
 function parseIcmp(l4: number): number {

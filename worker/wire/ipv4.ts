@@ -1,5 +1,5 @@
 /**
- * IPv4 header (RFC 791 §3.1). Options are skipped.
+ * IPv4 header (RFC 791 §3.1). Options are looked at and skipped.
  *
  *     0                   1                   2                   3
  *     |Version|  IHL  |      TOS      |         Total length          |
@@ -30,6 +30,12 @@ const MORE_FRAGMENTS_AND_OFFSET = 0x3fff;
 const MORE_FRAGMENTS = 0x2000;
 const FRAGMENT_OFFSET = 0x1fff;
 const DONT_FRAGMENT = 0x4000;
+
+/** Options (RFC 791 §3.1): the end of the list, and nothing at all, are one byte; the others have a length. */
+const END_OF_OPTIONS = 0;
+const NO_OPERATION = 1;
+const LOOSE_SOURCE_ROUTE = 131;
+const STRICT_SOURCE_ROUTE = 137;
 
 export const PROTOCOL_ICMP = 1;
 export const PROTOCOL_TCP = 6;
@@ -118,7 +124,23 @@ function headerSum(at: number): number {
   return fold(high + (a & 0xffff) + (b & 0xffff) + (c & 0xffff) + (d & 0xffff) + (e & 0xffff));
 }
 
-/** Checks lengths and the header checksum (RFC 1122 §3.2.1.1, §3.2.1.2) of a header with `available` bytes from `at`. */
+/** Whether all options between `from` and `end` are whole, and none says which way the packet is to go (RFC 7126 §4.3, §4.4). */
+function checkOptions(from: number, end: number): boolean {
+  for (let at = from; at < end; ) {
+    const type = view.getUint8(at);
+    if (type === END_OF_OPTIONS) return true;
+    if (type === NO_OPERATION) {
+      at++;
+      continue;
+    }
+    const length = end - at < 2 ? 0 : view.getUint8(at + 1);
+    if (length < 2 || length > end - at || type === LOOSE_SOURCE_ROUTE || type === STRICT_SOURCE_ROUTE) return false;
+    at += length;
+  }
+  return true;
+}
+
+/** Checks lengths, options and the header checksum (RFC 1122 §3.2.1.1, §3.2.1.2) of a header with `available` bytes from `at`. */
 export function check(at: number, available: number): number {
   if (available < IPV4_HEADER) return Verdict.BAD_IPV4_LENGTH;
   const header = headerLength(at);
@@ -127,7 +149,8 @@ export function check(at: number, available: number): number {
   if (total < header || total > available) return Verdict.BAD_IPV4_LENGTH;
   let folded = headerSum(at);
   if (header > IPV4_HEADER) folded = sum(at + IPV4_HEADER, header - IPV4_HEADER, folded);
-  return folded === 0xffff ? Verdict.OK : Verdict.BAD_IPV4_CHECKSUM;
+  if (folded !== 0xffff) return Verdict.BAD_IPV4_CHECKSUM;
+  return header === IPV4_HEADER || checkOptions(at + IPV4_HEADER, at + header) ? Verdict.OK : Verdict.BAD_IPV4_OPTION;
 }
 
 /**

@@ -20,6 +20,9 @@ const HOP_LIMIT = 7;
 const SOURCE = 8;
 const DESTINATION = 24;
 
+/** Largest scope of a group that no packet on a link is for (RFC 4291 §2.7). */
+const NODE_SCOPE = 1;
+
 export const PROTOCOL_ICMPV6 = 58;
 
 export function version(at: number): number {
@@ -112,9 +115,9 @@ function checkZeroPrefix(at: number, unspecified: number): number {
 }
 
 /**
- * Checks the addresses of a packet on the link (RFC 4291 §2.5.2, §2.5.3, §2.7). :: as a destination is refused because `connect()` to it
- * reaches the host's own loopback; ::ffff:0:0/96 because that is how flows store IPv4, so it would pass for an IPv4 address
- * (RFC 4942 §2.2).
+ * Checks the addresses of a packet on the link (RFC 4291 §2.5.2, §2.5.3, §2.7): a group of scope 0 or 1 is for the node alone. :: as a
+ * destination is refused because `connect()` to it reaches the host's own loopback; ::ffff:0:0/96 because that is how flows store
+ * IPv4, so it would pass for an IPv4 address (RFC 4942 §2.2).
  */
 export function checkAddresses(at: number): number {
   const from = view.getInt32(at + SOURCE);
@@ -123,10 +126,9 @@ export function checkAddresses(at: number): number {
     const verdict = checkZeroPrefix(at + SOURCE, Verdict.OK);
     if (verdict !== Verdict.OK) return verdict;
   }
-  if ((view.getInt32(at + DESTINATION) | view.getInt32(at + DESTINATION + 4)) === 0) {
-    return checkZeroPrefix(at + DESTINATION, Verdict.BAD_ADDRESS);
-  }
-  return Verdict.OK;
+  const to = view.getInt32(at + DESTINATION);
+  if ((to | view.getInt32(at + DESTINATION + 4)) === 0) return checkZeroPrefix(at + DESTINATION, Verdict.BAD_ADDRESS);
+  return to >>> 24 === 0xff && ((to >>> 16) & 0xf) <= NODE_SCOPE ? Verdict.BAD_ADDRESS : Verdict.OK;
 }
 
 /** Makes `next` the header behind the fixed one at `at`, with `payload` bytes from there on. */

@@ -23,13 +23,15 @@ export const Verdict = {
   BAD_IPV6_EXTENSION: 10,
   /** 127.0.0.0/8 or ::1 on the link. */
   LOOPBACK_ADDRESS: 11,
-  /** Multicast source, unspecified destination, or an IPv4-mapped address in an IPv6 header. */
+  /** Multicast source, unspecified destination, a group of the node itself, or an IPv4-mapped address in an IPv6 header. */
   BAD_ADDRESS: 12,
   FRAGMENT: 13,
   UNKNOWN_PROTOCOL: 14,
   BAD_TCP: 15,
   BAD_UDP: 16,
   BAD_ICMP: 17,
+  /** Option that overruns, or asks for another way. */
+  BAD_IPV4_OPTION: 18,
 } as const;
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 
@@ -41,6 +43,10 @@ export function counterOf(verdict: number): number {
       return Counter.frames_unknown_protocol;
     case Verdict.LOOPBACK_ADDRESS:
       return Counter.frames_loopback_address;
+    case Verdict.BAD_ADDRESS:
+      return Counter.frames_bad_address;
+    case Verdict.BAD_IPV4_CHECKSUM:
+      return Counter.frames_bad_checksum;
     case Verdict.FRAGMENT:
       return Counter.frames_fragment;
     default:

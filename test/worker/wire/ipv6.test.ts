@@ -78,6 +78,9 @@ describe('wire/ipv6', () => {
     expect(verdict('2001:db8::1', '::1')).to.equal(Verdict.LOOPBACK_ADDRESS);
     expect(verdict('ff02::1', '2001:db8::2')).to.equal(Verdict.BAD_ADDRESS);
     expect(verdict('2001:db8::1', '::')).to.equal(Verdict.BAD_ADDRESS);
+    expect(verdict('2001:db8::1', 'ff01::1'), 'a group of the node').to.equal(Verdict.BAD_ADDRESS);
+    expect(verdict('2001:db8::1', 'ff10::1'), 'scope 0').to.equal(Verdict.BAD_ADDRESS);
+    expect(verdict('2001:db8::1', 'ff02::fb')).to.equal(Verdict.OK);
     expect(verdict('2001:db8::1', '::ffff:127.0.0.1'), 'IPv4 loopback in disguise').to.equal(Verdict.BAD_ADDRESS);
     expect(verdict('::ffff:10.0.0.1', '2001:db8::2')).to.equal(Verdict.BAD_ADDRESS);
   });

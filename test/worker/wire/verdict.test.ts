@@ -8,6 +8,8 @@ describe('wire/verdict', () => {
     expect(counterOf(Verdict.LOOPBACK_ADDRESS)).to.equal(Counter.frames_loopback_address);
     expect(counterOf(Verdict.UNKNOWN_ETHERTYPE)).to.equal(Counter.frames_unknown_protocol);
     expect(counterOf(Verdict.UNKNOWN_PROTOCOL)).to.equal(Counter.frames_unknown_protocol);
+    expect(counterOf(Verdict.BAD_ADDRESS)).to.equal(Counter.frames_bad_address);
+    expect(counterOf(Verdict.BAD_IPV4_CHECKSUM)).to.equal(Counter.frames_bad_checksum);
     expect(counterOf(Verdict.BAD_TCP)).to.equal(Counter.frames_malformed);
   });
 });
