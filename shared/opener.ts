@@ -27,13 +27,18 @@ export const OpenerRequest = {
   DESTINATION: 32,
   /** u16: TCP_MAXSEG of the new socket, 0 = the kernel's. */
   MSS: 48,
-  /** 14 bytes, must be 0. */
-  RESERVED: 50,
+  /** u8, IP_TOS or IPV6_TCLASS of the new socket. TCP's kernel keeps the ECN bits for itself. */
+  TRAFFIC_CLASS: 50,
+  /** 13 bytes, must be 0. */
+  RESERVED: 51,
 } as const;
 
 /** What can be asked of an opener. SETUP verbs are refused once it is sealed (all but those of sockets). */
 export const Verb = {
-  /** Non-blocking TCP socket, NODELAY, bound if asked, connect started: result 0 also for EINPROGRESS. */
+  /**
+   * Non-blocking TCP socket, NODELAY, RECVERR (with a HOP_LIMIT also those of errors), bound if asked, connect started: result 0 also
+   * for EINPROGRESS.
+   */
   TCP_CONNECT: 1,
   /** UDP socket, bound to SOURCE:SOURCE_PORT, connected to DESTINATION; RECVERR, UDP_GRO where the kernel has it. Result: the local port. */
   UDP_CONNECT: 2,

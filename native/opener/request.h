@@ -19,7 +19,8 @@ struct opener_request {
   uint8_t source[16]; /* network order, IPv4 as ::ffff:a.b.c.d */
   uint8_t destination[16];
   uint16_t mss;
-  uint8_t reserved[14]; /* 0 */
+  uint8_t traffic_class;
+  uint8_t reserved[13]; /* 0 */
 };
 
 struct opener_answer {

@@ -77,7 +77,7 @@ describe('native/opener', () => {
       ['a verb that there is not', { ...tcp4, verb: 8 }, EINVAL],
       ['verb 0', { ...tcp4, verb: 0 }, EINVAL],
       ['a flag', { ...tcp4, flags: 1 }, EINVAL],
-      ['a reserved byte', { ...tcp4, reserved: 13 }, EINVAL],
+      ['a reserved byte', { ...tcp4, reserved: 12 }, EINVAL],
       ['a source that is not ours', { ...tcp4, source: '198.51.100.1' }, EADDRNOTAVAIL],
       ['a tap', { verb: Verb.TAP, name: 'tap9' }, EPERM],
       ['a netlink socket', { verb: Verb.NETLINK }, EPERM],
@@ -109,10 +109,14 @@ describe('native/opener', () => {
 
     it('makes a TCP connection with the options asked for', async () => {
       const port = await namespace.serve('tcp');
-      const { result, fd } = await opener.ask('worker', { ...tcp4, destinationPort: port, sourcePort: 40123, mss: 1000, hopLimit: 33 });
+      const asked = { ...tcp4, destinationPort: port, sourcePort: 40123, mss: 1000, hopLimit: 33, trafficClass: 0xb8 };
+      const { result, fd } = await opener.ask('worker', asked);
       expect(result).to.equal(0);
       expect(options.getOption(fd, 6, 1), 'TCP_NODELAY').to.equal(1);
       expect(options.getOption(fd, 0, 2), 'IP_TTL').to.equal(33);
+      expect(options.getOption(fd, 0, 1), 'IP_TOS').to.equal(0xb8);
+      expect(options.getOption(fd, 0, 11), 'IP_RECVERR').to.equal(1);
+      expect(options.getOption(fd, 0, 12), 'IP_RECVTTL').to.equal(1);
       expect(options.getOption(fd, 6, 2), 'TCP_MAXSEG').to.be.at.most(1000);
       const socket = new Socket({ fd });
       socket.end('question');

@@ -13,6 +13,7 @@ export interface Question {
   readonly family?: number;
   readonly flags?: number;
   readonly hopLimit?: number;
+  readonly trafficClass?: number;
   readonly interface?: number;
   readonly sourcePort?: number;
   readonly destinationPort?: number;
@@ -149,6 +150,7 @@ export class Opener {
     bytes.writeUInt8(question.family ?? 4, At.FAMILY);
     bytes.writeUInt8(question.flags ?? 0, At.FLAGS);
     bytes.writeUInt8(question.hopLimit ?? 0, At.HOP_LIMIT);
+    bytes.writeUInt8(question.trafficClass ?? 0, At.TRAFFIC_CLASS);
     bytes.writeUInt32LE(question.interface ?? 0, At.INTERFACE);
     bytes.writeUInt16LE(question.sourcePort ?? 0, At.SOURCE_PORT);
     bytes.writeUInt16LE(question.destinationPort ?? 0, At.DESTINATION_PORT);

@@ -9,7 +9,7 @@ const PORT = 7100;
 const OUT = (34 << 2) | 2;
 const CHANGED = 46 << 2;
 
-/** Tells and answers datagrams as they were marked; of TCP it sees the marks of segments with payload on a raw socket. */
+/** Tells and answers datagrams as they were marked; of TCP it sees the marks of SYNs and of segments with payload on a raw socket. */
 const FAR = `
 import socket, struct, threading
 def datagrams(family, level, option, name):
@@ -38,8 +38,9 @@ def segments():
         p, (_, protocol, *_) = s.recvfrom(65535)
         four = protocol == 0x0800
         l4 = 20 if four else 40
-        if p[9 if four else 6] != 6 or p[l4 + 2:l4 + 4] != struct.pack('!H', ${PORT}) or len(p) <= l4 + (p[l4 + 12] >> 4) * 4: continue
-        print('segment', 4 if four else 6, p[1] if four else (struct.unpack('!H', p[:2])[0] >> 4) & 255, flush=True)
+        if p[9 if four else 6] != 6 or p[l4 + 2:l4 + 4] != struct.pack('!H', ${PORT}): continue
+        if len(p) <= l4 + (p[l4 + 12] >> 4) * 4 and p[l4 + 13] != 2: continue
+        print('SYN' if p[l4 + 13] == 2 else 'segment', 4 if four else 6, p[1] if four else (struct.unpack('!H', p[:2])[0] >> 4) & 255, flush=True)
 for target, arguments in (
     (datagrams, (socket.AF_INET, socket.IPPROTO_IP, socket.IP_RECVTOS, socket.IP_TOS)),
     (datagrams, (socket.AF_INET6, socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, socket.IPV6_TCLASS)),
@@ -54,6 +55,7 @@ family, level = (socket.AF_INET6, socket.IPPROTO_IPV6) if six else (socket.AF_IN
 name, tells = (socket.IPV6_TCLASS, socket.IPV6_RECVTCLASS) if six else (socket.IP_TOS, socket.IP_RECVTOS)
 s = socket.socket(family, socket.SOCK_${kind})
 s.settimeout(5)
+s.setsockopt(level, name, ${OUT})
 s.connect(('${target}', ${PORT}))
 s.setsockopt(level, tells, 1)
 for mark in (${OUT}, ${CHANGED}, 0):
@@ -94,8 +96,9 @@ describe('marking', function () {
       expect(heard).to.equal(expected);
     });
 
-    it(`of TCP segments over IPv${family}, outward, without ECN`, async () => {
+    it(`of TCP segments over IPv${family}, outward, from the SYN on, without ECN`, async () => {
       await check(['python3', '-c', GUEST('STREAM', target)], { namespace: translator.guest, timeout: 10_000 });
+      await far.waitFor(new RegExp(`SYN ${family} ${OUT & ~3}\\n`), 5000);
       for (const mark of [OUT & ~3, CHANGED, 0]) await far.waitFor(new RegExp(`segment ${family} ${mark}\\n`), 5000);
     });
   }

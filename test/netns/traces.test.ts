@@ -44,7 +44,10 @@ describe('the way to a host', function () {
       ['traceroute', family, '-n', '-I', target],
       ['tracepath', family, '-n', target],
       [...MTR, family, target],
+      ['traceroute', family, '-n', '-T', target],
+      ['traceroute', family, '-n', '-U', '-p', '53', target],
       [...MTR, family, '-u', target],
+      [...MTR, family, '-T', target],
     ]) {
       it(`${words.join(' ')} finds the hops that it finds on the host`, async () => {
         const host = hops((await run(words, { namespace: chain.host, user: 0 })).stdout);

@@ -281,7 +281,7 @@ export class FakeKernel implements Native {
 
   receiveError(fd: number, offset: number, length: number, record: number): number {
     const file = this.#files.get(fd);
-    if (!(file instanceof FakeDatagram)) return -EBADF;
+    if (!(file instanceof FakeDatagram || file instanceof FakeStream)) return -EBADF;
     const error = file.receiveError();
     if (error === undefined) return -EAGAIN;
     const { errno, origin, type, code, info } = error;
@@ -307,7 +307,7 @@ export class FakeKernel implements Native {
     if (file instanceof FakeDatagram && level === SOL_UDP && name === UDP_SEGMENT) return file.setSegment(value);
     if (file instanceof FakeDatagram) return file.setOption(level, name, value);
     if (!(file instanceof FakeStream)) return -EBADF;
-    return level === SOL_SOCKET && name === SO_PEEK_OFF ? file.setPeekOffset(value) : -EINVAL;
+    return level === SOL_SOCKET && name === SO_PEEK_OFF ? file.setPeekOffset(value) : file.setOption(level, name, value);
   }
 
   getOptionBytes(fd: number, level: number, name: number, offset: number, length: number): number {

@@ -8,6 +8,7 @@ export interface Request {
   verb: number;
   family: number;
   hopLimit: number;
+  trafficClass: number;
   interface: number;
   sourcePort: number;
   destinationPort: number;
@@ -45,6 +46,7 @@ export class FakeOpener extends FakeFile {
       verb: view.getUint8(OpenerRequest.VERB),
       family: view.getUint8(OpenerRequest.FAMILY),
       hopLimit: view.getUint8(OpenerRequest.HOP_LIMIT),
+      trafficClass: view.getUint8(OpenerRequest.TRAFFIC_CLASS),
       interface: view.getUint32(OpenerRequest.INTERFACE, true),
       sourcePort: view.getUint16(OpenerRequest.SOURCE_PORT, true),
       destinationPort: view.getUint16(OpenerRequest.DESTINATION_PORT, true),

@@ -7,6 +7,7 @@
  * space make an event, once two thirds of the buffer are free or less is in use. The end of the stream makes an event of its own.
  */
 import { ByteQueue } from './byte_queue.ts';
+import type { SocketError } from './fake_datagram.ts';
 import {
   EAGAIN,
   ECONNRESET,
@@ -41,6 +42,8 @@ export class FakeStream extends FakeFile {
   noSpace = false;
   connected = false;
   closed = false;
+  /** Options of the IP layer by level and name, as they are now. */
+  readonly options = new Map<string, number>();
   /** Everything the far end has read so far. */
   readonly farReceived = new ByteQueue();
   farSawEnd = false;
@@ -53,6 +56,7 @@ export class FakeStream extends FakeFile {
   #dead = false;
   #abortive = false;
   #error = 0;
+  readonly #errors: SocketError[] = [];
 
   poll(): number {
     let mask = 0;
@@ -139,6 +143,16 @@ export class FakeStream extends FakeFile {
     return 0;
   }
 
+  setOption(level: number, name: number, value: number): number {
+    this.options.set(`${level}.${name}`, value);
+    return 0;
+  }
+
+  /** Takes the oldest entry of the error queue. */
+  receiveError(): SocketError | undefined {
+    return this.#errors.shift();
+  }
+
   shutdownWrite(): number {
     if (!this.connected || this.#dead) return -ENOTCONN;
     this.#shutWrite = true;
@@ -170,6 +184,12 @@ export class FakeStream extends FakeFile {
 
   refuse(errno: number): void {
     this.#fail(errno);
+  }
+
+  /** Somebody on the way refuses what the socket tried. */
+  refuseBy(error: SocketError): void {
+    this.#errors.push(error);
+    this.#fail(error.errno);
   }
 
   write(bytes: Uint8Array): void {

@@ -46,7 +46,7 @@ const NO_ERROR = 0;
 const LOCAL_ERROR = 1;
 const SENT_ERROR = 2;
 
-/** After `takeError` or `judgeErrno`: type, code and second word of the ICMP error. */
+/** After `takeError`, `takeRefusal` or `judgeErrno`: type, code and second word of the ICMP error. */
 export let errorType = 0;
 export let errorCode = 0;
 export let errorWord = 0;
@@ -101,10 +101,10 @@ function wordOf(ipv4: boolean, info: number): number {
 }
 
 /**
- * Takes the next error that the guest is to be told of out of the queue; NO_ERROR when there is none. That a fragment of the host's kernel
- * was too big is not for the guest: that kernel has learned it, and makes smaller ones.
+ * Takes the next error that the guest is to be told of out of the queue; NO_ERROR when there is none. When the host's kernel `cuts` what
+ * it sends, that a piece was too big is not for the guest: that kernel has learned it, and makes smaller ones.
  */
-function takeError(row: number): number {
+function takeError(row: number, cuts: boolean): number {
   const ipv4 = isIpv4(row);
   for (;;) {
     errorReturned = kernel.receiveError(rows[row + FD]!, SPLIT, MOST_RETURNED, ERROR_RECORD);
@@ -116,7 +116,7 @@ function takeError(row: number): number {
     } else if (origin === (ipv4 ? ORIGIN_ICMP : ORIGIN_ICMP6)) {
       errorType = view.getInt32(ERROR_RECORD + TYPE, true);
       errorCode = view.getInt32(ERROR_RECORD + CODE, true);
-      if (isTooBig(ipv4) && mayFragment(row)) continue;
+      if (isTooBig(ipv4) && cuts) continue;
       errorWord = wordOf(ipv4, info);
       blameOffender(row);
       return SENT_ERROR;
@@ -139,11 +139,19 @@ export function tellRefusal(tell: Tell, row: number, errno: number, at: number, 
 export function tellQueue(tell: Tell, row: number, at: number, length: number, header: number): boolean {
   let local = false;
   for (;;) {
-    const kind = takeError(row);
+    const kind = takeError(row, mayFragment(row));
     if (kind === NO_ERROR) return local;
     if (kind === LOCAL_ERROR) {
       local = true;
       tell(row, at, length, header + length);
     } else tell(row, SPLIT, errorReturned, rows[row + SENT_LENGTH]!);
+  }
+}
+
+/** Takes the error that somebody has sent about the flow's connect; false when there is none. What it says is in errorType and the like. */
+export function takeRefusal(row: number): boolean {
+  for (;;) {
+    const kind = takeError(row, true);
+    if (kind !== LOCAL_ERROR) return kind === SENT_ERROR;
   }
 }

@@ -53,8 +53,9 @@ function keep(opener: number): boolean {
 }
 
 /**
- * Asks for a socket to `target` (flow/forward.ts). `verb` of `Verb`; ports in host order; `hopLimit` 0 = the kernel's; `opener` HOST or
- * NAMESPACE. Returns false when too many requests wait already, or there is no such opener.
+ * Asks for a socket to `target` (flow/forward.ts). `verb` of `Verb`; ports in host order; `marks` of what it sends by itself: hop limit,
+ * 0 = the kernel's, and from bit 8 TOS or traffic class; `opener` HOST or NAMESPACE. Returns false when too many requests wait already, or
+ * there is no such opener.
  */
 export function requestSocket(
   verb: number,
@@ -62,7 +63,7 @@ export function requestSocket(
   family: number,
   sourcePort: number,
   destinationPort: number,
-  hopLimit: number,
+  marks: number,
   opener: number = HOST,
 ): boolean {
   const at = OPENER_OUT;
@@ -70,7 +71,8 @@ export function requestSocket(
   view.setInt32(at + OpenerRequest.ID, flow | (rows[flow * ROW + GENERATION]! << GENERATION_SHIFT), true);
   view.setUint8(at + OpenerRequest.VERB, verb);
   view.setUint8(at + OpenerRequest.FAMILY, family);
-  view.setUint8(at + OpenerRequest.HOP_LIMIT, hopLimit);
+  view.setUint8(at + OpenerRequest.HOP_LIMIT, marks & 0xff);
+  view.setUint8(at + OpenerRequest.TRAFFIC_CLASS, marks >>> 8);
   view.setInt32(at + OpenerRequest.INTERFACE, targetInterface, true);
   view.setUint16(at + OpenerRequest.SOURCE_PORT, sourcePort, true);
   view.setUint16(at + OpenerRequest.DESTINATION_PORT, destinationPort, true);

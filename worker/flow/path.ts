@@ -21,8 +21,10 @@ const WHOLE = 0x100;
 const TRAFFIC_CLASS = 0xff0000;
 const TRAFFIC_CLASS_SHIFT = 16;
 const HOP_LIMIT = 0xff;
-/** What a new socket does: the hop limit that hosts have by default (RFC 1700), and fragments. */
-const DEFAULT_PATH = 64;
+/** The hop limit of a new socket: what hosts have by default (RFC 1700). */
+export const DEFAULT_HOP_LIMIT = 64;
+/** What a new socket does: that, and fragments. */
+const DEFAULT_PATH = DEFAULT_HOP_LIMIT;
 
 const ETHERNET_MTU = 1500;
 /** Internet paths have fewer hops than what hosts begin with (RFC 1122 §3.2.1.7); traceroute stops at 30. */
@@ -88,8 +90,13 @@ function setHopLimit(row: number, hopLimit: number): void {
     return;
   }
   tellHopLimits(row);
-  if (ipv4) kernel.setOption(fd, IPPROTO_IP, IP_TTL, hopLimit);
-  else kernel.setOption(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hopLimit);
+  setUnicastHops(row, hopLimit);
+}
+
+/** Sets how many hops (1–255) what the flow's socket sends may take. */
+export function setUnicastHops(row: number, hopLimit: number): void {
+  if (isIpv4(row)) kernel.setOption(rows[row + FD]!, IPPROTO_IP, IP_TTL, hopLimit);
+  else kernel.setOption(rows[row + FD]!, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hopLimit);
 }
 
 /** Sets the TOS or traffic class of what the flow's socket sends: DSCP << 2 | ECN (RFC 2474 §3, RFC 3168 §5). TCP's kernel keeps ECN for itself. */

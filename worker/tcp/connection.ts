@@ -26,6 +26,7 @@ import { frame } from '../wire/frame.ts';
 import { PROTOCOL_TCP } from '../wire/ipv4.ts';
 import { ACK, sequence, window as windowField } from '../wire/tcp.ts';
 import { optionMss, optionSackPermitted, optionTimestamps, optionWindowScale, readOptions, TIMESTAMPS_BYTES } from '../wire/tcp_option.ts';
+import { marksAsked, marksOfSocket } from './marking.ts';
 import { linkMss } from './mss.ts';
 import {
   ACKED,
@@ -34,6 +35,7 @@ import {
   HEARD_AT,
   IRS,
   ISS,
+  MARKS,
   MAX_SND_WND,
   MSS,
   OFFERED,
@@ -59,7 +61,7 @@ import { end, release } from './ending.ts';
 import { evictTimeWait } from './time_wait.ts';
 import { armRetransmission, INITIAL_RTO, scheduleNext, startMeasurement } from './timeout.ts';
 import { startTimestamps } from './timestamp.ts';
-import { tellUnreachable } from './unreachable.ts';
+import { stopListening, tellUnreachable } from './unreachable.ts';
 import { INITIAL_WINDOW, OFFERED_SHIFT } from './window.ts';
 
 /** MSS of a guest that offers none (RFC 9293 §3.7.1 MUST-15). */
@@ -141,8 +143,10 @@ export function open(ports: number): boolean {
   const row = flow * ROW;
   takeSyn(flow);
   prepare(flow);
+  const marks = marksAsked();
+  rows[row + MARKS] = marks;
   rows[row + FLAGS]! |= CONNECTING;
-  if (!requestSocket(Verb.TCP_CONNECT, flow, frame.family, 0, ports & 0xffff, 0)) {
+  if (!requestSocket(Verb.TCP_CONNECT, flow, frame.family, 0, ports & 0xffff, marksOfSocket(marks))) {
     release(flow);
     counters[Counter.tcp_flows_refused]!++;
     return false;
@@ -174,6 +178,7 @@ function refuse(flow: number, errno: number): void {
 /** The far end accepted: SYN|ACK to the guest. */
 export function connected(flow: number): void {
   const row = flow * ROW;
+  stopListening(row);
   startPeeking(flow);
   rows[row + FLAGS] = (rows[row + FLAGS]! & ~CONNECTING) | SYN_RECEIVED;
   rows[row + LAST_ACTIVE] = nowMs;

@@ -16,8 +16,9 @@ import { kernel } from '../link/kernel.ts';
 import { OFFERS_SACK, prepare, sendSynNow, startPeeking, take } from './connection.ts';
 import { abandon, end } from './ending.ts';
 import { PROTOCOL_TCP } from '../wire/ipv4.ts';
+import { DEFAULT_MARKS } from './marking.ts';
 import { linkMss } from './mss.ts';
-import { MSS, RCV_SHIFT, SACK_PERMITTED, SYN_SENT, TIME_WAIT, TIMESTAMPS } from './row.ts';
+import { MARKS, MSS, RCV_SHIFT, SACK_PERMITTED, SYN_SENT, TIME_WAIT, TIMESTAMPS } from './row.ts';
 import { scheduleNext } from './timeout.ts';
 import { OFFERED_SHIFT } from './window.ts';
 
@@ -44,6 +45,7 @@ export function openToGuest(fd: number, ports: number): boolean {
   }
   const row = flow * ROW;
   rows[row + FD] = fd;
+  rows[row + MARKS] = DEFAULT_MARKS;
   rows[row + MSS] = linkMss(isIpv4(row));
   rows[row + RCV_SHIFT] = OFFERED_SHIFT;
   prepare(flow);

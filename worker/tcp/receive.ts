@@ -4,7 +4,6 @@
  */
 import { Counter } from '../../shared/counters.ts';
 import { nowMs } from '../flow/clock.ts';
-import { setTrafficClass } from '../flow/path.ts';
 import { FD, FLAGS, LAST_ACTIVE, ROW, rows } from '../flow/row.ts';
 import { counters } from '../link/counters.ts';
 import { frame } from '../wire/frame.ts';
@@ -17,8 +16,8 @@ import { endWhenThrough } from './closing.ts';
 import { abandon, end } from './ending.ts';
 import { takeData } from './deliver.ts';
 import { handshake } from './handshake.ts';
+import { mark, marksAsked } from './marking.ts';
 import {
-  DSCP,
   AHEAD_FIRST,
   CONNECTING,
   ESTABLISHED,
@@ -28,6 +27,7 @@ import {
   HEARD_AT,
   HOST_READABLE,
   HOST_SHUT,
+  MARKS,
   PROBE_TIMER,
   PROBED,
   RCV_EDGE,
@@ -134,7 +134,8 @@ export function segmentFromGuest(flow: number): boolean {
   const length = frame.end - frame.payload;
   const flags = rows[row + FLAGS]!;
   rows[row + HEARD_AT] = nowMs;
-  if (frame.trafficClass >>> 2 !== rows[row + DSCP] && rows[row + FD]! >= 0) markSocket(row);
+  const marks = marksAsked();
+  if (marks !== rows[row + MARKS] && rows[row + FD]! >= 0) mark(row, marks);
   // Whose SYN has not been seen, or not been answered, has no timestamps to compare with.
   if ((flags & (TIMESTAMPS | SACK_PERMITTED | TIME_WAIT)) !== 0 && (flags & (SYN_SENT | CONNECTING)) === 0) {
     readOptions(frame.l4);
@@ -146,12 +147,6 @@ export function segmentFromGuest(flow: number): boolean {
   if (((bits & SYN) === 0 || (flags & ESTABLISHED) !== 0) && !takeSegment(flow, seq, length, bits)) return false;
   if ((rows[row + FLAGS]! & HOST_READABLE) !== 0 && push(flow)) pushOn(flow);
   return false;
-}
-
-/** The guest's DSCP has changed: what the host socket sends from now on has it as well. ECN is between each kernel and its peer. */
-function markSocket(row: number): void {
-  rows[row + DSCP] = frame.trafficClass >>> 2;
-  setTrafficClass(row, frame.trafficClass & ~3);
 }
 
 /** A segment of an established connection. False when nothing is to be sent in turn. */

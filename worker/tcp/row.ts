@@ -72,8 +72,8 @@ export const RCV_SPACE_AT = OWN + 39;
 export const PROBE_AT = OWN + 40;
 /** Quarters of a round trip by which segments overtake each other, 0 = never seen; above bit 8 how many recoveries remember it. */
 export const REORDERING = OWN + 41;
-/** DSCP of the guest's last segment, which the host socket has as well. */
-export const DSCP = OWN + 42;
+/** Hop limit and DSCP of the guest's last segment, which the host socket has as well: tcp/marking.ts. */
+export const MARKS = OWN + 42;
 
 // In coldRows, and only while LOSSY is set.
 /** RFC 6582 §2: SND_MAX when the present recovery began. */
