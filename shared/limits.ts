@@ -55,3 +55,10 @@ export const REASSEMBLY_TIME_UNDER_PRESSURE = 1000;
 
 /** Bytes that a UDP datagram may carry: what an IPv6 packet has room for, and 20 more than an IPv4 packet has (RFC 8200 §3, RFC 768). */
 export const LARGEST_DATAGRAM = 65_535 - 8;
+
+/** Forwarding rules of one side, as many as the protocol of the control socket can carry (pesto's), and the ports they may listen on. */
+export const MAX_FORWARDING_RULES = 255;
+export const MAX_FORWARDED_PORTS = 327_680;
+
+/** Ports for connections that ask for none (RFC 6335 §6). */
+export const EPHEMERAL_PORTS = { first: 49_152, last: 65_535 } as const;

@@ -20,6 +20,7 @@ import type { EarlyWorker } from './early.ts';
 import { explain } from './explain.ts';
 import { configureNamespace, type NamespaceFacts } from './host/namespace.ts';
 import { NetlinkDialogue } from './host/netlink.ts';
+import { readEphemeralPorts } from './host/ephemeral-ports.ts';
 import { NO_RESOLVERS, readResolvers } from './host/resolvers.ts';
 import { probeTemplate } from './host/template.ts';
 import { readUdpTimeouts } from './host/udp-timeouts.ts';
@@ -144,6 +145,7 @@ export class Startup {
       hostname: hostname(),
       resolvers: readResolvers() ?? NO_RESOLVERS,
       udpTimeouts: readUdpTimeouts(),
+      ephemeralPorts: readEphemeralPorts(),
     });
   }
 

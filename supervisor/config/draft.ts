@@ -5,6 +5,7 @@
 import { familyOf, formatAddress } from '../../shared/addresses.ts';
 import { DEFAULT_MTU, DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { LogLevel } from '../../shared/messages.ts';
+import { type ForwardingOption, type ForwardingSpec, parseSpec } from '../forwarding/spec.ts';
 import { UsageError } from '../usage-error.ts';
 import type { Options } from './options.ts';
 import {
@@ -23,9 +24,10 @@ import {
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** The options being read; the fields that `Options` lacks are needed only until the line has been read. */
-export interface Draft extends Mutable<Omit<Options, 'dns' | 'search' | 'warnings' | 'command'>> {
+export interface Draft extends Mutable<Omit<Options, 'dns' | 'search' | 'forwarding' | 'warnings' | 'command'>> {
   dns: Uint8Array[] | null;
   search: string[] | null;
+  forwarding: ForwardingSpec[];
   warnings: string[];
   /** From `-n`; the length behind a slash is already in `prefixLength4`. */
   netmask: number | null;
@@ -75,6 +77,7 @@ export function newDraft(): Draft {
     dnsHost4: null,
     dnsHost6: null,
     hostname: null,
+    forwarding: [],
     configureNetwork: false,
     copyAddresses: true,
     copyRoutes: true,
@@ -196,9 +199,15 @@ export function setGuestMac(draft: Draft, text: string): void {
   draft.guestMac = macValue('--ns-mac-addr', text);
 }
 
-/** `-t -u -T -U`: nothing is forwarded yet, so only `none` is true. */
-export function acceptNone(option: string, text: string): void {
-  if (text !== 'none') throw wrong(option, text, "forwarding of ports is not supported yet; give 'none' or leave the option out");
+/** `-t -u -T -U`: each adds to what was said before. `none` takes nothing back, but may stand before others. */
+export function addForwarding(option: ForwardingOption): (draft: Draft, text: string) => void {
+  return (draft, text) => {
+    const spec = parseSpec(option, text);
+    const earlier = draft.forwarding.find((other) => other.option === option && !other.none);
+    if (spec.none && earlier !== undefined)
+      throw wrong(option, text, `ports were given before, '${earlier.text}'; leave one of the two out`);
+    draft.forwarding.push(spec);
+  };
 }
 
 /** `--isolation`. */
@@ -235,6 +244,7 @@ export function finish(draft: Draft, words: readonly string[]): Options {
     ra: draft.ra && !draft.configureNetwork,
     dns: draft.dns === null ? null : Object.freeze([...draft.dns]),
     search: draft.search === null ? null : Object.freeze([...draft.search]),
+    forwarding: Object.freeze([...draft.forwarding]),
     warnings: Object.freeze([...draft.warnings, ...mtuWarnings(draft)]),
   });
 }

@@ -6,8 +6,8 @@ import type { LogLevel as Level } from '../../shared/messages.ts';
 import { LogLevel } from '../../shared/messages.ts';
 import type { Draft } from './draft.ts';
 import {
-  acceptNone,
   addDns,
+  addForwarding,
   addSearch,
   setAddress,
   setDnsForward,
@@ -20,6 +20,7 @@ import {
   setMapHostLoopback,
   setNetmask,
 } from './draft.ts';
+import type { ForwardingSpec } from '../forwarding/spec.ts';
 import type { OptionName } from './getopt.ts';
 import { TIMEOUTS } from './timeouts.ts';
 import { interfaceValue, macValue, mtuValue } from './values.ts';
@@ -78,6 +79,8 @@ export interface Options {
   readonly dnsHost4: Uint8Array | null;
   readonly dnsHost6: Uint8Array | null;
   readonly hostname: string | null;
+  /** What `-t`, `-u`, `-T` and `-U` said, in their order. */
+  readonly forwarding: readonly ForwardingSpec[];
   readonly configureNetwork: boolean;
   readonly copyAddresses: boolean;
   readonly copyRoutes: boolean;
@@ -305,8 +308,7 @@ export const OPTIONS: readonly OptionRow[] = [
     argument: 'SPEC',
     modes: 'both',
     help: 'TCP ports forwarded to the guest',
-    set: (_, value) => acceptNone('--tcp-ports', value),
-    awaits: 'forwarding',
+    set: addForwarding('--tcp-ports'),
   },
   {
     long: 'udp-ports',
@@ -314,8 +316,7 @@ export const OPTIONS: readonly OptionRow[] = [
     argument: 'SPEC',
     modes: 'both',
     help: 'UDP ports forwarded to the guest',
-    set: (_, value) => acceptNone('--udp-ports', value),
-    awaits: 'forwarding',
+    set: addForwarding('--udp-ports'),
   },
   { long: 'socket', short: 's', argument: 'PATH', modes: 'passt', help: 'Socket for the machine', awaits: 'machine' },
   { long: 'socket-path', short: 's', argument: 'PATH', modes: 'passt', help: 'The same as --socket', awaits: 'machine' },
@@ -342,8 +343,7 @@ export const OPTIONS: readonly OptionRow[] = [
     argument: 'SPEC',
     modes: 'pasta',
     help: 'TCP ports of the host seen in the namespace',
-    set: (_, value) => acceptNone('--tcp-ns', value),
-    awaits: 'forwarding',
+    set: addForwarding('--tcp-ns'),
   },
   {
     long: 'udp-ns',
@@ -351,8 +351,7 @@ export const OPTIONS: readonly OptionRow[] = [
     argument: 'SPEC',
     modes: 'pasta',
     help: 'UDP ports of the host seen in the namespace',
-    set: (_, value) => acceptNone('--udp-ns', value),
-    awaits: 'forwarding',
+    set: addForwarding('--udp-ns'),
   },
   { long: 'host-lo-to-ns-lo', modes: 'pasta', help: 'Forward from loopback to loopback', awaits: 'spliced path' },
   { long: 'userns', argument: 'PATH', modes: 'pasta', help: 'User namespace to join', awaits: 'namespaces' },

@@ -3,11 +3,14 @@
  * Addresses are 16 bytes (shared/addresses.ts). An empty array in `worker` is "not set", as in channel.proto.
  */
 import { formatAddress, isLinkLocal, parseAddress, sameAddress, samePrefix } from '../../shared/addresses.ts';
+import type { PortRange } from '../forwarding/port-range.ts';
+import type { ForwardingTable } from '../forwarding/table.ts';
 import type { InterfaceAddress, Route } from '../host/rtnetlink.ts';
 import type { Resolvers } from '../host/resolvers.ts';
 import { type FamilyTemplate, LOCAL_MODE, type Template } from '../host/template.ts';
 import type { UdpTimeouts } from '../host/udp-timeouts.ts';
 import { UsageError } from '../usage-error.ts';
+import { planForwarding } from './forwarding.ts';
 import { type NameService, nameServiceWarnings, planNameService } from './name-service.ts';
 import type { Options } from './options.ts';
 
@@ -16,6 +19,7 @@ export interface HostFacts {
   readonly hostname: string;
   readonly resolvers: Resolvers;
   readonly udpTimeouts: UdpTimeouts;
+  readonly ephemeralPorts: PortRange;
 }
 
 /** The fields of channel.proto's Config that are decided here; the rest comes from the run itself. */
@@ -85,6 +89,7 @@ export interface Plan {
   /** Host name of a UTS namespace made by us; at most 64 bytes. */
   readonly hostname: string;
   readonly nameService: NameService;
+  readonly forwarding: ForwardingTable;
   /** Lines for people: choices made by the template. */
   readonly notes: readonly string[];
   /** Lines for people: what will not work as asked; those of the options themselves are in `Options`. */
@@ -122,6 +127,7 @@ export function makePlan(options: Options, template: Template, facts: HostFacts)
     namespace,
     hostname: hostnameFor(options, facts),
     nameService,
+    forwarding: planForwarding(options, { ...worker, scan: true, ephemeral: facts.ephemeralPorts }),
     notes: template.notes,
     warnings: Object.freeze([...overlapWarnings(worker), ...nameServiceWarnings(nameService)]),
   });

@@ -311,10 +311,8 @@ describe('supervisor/args: every wrong word has its own line', () => {
     ],
     [['--tcp-handshake-timeout', '0'], "--tcp-handshake-timeout '0': is too short; give seconds from 0.1 to 1000000"],
     [['--tcp-keepalive', ''], "--tcp-keepalive '': is not a number of seconds; give seconds from 0.1 to 1000000, or 0 for no questions"],
-    [['-t', '80'], "--tcp-ports '80': forwarding of ports is not supported yet; give 'none' or leave the option out"],
-    [['-u', 'auto'], "--udp-ports 'auto': forwarding of ports is not supported yet; give 'none' or leave the option out"],
-    [['-T', ''], "--tcp-ns '': forwarding of ports is not supported yet; give 'none' or leave the option out"],
-    [['-U', 'all'], "--udp-ns 'all': forwarding of ports is not supported yet; give 'none' or leave the option out"],
+
+    [['-t', 'x'], "--tcp-ports 'x': 'x' is not a port; give ports like 80, 8000-8010 or 8080:80"],
     [['--no-copy-routes'], '--no-copy-routes has no meaning without --config-net; add that or leave it out'],
     [['--no-copy-addrs'], '--no-copy-addrs has no meaning without --config-net; add that or leave it out'],
     [['-f', '--no-pidns', '12'], '--no-pidns concerns a command that is started here; process 12 already runs'],

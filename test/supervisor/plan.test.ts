@@ -44,6 +44,7 @@ function plan(line: string, tables: FakeTables = UPLINK, resolvConf = ''): Plan 
     hostname: 'host',
     resolvers: parseResolvers(resolvConf),
     udpTimeouts: { unanswered: 33_000, answered: 133_000 },
+    ephemeralPorts: { first: 32_768, last: 60_999 },
   });
 }
 
@@ -211,6 +212,8 @@ describe('supervisor/config/plan: contradictions', () => {
   for (const [line, tables, message] of [
     ['-6', ONLY4, '--ipv6-only: this host has no interface with a usable IPv6 address and route; leave the option out'],
     ['-4', NOTHING, '--ipv4-only: this host has no interface with a usable IPv4 address and route; leave the option out'],
+    ['-t 80', UPLINK, "--tcp-ports '80': forwarding of ports is not supported yet; give 'none' or leave the option out"],
+    ['-4 -T 80:::1', UPLINK, "--tcp-ns '80:::1': 0.0.0.0 can't lead to ::1: that is another family; give an IPv4 target"],
     ['--ns-mac-addr 9a:55:9a:55:9a:55', UPLINK, '--ns-mac-addr is our own MAC address (--mac-addr); the two must differ'],
   ] as const) {
     it(line, () => expect(() => plan(line, tables)).to.throw(UsageError, message));

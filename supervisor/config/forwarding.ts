@@ -1,0 +1,22 @@
+/**
+ * The part of the plan that says which ports lead where.
+ */
+import { expandSpec, type HostPorts } from '../forwarding/expansion.ts';
+import { type ForwardingTable, makeTable } from '../forwarding/table.ts';
+import type { Options } from './options.ts';
+import { wrong } from './values.ts';
+
+/** The table that the options make on this host. Throws UsageError. */
+export function planForwarding(options: Options, host: HostPorts): ForwardingTable {
+  const table = rulesOfOptions(options, host);
+  const asked = options.forwarding.find((spec) => !spec.none);
+  if (asked === undefined) return table;
+  throw wrong(asked.option, asked.text, "forwarding of ports is not supported yet; give 'none' or leave the option out");
+}
+
+/** What was asked for, whether it can be served or not. Throws UsageError. */
+export function rulesOfOptions(options: Options, host: HostPorts): ForwardingTable {
+  return makeTable(
+    options.forwarding.flatMap((spec) => expandSpec(spec, host).map((rule) => ({ rule, name: `${spec.option} '${spec.text}'` }))),
+  );
+}
