@@ -37,6 +37,8 @@ export interface Native {
   receive(fd: number, maxBytes: number): Uint8Array | null | number;
   /** poll(fd, POLLIN, timeoutMs): for the short netlink dialogues of start-up, where waiting on the loop would cost more than the answer. */
   waitReadable(fd: number, timeoutMs: number): number;
+  /** The same with POLLOUT. */
+  waitWritable(fd: number, timeoutMs: number): number;
   /** PR_SET_DUMPABLE 0, PR_SET_NAME. */
   harden(name: string): number;
   /** tcgetattr: struct termios. */

@@ -38,6 +38,13 @@ export interface Native {
   receiveSegments(fd: number, offset: number, length: number, facts: number): number;
   /** One datagram of a socket that is connected to nobody: bytes at `offset`; at `source` 16 bytes of its sender's address (v4-mapped), then its port as int32. */
   receiveFrom(fd: number, offset: number, length: number, source: number): number;
+  /** accept4(SOCK_NONBLOCK | SOCK_CLOEXEC): the new descriptor; at `peer` 16 bytes of the peer's address (v4-mapped), then its port as int32. */
+  accept(fd: number, peer: number): number;
+  /**
+   * As receiveSegments, of a socket that is connected to nobody; at `facts` 16 bytes of the sender's address, int32 port, 16 bytes of the
+   * address asked, int32 interface it came by, int32 segment size (0 = single), int32 TOS or traffic class.
+   */
+  receiveAddressed(fd: number, offset: number, length: number, facts: number): number;
   /** One message of a ping socket: bytes at `offset`; int32 hop limit it came with (0 = not told) at `hopLimit`. */
   receiveDistant(fd: number, offset: number, length: number, hopLimit: number): number;
   /** recvmsg(MSG_ERRQUEUE): payload at `offset`; at `record` int32 errno, origin, type, code, info, then 16 bytes offender (v4-mapped), int32 hop limit of the error (0 = not told). */

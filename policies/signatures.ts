@@ -11,6 +11,7 @@ export interface Argument {
 }
 
 const TEXT: Readonly<Record<string, string>> = {
+  accept4: 'fd:int address:long length:long flags:int',
   clone: 'flags:long',
   futex: 'uaddr:long op:int',
   getsockopt: 'fd:int level:int optname:int',

@@ -14,7 +14,7 @@ export const COUNTERS = [
   'tcp_out_of_order', 'tcp_duplicate_acks', 'tcp_challenges',
   'tcp_late_copies', 'tcp_time_waits', 'tcp_expired', 'tcp_zero_windows', 'tcp_partial_sends', 'tcp_stalls_repaired',
   'udp_flows_opened', 'udp_flows_refused', 'udp_flows_ended', 'udp_datagrams_out', 'udp_datagrams_in', 'udp_datagrams_dropped',
-  'flows_displaced',
+  'flows_displaced', 'comers_refused',
   'ping_flows_opened', 'ping_flows_refused', 'ping_flows_ended', 'ping_requests_out', 'ping_replies_in', 'ping_dropped',
   'icmp_errors_to_guest', 'icmp_errors_suppressed', 'icmp_errors_from_guest', 'icmp_ignored', 'opener_refused', 'wakeups', 'stale_events',
 ] as const;

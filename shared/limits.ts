@@ -8,6 +8,9 @@ export const MAX_FLOWS = 131_072;
 /** Descriptors of the worker that are not flows (channel, tap, openers, epoll, runtime), kept free below RLIMIT_NOFILE. */
 export const RESERVED_DESCRIPTORS = 64;
 
+/** Listening sockets that the worker may hold; descriptors end sooner. */
+export const MAX_LISTENERS = 262_144;
+
 /** Bytes of one datagram of the channel. */
 export const MAX_ENVELOPE = 65_536;
 

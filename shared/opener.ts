@@ -56,7 +56,7 @@ export const Verb = {
    * `ListenFlag`. DESTINATION is any. Result: the local port. Only the supervisor's socket may ask, sealed or not.
    */
   TCP_LISTEN: 6,
-  /** The same of UDP, connected to nobody: PKTINFO, RECVERR, UDP_GRO where the kernel has it. No other socket may have the port when it is bound. */
+  /** The same of UDP, connected to nobody: PKTINFO, UDP_GRO where the kernel has it. No other socket may have the port when it is bound. */
   UDP_LISTEN: 7,
   /** SETUP. Open /dev/net/tun, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, non-blocking, offloads on. Result: TUN_F_* bits accepted. */
   TAP: 16,

@@ -17,13 +17,16 @@ export const PERMITTED_FROM_WORKER: Readonly<Record<Phase, readonly string[]>> =
   [Phase.DRAINING]: ['log', 'status', 'drained'],
 };
 
+/** Descriptors of a body that has one for each of its items, and 1 at least. */
+export const EACH = -1;
+
 /** Bodies a supervisor may send in each phase, and how many descriptors each carries. */
 export const PERMITTED_FROM_SUPERVISOR: Readonly<Record<Phase, Readonly<Record<string, number>>>> = {
   [Phase.STARTED]: {},
   [Phase.GREETED]: { config: 1 },
   [Phase.CONFIGURED]: { seal: 0 },
   [Phase.SEALING]: {},
-  [Phase.SEALED]: { grant: 1, resolvers: 0, start: 0 },
-  [Phase.RUNNING]: { resolvers: 0, statusRequest: 0, drain: 0 },
+  [Phase.SEALED]: { grant: 1, resolvers: 0, listeners: EACH, start: 0 },
+  [Phase.RUNNING]: { resolvers: 0, listeners: EACH, unlisten: 0, statusRequest: 0, drain: 0 },
   [Phase.DRAINING]: {},
 };

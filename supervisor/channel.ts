@@ -11,9 +11,9 @@ import { Reader } from 'protobufjs/minimal.js';
 import type { Native } from '../native/supervisor.d.ts';
 import { ravioli } from '../shared/channel.gen.js';
 import { COUNTERS } from '../shared/counters.ts';
-import { MAX_ENVELOPE } from '../shared/limits.ts';
+import { MAX_ENVELOPE, MAX_PASSED_DESCRIPTORS } from '../shared/limits.ts';
 import { LogLevel, MessageId } from '../shared/messages.ts';
-import { PERMITTED_FROM_SUPERVISOR, PERMITTED_FROM_WORKER, Phase } from '../shared/permits.ts';
+import { EACH, PERMITTED_FROM_SUPERVISOR, PERMITTED_FROM_WORKER, Phase } from '../shared/permits.ts';
 import { CHANNEL_VERSION } from '../shared/roles.ts';
 
 export type Envelope = ravioli.Envelope;
@@ -21,6 +21,9 @@ export type Body = NonNullable<Envelope['body']>;
 
 /** Integers that one log message may carry. */
 const MAX_LOG_VALUES = 16;
+
+/** How long a worker may leave its queue full. */
+const PATIENCE_MS = 5000;
 
 /** Datagrams read per wake-up, so that a worker that floods the channel can't keep the supervisor from its other work. */
 const DATAGRAMS_PER_WAKE = 64;
@@ -135,10 +138,17 @@ export class WorkerChannel {
   send(body: { [K in Body]?: NonNullable<ravioli.Envelope.$Properties[K]> }, descriptors: readonly number[] = []): void {
     const name = Object.keys(body)[0] as Body;
     const expected = PERMITTED_FROM_SUPERVISOR[this.#phase][name];
-    if (expected !== descriptors.length) {
+    const fits =
+      expected === EACH ? descriptors.length >= 1 && descriptors.length <= MAX_PASSED_DESCRIPTORS : expected === descriptors.length;
+    if (!fits) {
       throw new Error(`the worker may not be sent ${name} with ${descriptors.length} descriptors in phase ${this.#phase}`);
     }
-    const result = this.#native.sendWithDescriptors(this.#socket, ravioli.Envelope.encode(body).finish(), descriptors);
+    const bytes = ravioli.Envelope.encode(body).finish();
+    let result = this.#native.sendWithDescriptors(this.#socket, bytes, descriptors);
+    // The queue holds ten datagrams or so, and the worker takes one in some microseconds.
+    if (isTryAgain(result) && this.#native.waitWritable(this.#socket, PATIENCE_MS) === 1) {
+      result = this.#native.sendWithDescriptors(this.#socket, bytes, descriptors);
+    }
     if (result < 0) {
       throw new Error(`the worker can't be sent ${name}: errno ${-result}`);
     }

@@ -6,14 +6,11 @@ import { CHANNEL_FD } from '../shared/roles.ts';
 import { MAX_ENVELOPE, MAX_PASSED_DESCRIPTORS } from '../shared/limits.ts';
 import { ravioli } from '../shared/channel.gen.js';
 import { dropOldest, journal, oldestRecord } from './flow/journal.ts';
-import { CHANNEL_IN, CHANNEL_OUT, DESCRIPTORS } from './link/arena.ts';
+import { CHANNEL_IN, CHANNEL_OUT, PASSED_DESCRIPTORS } from './link/arena.ts';
 import { kernel } from './link/kernel.ts';
 import { bytes, view } from './wire/memory.ts';
 
 const EAGAIN = 11;
-
-/** Room for the descriptors of one message: what a Grant carries, with a reserve for a mistake to be seen. */
-const MOST_DESCRIPTORS = Math.min(MAX_PASSED_DESCRIPTORS, 8);
 
 /** One message and its descriptors. */
 export interface Received {
@@ -23,12 +20,12 @@ export interface Received {
 
 /** The next message; null when there is none now, undefined when the supervisor is gone. Throws on a malformed one. */
 export function receiveMessage(): Received | null | undefined {
-  const length = kernel.receiveWithDescriptors(CHANNEL_FD, CHANNEL_IN, MAX_ENVELOPE, DESCRIPTORS, MOST_DESCRIPTORS);
+  const length = kernel.receiveWithDescriptors(CHANNEL_FD, CHANNEL_IN, MAX_ENVELOPE, PASSED_DESCRIPTORS, MAX_PASSED_DESCRIPTORS);
   if (length === -EAGAIN) return null;
   if (length === 0) return undefined;
   if (length < 0) throw new Error(`channel: errno ${-length}`);
   const fds: number[] = [];
-  for (let i = 0; i < view.getInt32(DESCRIPTORS, true); i++) fds.push(view.getInt32(DESCRIPTORS + 4 + 4 * i, true));
+  for (let i = 0; i < view.getInt32(PASSED_DESCRIPTORS, true); i++) fds.push(view.getInt32(PASSED_DESCRIPTORS + 4 + 4 * i, true));
   // A copy: the decoded message may keep views of its bytes.
   return { envelope: ravioli.Envelope.decode(bytes.slice(CHANNEL_IN, CHANNEL_IN + length)), fds };
 }

@@ -5,6 +5,7 @@ import { Counter } from '../shared/counters.ts';
 import { LogLevel, MessageId } from '../shared/messages.ts';
 import { isGroup } from './flow/forward.ts';
 import { log, logGuestMac, logs } from './flow/journal.ts';
+import { observe } from './flow/observed.ts';
 import { find, key, KEY_FAR, KEY_GUEST } from './flow/table.ts';
 import { takeFragment } from './fragment/reassembly.ts';
 import { echoFromGuest } from './icmp/ping.ts';
@@ -222,5 +223,6 @@ export function frameFromGuest(at: number, length: number, following: number): n
   }
   if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return ignore(Counter.frames_not_served);
   readKey();
+  observe(frame.family);
   return packetFromGuest(at, following);
 }

@@ -23,11 +23,12 @@ import { CLOCK, EVENTS, MAX_EVENTS, RECEIVE, RECEIVE_LENGTHS, RECEIVE_SLOTS, SLO
 import { counters } from './link/counters.ts';
 import { kernel } from './link/kernel.ts';
 import { receiveFrames } from './link/tap.ts';
+import { datagramSocketOpened, LISTENERS, listenerEvent, untilListenersWake, wakeListeners } from './listener.ts';
 import { learnFromLooks, looksBeforeSleep } from './patience.ts';
 import { flushAcknowledgements } from './tcp/acknowledge.ts';
 import { opened } from './tcp/connection.ts';
 import { socketEvent, timerEvent } from './tcp/events.ts';
-import { udpOpened, udpSocketEvent, udpTimerEvent } from './udp/flow.ts';
+import { udpSocketEvent, udpTimerEvent } from './udp/flow.ts';
 import { repliesOpened } from './udp/group.ts';
 import { repliesSocketEvent, repliesTimerEvent } from './udp/replies.ts';
 import { sendRun } from './udp/send.ts';
@@ -104,7 +105,7 @@ function openerEvent(opener: number, events: number): void {
         opened(flow, answerResult, answerSocket);
         break;
       case UDP:
-        udpOpened(flow, answerResult, answerSocket);
+        datagramSocketOpened(flow, answerResult, answerSocket);
         break;
       case PING:
         pingOpened(flow, answerResult, answerSocket);
@@ -149,6 +150,10 @@ function dispatch(at: number): void {
     case CHANNEL:
       channelEvent();
       return;
+  }
+  if (data <= LISTENERS) {
+    listenerEvent(LISTENERS - data);
+    return;
   }
   // An event that was queued before its flow ended in this same turn.
   if (rows[data * ROW + KIND] === FREE || rows[data * ROW + GENERATION] !== view.getInt32(at + 8, true)) counters[Counter.stale_events]!++;
@@ -200,7 +205,7 @@ function sooner(a: number, b: number): number {
 /** Milliseconds until somebody wants a turn, −1 = nobody. */
 function untilNextTurn(): number {
   if (askingAgain() > 0) return 0;
-  return sooner(sooner(untilNextTimer(nowMs), untilWatchdog()), untilNextExpiry());
+  return sooner(sooner(sooner(untilNextTimer(nowMs), untilWatchdog()), untilNextExpiry()), untilListenersWake());
 }
 
 /** One turn: what has happened until now, and what has come due. */
@@ -215,6 +220,7 @@ export function turn(): void {
   }
   const timers = timersDue();
   expirePackets();
+  wakeListeners();
   if (timers || count > 0) noteActivity();
   flushAcknowledgements();
   watchdogTurn(count < MAX_EVENTS);

@@ -17,6 +17,7 @@ import { setForwarding, setResolvers } from './flow/forward.ts';
 import { setIdentification } from './flow/fragmentation.ts';
 import { setHashKey } from './flow/hash.ts';
 import { setLogLevel } from './flow/journal.ts';
+import { setObserved } from './flow/observed.ts';
 import { HOST, NAMESPACE, setOpener } from './flow/opener.ts';
 import { bindRows, KIND, ROW, rows, TCP } from './flow/row.ts';
 import { flowCount, openTable, rowsInUse } from './flow/table.ts';
@@ -32,6 +33,7 @@ import { setLinkMtu } from './link/mtu.ts';
 import { openTap } from './link/tap.ts';
 import { openMemberships } from './local/membership.ts';
 import { setIdentity } from './local/identity.ts';
+import { closeListener, openListener, setForwardedPorts } from './listener.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, runLoop, watchTap } from './loop.ts';
 import { abandon } from './tcp/ending.ts';
 import { openReassembly } from './tcp/reassembly.ts';
@@ -52,13 +54,8 @@ function bytesOf(value: Uint8Array | null | undefined): Uint8Array {
   return value ?? new Uint8Array(0);
 }
 
-function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
-  const [columns] = fds;
-  if (columns === undefined) leave(EXIT_CHANNEL);
-  const flows = Math.min(config.maxFlows ?? 0, MAX_FLOWS);
-  bindRows(kernel.mapShared(columns, MAX_FLOWS * FLOW_ROW_BYTES));
-  kernel.close(columns);
-  openTable(flows, config.maxDescriptors ?? 0);
+function openTables(flows: number, descriptors: number): void {
+  openTable(flows, descriptors);
   openUnanswered();
   openWaiting();
   openReceiveBuffers();
@@ -67,6 +64,15 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   openWatchdog(flows);
   openScoreboard();
   openMemberships();
+}
+
+function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
+  const [columns] = fds;
+  if (columns === undefined) leave(EXIT_CHANNEL);
+  const flows = Math.min(config.maxFlows ?? 0, MAX_FLOWS);
+  bindRows(kernel.mapShared(columns, MAX_FLOWS * FLOW_ROW_BYTES));
+  kernel.close(columns);
+  openTables(flows, config.maxDescriptors ?? 0);
   const secret = bytesOf(config.secret);
   const words = new DataView(secret.buffer, secret.byteOffset, secret.length);
   setHashKey(words.getInt32(0), words.getInt32(4));
@@ -86,6 +92,8 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
     templateInterface: config.templateInterface ?? 0,
   };
   setForwarding(facts);
+  setObserved(facts);
+  setForwardedPorts({ frames: config.taps ?? false });
   setIdentity(OUR_MAC, facts);
   setLinkMtu(config.mtu ?? 0);
   setPeekOffset(config.peekOffset4 ?? false, config.peekOffset6 ?? false);
@@ -133,6 +141,21 @@ function takeGrant(grant: ravioli.Grant.$Properties, fds: number[]): void {
   }
 }
 
+function takeListeners({ listeners }: ravioli.Listeners.$Properties, fds: number[]): void {
+  if ((listeners?.length ?? 0) !== fds.length) leave(EXIT_CHANNEL);
+  listeners?.forEach(({ id, protocol, guest, port, targetPort, target }, index) => {
+    const facts = {
+      id: id ?? 0,
+      protocol: protocol ?? 0,
+      guest: guest ?? false,
+      port: port ?? 0,
+      targetPort: targetPort ?? 0,
+      target: bytesOf(target),
+    };
+    if (!openListener(facts, fds[index] as number)) leave(EXIT_CHANNEL);
+  });
+}
+
 function takeResolvers({ forward4, forward6, host4, host6 }: ravioli.Resolvers.$Properties): void {
   setResolvers({ forward4: bytesOf(forward4), forward6: bytesOf(forward6), host4: bytesOf(host4), host6: bytesOf(host6) });
   outdateNameFlows();
@@ -155,6 +178,8 @@ function channelEvent(): void {
     else if (envelope.seal) takeSeal(bytesOf(envelope.seal.filter));
     else if (envelope.grant) takeGrant(envelope.grant, fds);
     else if (envelope.resolvers) takeResolvers(envelope.resolvers);
+    else if (envelope.listeners) takeListeners(envelope.listeners, fds);
+    else if (envelope.unlisten) for (const id of envelope.unlisten.ids ?? []) closeListener(id);
     else if (envelope.start) watchTap(tap);
     else if (envelope.statusRequest) sendMessage({ id: envelope.id ?? 0, status: { counters: Array.from(counters), flows: flowCount } });
     else if (envelope.drain) drain();

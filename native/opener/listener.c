@@ -28,15 +28,13 @@ static int prepare_tcp(int fd) {
   return set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 }
 
-/* Which of the host's addresses was asked is needed to answer from it. */
+/* Which of the host's addresses was asked is needed to answer from it. Nothing is sent, so no errors come. */
 static int prepare_udp(int fd, bool v6, bool v4) {
   set_option(fd, IPPROTO_UDP, UDP_GRO, 1); /* Linux 5.0 */
   set_option(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER);
-  if (v6 && (set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) || set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) ||
-             set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1)))
+  if (v6 && (set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) || set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1)))
     return -1;
-  if (v4 && (set_option(fd, IPPROTO_IP, IP_PKTINFO, 1) || set_option(fd, IPPROTO_IP, IP_RECVERR, 1) ||
-             set_option(fd, IPPROTO_IP, IP_RECVTOS, 1)))
+  if (v4 && (set_option(fd, IPPROTO_IP, IP_PKTINFO, 1) || set_option(fd, IPPROTO_IP, IP_RECVTOS, 1)))
     return -1;
   return 0;
 }

@@ -50,14 +50,18 @@ static napi_value receive_bytes(napi_env env, napi_callback_info info) {
   return result;
 }
 
-static napi_value wait_readable(napi_env env, napi_callback_info info) {
+static napi_value wait_for(napi_env env, napi_callback_info info, short events) {
   napi_value argument[2];
   int32_t fd, timeout;
   if (!read_arguments(env, info, argument, 2) || !read_int(env, argument[0], &fd) || !read_int(env, argument[1], &timeout))
     return make_int(env, -EINVAL);
-  struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+  struct pollfd poll_fd = {.fd = fd, .events = events};
   return make_result(env, poll(&poll_fd, 1, timeout));
 }
+
+static napi_value wait_readable(napi_env env, napi_callback_info info) { return wait_for(env, info, POLLIN); }
+
+static napi_value wait_writable(napi_env env, napi_callback_info info) { return wait_for(env, info, POLLOUT); }
 
 /* TCP knows SO_PEEK_OFF since Linux 6.9, IPv6 somewhat later; a socket of a family that is switched off knows nothing. */
 static napi_value probe_peek_offset(napi_env env, napi_callback_info info) {
@@ -79,6 +83,7 @@ const struct function netlink_functions[] = {
     {"send", send_bytes},
     {"receive", receive_bytes},
     {"waitReadable", wait_readable},
+    {"waitWritable", wait_writable},
     {"probePeekOffset", probe_peek_offset},
     {NULL, NULL},
 };

@@ -3,6 +3,8 @@
 #include "arena.h"
 #include "calls.h"
 
+#include "address.h"
+
 #include <time.h>
 
 #include <linux/errqueue.h>
@@ -81,32 +83,11 @@ static napi_value receive_segments(napi_env env, napi_callback_info info)
   for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level == IPPROTO_UDP && header->cmsg_type == UDP_GRO && header->cmsg_len >= CMSG_LEN(sizeof size))
       memcpy(&size, CMSG_DATA(header), sizeof size);
-    /* One byte of IPv4, an int of IPv6. */
-    if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TOS && header->cmsg_len >= CMSG_LEN(1))
-      class = *CMSG_DATA(header);
-    if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS && header->cmsg_len >= CMSG_LEN(sizeof class))
-      memcpy(&class, CMSG_DATA(header), sizeof class);
+    class |= traffic_class_of(header);
   }
   memcpy(facts, &size, sizeof size);
   memcpy(facts + 4, &class, sizeof class);
   return answer(env, (int32_t)length);
-}
-
-/* An address as 16 bytes, IPv4 mapped; zeroes for any other family. Returns the port. */
-static int32_t address_bytes(const struct sockaddr *address, uint8_t *out)
-{
-  memset(out, 0, 16);
-  if (address->sa_family == AF_INET) {
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
-    out[10] = out[11] = 0xff;
-    memcpy(out + 12, &v4->sin_addr, 4);
-    return ntohs(v4->sin_port);
-  }
-  if (address->sa_family != AF_INET6)
-    return 0;
-  const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
-  memcpy(out, &v6->sin6_addr, 16);
-  return ntohs(v6->sin6_port);
 }
 
 static napi_value receive_from(napi_env env, napi_callback_info info)

@@ -19,6 +19,23 @@ interface Batch {
 export interface Sender {
   address: Uint8Array;
   port: number;
+  /** Which of our addresses it has asked, and by which link it came; told where a listener hears it. */
+  to?: Uint8Array;
+  link?: number;
+}
+
+/** The 48 bytes that receiveAddressed stores for a batch (native/worker.d.ts). */
+export function addressedFacts({ sender, segment, trafficClass }: Batch): Uint8Array {
+  if (sender === undefined) throw new Error('a datagram of nobody');
+  const facts = new DataView(new ArrayBuffer(48));
+  const bytes = new Uint8Array(facts.buffer);
+  bytes.set(sender.address);
+  facts.setInt32(16, sender.port, true);
+  bytes.set(sender.to ?? new Uint8Array(16), 20);
+  facts.setInt32(36, sender.link ?? 0, true);
+  facts.setInt32(40, segment, true);
+  facts.setInt32(44, trafficClass ?? 0, true);
+  return bytes;
 }
 
 /** An entry of a socket's error queue: struct sock_extended_err, who complains (16 bytes), and the payload in error. */
@@ -139,6 +156,12 @@ export class FakeDatagram extends FakeFile {
   /** Somebody sends to a socket that is connected to nobody. */
   answerFrom(address: Uint8Array, port: number, bytes: Uint8Array): void {
     this.#incoming.push({ bytes, segment: 0, sender: { address, port } });
+    this.wake(EPOLLIN);
+  }
+
+  /** Somebody sends to a listener; the same, with what it tells. */
+  comeFrom(sender: Sender, bytes: Uint8Array): void {
+    this.#incoming.push({ bytes, segment: 0, sender });
     this.wake(EPOLLIN);
   }
 

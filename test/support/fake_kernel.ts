@@ -9,7 +9,8 @@
 import type { Native } from '../../native/worker.d.ts';
 import { CHANNEL_FD } from '../../shared/roles.ts';
 import { FakeChannel } from './fake_channel.ts';
-import { FakeDatagram } from './fake_datagram.ts';
+import { addressedFacts, FakeDatagram } from './fake_datagram.ts';
+import { FakeListener } from './fake_listener.ts';
 import { EAGAIN, EBADF, EINVAL, EMSGSIZE, ENOENT, EPOLLERR, EPOLLHUP, type FakeFile } from './fake_file.ts';
 import { FakeOpener } from './fake_opener.ts';
 import { FakeStream } from './fake_stream.ts';
@@ -250,9 +251,7 @@ export class FakeKernel implements Native {
   }
 
   receiveSegments(fd: number, offset: number, length: number, facts: number): number {
-    const file = this.#files.get(fd);
-    if (!(file instanceof FakeDatagram)) return -EBADF;
-    const batch = file.receive();
+    const batch = this.#batch(fd);
     if (typeof batch === 'number') return batch;
     this.#view.setInt32(facts, batch.segment, true);
     this.#view.setInt32(facts + 4, batch.trafficClass ?? 0, true);
@@ -260,20 +259,35 @@ export class FakeKernel implements Native {
   }
 
   receiveFrom(fd: number, offset: number, length: number, source: number): number {
-    const file = this.#files.get(fd);
-    if (!(file instanceof FakeDatagram)) return -EBADF;
-    const batch = file.receive();
+    const batch = this.#batch(fd);
     if (typeof batch === 'number') return batch;
-    if (batch.sender === undefined) throw new Error('a datagram of nobody');
-    this.#range(source, 16).set(batch.sender.address);
-    this.#view.setInt32(source + 16, batch.sender.port, true);
+    this.#range(source, 20).set(addressedFacts(batch).subarray(0, 20));
+    return this.#store(batch.bytes, offset, length);
+  }
+
+  #batch(fd: number): ReturnType<FakeDatagram['receive']> {
+    const file = this.#files.get(fd);
+    return file instanceof FakeDatagram ? file.receive() : -EBADF;
+  }
+
+  accept(fd: number, peer: number): number {
+    const file = this.#files.get(fd);
+    const comer = file instanceof FakeListener ? file.accept() : -EBADF;
+    if (typeof comer === 'number') return comer;
+    this.#range(peer, 16).set(comer.address);
+    this.#view.setInt32(peer + 16, comer.port, true);
+    return this.install(comer.file);
+  }
+
+  receiveAddressed(fd: number, offset: number, length: number, facts: number): number {
+    const batch = this.#batch(fd);
+    if (typeof batch === 'number') return batch;
+    this.#range(facts, 48).set(addressedFacts(batch));
     return this.#store(batch.bytes, offset, length);
   }
 
   receiveDistant(fd: number, offset: number, length: number, hopLimit: number): number {
-    const file = this.#files.get(fd);
-    if (!(file instanceof FakeDatagram)) return -EBADF;
-    const batch = file.receive();
+    const batch = this.#batch(fd);
     if (typeof batch === 'number') return batch;
     this.#view.setInt32(hopLimit, batch.hopLimit ?? 0, true);
     return this.#store(batch.bytes, offset, length);

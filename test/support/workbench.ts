@@ -5,6 +5,7 @@
  */
 import { EPOLLIN, watchDescriptor } from '../../worker/flow/watch.ts';
 import { askingAgain, nextAgain } from '../../worker/flow/again.ts';
+import { setObserved } from '../../worker/flow/observed.ts';
 import { setForwarding, setResolvers } from '../../worker/flow/forward.ts';
 import { flowHash, setHashKey } from '../../worker/flow/hash.ts';
 import { dropOldest, oldestRecord, setLogLevel } from '../../worker/flow/journal.ts';
@@ -151,6 +152,7 @@ export class Workbench {
       templateInterface: 3,
     };
     setForwarding(facts);
+    setObserved(facts);
     setResolvers({ forward4: none, forward6: none, host4: none, host6: none });
     setIdentity(OUR_MAC, facts);
     setLinkMtu(options.mtu ?? 1500);

@@ -10,6 +10,12 @@
  * Whom the guest sees, when a host speaks up that it did not ask by its address (host → guest), first row that fits:
  *   this host: loopback, or the address the guest was given  → map-host-loopback, or nobody when that is not set
  *   anything else                                            → unchanged
+ *
+ * Whom the guest sees when somebody comes to a forwarded port, first row that fits:
+ *   127.0.0.1 or ::1, and map-host-loopback is set            → map-host-loopback
+ *   the address the guest was given, and map-guest-address is → map-guest-address
+ *   any other of the loopback, or that address                → the gateway (IPv6: our link-local address); nobody without one
+ *   anything else                                             → unchanged
  */
 import { isBroadcast4, isLinkLocal6, isLoopback4, isLoopback6, isMulticast4, isMulticast6, setWords } from '../wire/address.ts';
 
@@ -20,6 +26,8 @@ const mapGuest4 = new Int32Array(WORDS);
 const mapGuest6 = new Int32Array(WORDS);
 const guest4 = new Int32Array(WORDS);
 const guest6 = new Int32Array(WORDS);
+const gateway4 = new Int32Array(WORDS);
+const ourLinkLocal = new Int32Array(WORDS);
 const dnsForward4 = new Int32Array(WORDS);
 const dnsForward6 = new Int32Array(WORDS);
 const dnsHost4 = new Int32Array(WORDS);
@@ -36,6 +44,8 @@ const LOOPBACK6 = new Int32Array([0, 0, 0, 1]);
 /** The host-side destination decided last, and the interface index it is scoped to (0 = none). */
 export const target = new Int32Array(WORDS);
 export let targetInterface = 0;
+/** The host's address to ask `target` from; all zero = the route decides. */
+export const source = new Int32Array(WORDS);
 
 /** The facts the table works on; 16 bytes each, or empty when not set. */
 export interface ForwardingFacts {
@@ -45,6 +55,8 @@ export interface ForwardingFacts {
   mapGuestAddress6: Uint8Array;
   guestAddress4: Uint8Array;
   guestAddress6: Uint8Array;
+  gateway4: Uint8Array;
+  ourLinkLocal: Uint8Array;
   templateInterface: number;
 }
 
@@ -56,6 +68,8 @@ export function setForwarding(facts: ForwardingFacts): void {
   setWords(mapGuest6, facts.mapGuestAddress6);
   setWords(guest4, facts.guestAddress4);
   setWords(guest6, facts.guestAddress6);
+  setWords(gateway4, facts.gateway4);
+  setWords(ourLinkLocal, facts.ourLinkLocal);
   templateInterface = facts.templateInterface;
 }
 
@@ -90,6 +104,10 @@ function equals(words: Int32Array, at: number, other: Int32Array): boolean {
   );
 }
 
+function isSet(words: Int32Array): boolean {
+  return words[3] !== 0 || words[0] !== 0 || words[1] !== 0;
+}
+
 function decide(words: Int32Array): void {
   target[0] = words[0]!;
   target[1] = words[1]!;
@@ -114,6 +132,7 @@ function forwardDns(family: number): boolean {
  */
 export function forward(words: Int32Array, at: number, family: number, port: number): boolean {
   targetInterface = 0;
+  source.fill(0);
   if ((port === DOMAIN || port === DOMAIN_S) && equals(words, at, family === 4 ? dnsForward4 : dnsForward6)) return forwardDns(family);
   const loopback = family === 4 ? mapLoopback4 : mapLoopback6;
   const guestMap = family === 4 ? mapGuest4 : mapGuest6;
@@ -138,4 +157,33 @@ export function showSender(words: Int32Array, family: number): boolean {
   const shown = family === 4 ? mapLoopback4 : mapLoopback6;
   words.set(shown);
   return shown[3] !== 0 || shown[0] !== 0;
+}
+
+/** The target is who has come to a listener, by the link of that index; nothing is decided. */
+export function setTarget(words: Int32Array, family: number, link: number): void {
+  decide(words);
+  targetInterface = family === 6 && isLinkLocal6(target, 0) ? link : 0;
+}
+
+/** The target is asked from this address. */
+export function askFrom(words: Int32Array): void {
+  for (let i = 0; i < WORDS; i++) source[i] = words[i]!;
+}
+
+/**
+ * Puts whom the guest sees in place of who has come to a forwarded port, four words of `words` from `at`. False when it can't be shown,
+ * or is no single host.
+ */
+export function showComer(words: Int32Array, at: number, family: number): boolean {
+  const isV4 = family === 4;
+  const loopback = isV4 ? isLoopback4(words[at + 3]!) : isLoopback6(words, at);
+  const own = equals(words, at, isV4 ? guest4 : guest6);
+  if (!loopback && !own) return !isGroup(words, at, family) && (words[at + 3] !== 0 || words[at] !== 0);
+  const mapLoopback = isV4 ? mapLoopback4 : mapLoopback6;
+  const mapGuest = isV4 ? mapGuest4 : mapGuest6;
+  let shown = isV4 ? gateway4 : ourLinkLocal;
+  if (own && isSet(mapGuest)) shown = mapGuest;
+  if (equals(words, at, isV4 ? LOOPBACK4 : LOOPBACK6) && isSet(mapLoopback)) shown = mapLoopback;
+  for (let i = 0; i < WORDS; i++) words[at + i] = shown[i]!;
+  return isSet(shown);
 }

@@ -6,12 +6,12 @@
  * after the flow's end is recognised and its socket closed. When an opener's queue is full the flow's request is kept in
  * its ring and sent when the socket is writable again; the order is kept.
  */
-import { OpenerAnswer, OpenerRequest } from '../../shared/opener.ts';
+import { ConnectFlag, OpenerAnswer, OpenerRequest, Verb } from '../../shared/opener.ts';
 import { OPENER_ANSWER, OPENER_REQUEST } from '../../shared/limits.ts';
 import { DESCRIPTORS, OPENER_IN, OPENER_OUT } from '../link/arena.ts';
 import { kernel } from '../link/kernel.ts';
 import { bytes, view } from '../wire/memory.ts';
-import { target, targetInterface } from './forward.ts';
+import { source, target, targetInterface } from './forward.ts';
 import { FREE, GENERATION, KIND, ROW, rows } from './row.ts';
 import { changeDescriptor, EPOLLIN, EPOLLOUT } from './watch.ts';
 
@@ -53,7 +53,7 @@ function keep(opener: number): boolean {
 }
 
 /**
- * Asks for a socket to `target` (flow/forward.ts). `verb` of `Verb`; ports in host order; `marks` of what it sends by itself: hop limit,
+ * Asks for a socket to `target`, from `source` (flow/forward.ts). `verb` of `Verb`; ports in host order; `marks` of what it sends by itself: hop limit,
  * 0 = the kernel's, and from bit 8 TOS or traffic class; `opener` HOST or NAMESPACE. Returns false when too many requests wait already, or
  * there is no such opener.
  */
@@ -76,6 +76,9 @@ export function requestSocket(
   view.setInt32(at + OpenerRequest.INTERFACE, targetInterface, true);
   view.setUint16(at + OpenerRequest.SOURCE_PORT, sourcePort, true);
   view.setUint16(at + OpenerRequest.DESTINATION_PORT, destinationPort, true);
+  for (let i = 0; i < 4; i++) view.setInt32(at + OpenerRequest.SOURCE + 4 * i, source[i]!);
+  // Who asks from an address of its own answers somebody, and may have been heard already.
+  if (verb === Verb.UDP_CONNECT && (source[0] !== 0 || source[3] !== 0)) view.setUint8(at + OpenerRequest.FLAGS, ConnectFlag.KEEP);
   if (family === 4) view.setInt32(at + OpenerRequest.SOURCE + 8, 0xffff);
   for (let i = 0; i < 4; i++) view.setInt32(at + OpenerRequest.DESTINATION + 4 * i, target[i]!);
   if (keptCount[opener]! > 0) return keep(opener);

@@ -77,6 +77,11 @@ export function find(ports: number, protocol: number): number {
   }
 }
 
+/** So many descriptors more (or fewer, when negative) are not there for flows. */
+export function reserveDescriptors(count: number): void {
+  maxDescriptors -= count;
+}
+
 /** True when one more flow with one more socket is within the limits. */
 export function hasRoom(): boolean {
   return flowCount < maxFlows && descriptorCount < maxDescriptors;

@@ -29,6 +29,13 @@ export const ERROR_RECORD = 384;
 export const SOCKET_FACTS = 512;
 export const SOCKET_FACTS_SIZE = 256;
 
+/** Who has come to a listener: 16 bytes of address, int32 port. */
+export const COMER = 768;
+/** Facts of a datagram that a listener has heard (native/worker.d.ts). */
+export const HEARD = 832;
+/** int32 count, then descriptors, of a message of the supervisor. */
+export const PASSED_DESCRIPTORS = 1024;
+
 /** Events of one epoll_wait, three int32 each. */
 export const EVENTS = PAGE;
 export const MAX_EVENTS = 256;

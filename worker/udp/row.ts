@@ -17,6 +17,8 @@ export const HEARD_BY = OWN;
 export const HEARD_BY_GENERATION = OWN + 1;
 /** To a group, before the port of the replies is known: 1 + the next flow that waits for it, 0 = none. */
 export const NEXT_ASKER = OWN + 2;
+/** Of a flow that began with a datagram to a forwarded port: the listener that heard it (worker/listener.ts). */
+export const LISTENER = OWN + 3;
 /** Of a flow that hears replies: 1 + the first flow that waits for its port; the port. */
 export const FIRST_ASKER = OWN + 4;
 export const HEARING_PORT = OWN + 5;

@@ -25,7 +25,7 @@ function heard(ends: Ends, payload: Uint8Array, segment = 0, farPort = FAR_PORT)
   }
   forward(key, KEY_FAR, ends.guest.length === 4 ? 4 : 6, farPort);
   bytes.set(payload, TRANSMIT_PAYLOAD);
-  return datagramFromHost((GUEST_PORT << 16) | farPort, HOST_PORT, farPort, payload.length, segment);
+  return datagramFromHost((GUEST_PORT << 16) | farPort, HOST_PORT, farPort, payload.length, segment, 0, 0);
 }
 
 function answerOf(ends: Ends, payload: Uint8Array): Uint8Array {

@@ -1,0 +1,53 @@
+/**
+ * Under which addresses the guest is known: those it was given, until it speaks from others. What comes to a forwarded port goes there.
+ */
+import {
+  isBroadcast4,
+  isLinkLocal6,
+  isLoopback4,
+  isLoopback6,
+  isMulticast4,
+  isMulticast6,
+  isUnspecified6,
+  MAPPED_WORD,
+  setWords,
+} from '../wire/address.ts';
+import { key, KEY_FAR, KEY_GUEST } from './table.ts';
+
+const WORDS = 4;
+const observed4 = new Int32Array(WORDS);
+const observed6 = new Int32Array(WORDS);
+const observedLinkLocal = new Int32Array(WORDS);
+
+/** What the guest was given; 16 bytes each, or empty. */
+export function setObserved(facts: { guestAddress4: Uint8Array; guestAddress6: Uint8Array }): void {
+  setWords(observed4, facts.guestAddress4);
+  setWords(observed6, facts.guestAddress6);
+  observedLinkLocal.fill(0);
+}
+
+function observe4(address: number): void {
+  if (address === 0 || isLoopback4(address) || isMulticast4(address) || isBroadcast4(address)) return;
+  observed4[2] = MAPPED_WORD;
+  observed4[3] = address;
+}
+
+function observe6(): void {
+  if (isUnspecified6(key, KEY_GUEST) || isLoopback6(key, KEY_GUEST) || isMulticast6(key, KEY_GUEST)) return;
+  const known = isLinkLocal6(key, KEY_GUEST) ? observedLinkLocal : observed6;
+  for (let word = 0; word < WORDS; word++) known[word] = key[KEY_GUEST + word]!;
+}
+
+/** The guest has spoken from the address in `key`. */
+export function observe(family: number): void {
+  if (family === 4) {
+    if (key[KEY_GUEST + 3] !== observed4[3]) observe4(key[KEY_GUEST + 3]!);
+  } else if (key[KEY_GUEST + 3] !== observed6[3] || key[KEY_GUEST] !== observed6[0]) observe6();
+}
+
+/** Puts the guest into `key`, whose far end is set: by its link-local address for one of the link. False when it has no such address. */
+export function addressGuest(family: number): boolean {
+  const known = family === 4 ? observed4 : isLinkLocal6(key, KEY_FAR) ? observedLinkLocal : observed6;
+  for (let word = 0; word < WORDS; word++) key[KEY_GUEST + word] = known[word]!;
+  return !isUnspecified6(known, 0);
+}
