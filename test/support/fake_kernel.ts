@@ -2,22 +2,20 @@
  * A kernel for the worker, in TypeScript, whose every event is the test's own doing: nothing happens by itself, no time passes.
  *
  * Theory of operation. Files (fake_stream, fake_datagram, fake_opener, fake_tap, fake_channel) know what they are; this file knows
- * descriptors, the clock and epoll. Epoll keeps a list of files that may be ready, filled when a file wakes and when a watch is added or
- * modified while the file is ready; each wait polls what is on the list, reports what still is ready, and forgets it, unless
- * it is watched level-triggered. So an edge that is not taken is gone, exactly as with the real one.
+ * descriptors and the clock.
  */
 import type { Native } from '../../native/worker.d.ts';
 import { CHANNEL_FD } from '../../shared/roles.ts';
 import { FakeChannel } from './fake_channel.ts';
 import { addressedFacts, FakeDatagram } from './fake_datagram.ts';
+import { FakeEpoll } from './fake_epoll.ts';
 import { FakeListener } from './fake_listener.ts';
-import { EAGAIN, EBADF, EINVAL, EMSGSIZE, ENOENT, EPOLLERR, EPOLLHUP, type FakeFile } from './fake_file.ts';
+import { EAGAIN, EBADF, EINVAL, EMSGSIZE, type FakeFile } from './fake_file.ts';
 import { FakeOpener } from './fake_opener.ts';
 import { FakeStream } from './fake_stream.ts';
 import { FakeTap } from './fake_tap.ts';
 import { sum16 } from './guest_frame.ts';
 
-const EPOLLET = 1 << 31;
 const SOL_SOCKET = 1;
 const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
@@ -39,14 +37,6 @@ export type FaultyCall =
   | 'getOptionBytes'
   | 'shutdown'
   | 'epollControl';
-
-interface Watch {
-  fd: number;
-  file: FakeFile;
-  events: number;
-  data: number;
-  generation: number;
-}
 
 export class FakeKernel implements Native {
   /** Microseconds since the fake machine started; below 2⁵³. */
@@ -70,8 +60,7 @@ export class FakeKernel implements Native {
   #bytes = new Uint8Array(0);
   #view = new DataView(new ArrayBuffer(0));
   readonly #files = new Map<number, FakeFile>();
-  readonly #watches = new Map<number, Watch>();
-  #ready: Watch[] = [];
+  readonly #epoll = new FakeEpoll();
 
   constructor() {
     this.#files.set(CHANNEL_FD, this.channel);
@@ -105,17 +94,17 @@ export class FakeKernel implements Native {
 
   /** Which events the descriptor is watched for; 0 when it isn't. */
   watchedFor(fd: number): number {
-    return this.#watches.get(fd)?.events ?? 0;
+    return this.#epoll.eventsOf(fd);
   }
 
   /** Whether an event of the descriptor waits to be taken. */
   isReady(fd: number): boolean {
-    return this.#ready.some((watch) => watch.fd === fd && this.#pollOf(watch) !== 0);
+    return this.#epoll.isReady(fd);
   }
 
   /** Whether any event waits to be taken. */
   anyReady(): boolean {
-    return this.#ready.some((watch) => this.#pollOf(watch) !== 0);
+    return this.#epoll.anyReady();
   }
 
   bindArena(arena: ArrayBuffer): number {
@@ -147,35 +136,17 @@ export class FakeKernel implements Native {
     const fault = this.#fault('epollControl', file);
     if (fault !== 0) return -fault;
     if (file === undefined) return -EBADF;
-    if (operation === 2) {
-      this.#forget(fd);
-      return 0;
-    }
-    if (operation === 3 && !this.#watches.has(fd)) return -ENOENT;
-    const old = this.#watches.get(fd);
-    const watch = old ?? { fd, file, events, data, generation };
-    Object.assign(watch, { events, data, generation });
-    this.#watches.set(fd, watch);
-    file.wake = (mask) => this.#woken(watch, mask);
-    if (this.#pollOf(watch) !== 0) this.#woken(watch, 0);
-    return 0;
+    return this.#epoll.control(operation, fd, file, events, data, generation);
   }
 
   epollWait(_epoll: number, offset: number, maxEvents: number, timeoutMs: number): number {
     this.#count('epollWait');
     this.lastTimeout = timeoutMs;
-    const looked = this.#ready.splice(0, maxEvents);
-    let count = 0;
-    for (const watch of looked) {
-      const events = this.#pollOf(watch);
-      if (events === 0) continue;
-      this.#view.setInt32(offset + 12 * count, events, true);
-      this.#view.setInt32(offset + 12 * count + 4, watch.data, true);
-      this.#view.setInt32(offset + 12 * count + 8, watch.generation, true);
-      count++;
-      if ((watch.events & EPOLLET) === 0) this.#ready.push(watch);
-    }
-    return count;
+    const happened = this.#epoll.wait(maxEvents);
+    for (const [index, event] of happened.entries())
+      for (const [field, value] of [event.events, event.data, event.generation].entries())
+        this.#view.setInt32(offset + 12 * index + 4 * field, value, true);
+    return happened.length;
   }
 
   read(): number {
@@ -354,7 +325,7 @@ export class FakeKernel implements Native {
   close(fd: number): number {
     const file = this.#files.get(fd);
     if (file === undefined) throw new Error(`descriptor ${fd} was closed twice`);
-    this.#forget(fd);
+    this.#epoll.forget(fd);
     this.#files.delete(fd);
     file.release();
     return 0;
@@ -362,23 +333,6 @@ export class FakeKernel implements Native {
 
   checksum(offset: number, length: number, seed: number): number {
     return sum16(this.#range(offset, length), seed);
-  }
-
-  #woken(watch: Watch, mask: number): void {
-    if (mask !== 0 && (mask & (watch.events | EPOLLERR | EPOLLHUP)) === 0) return;
-    if (!this.#ready.includes(watch)) this.#ready.push(watch);
-  }
-
-  #pollOf(watch: Watch): number {
-    return watch.file.poll() & ((watch.events & ~EPOLLET) | EPOLLERR | EPOLLHUP);
-  }
-
-  #forget(fd: number): void {
-    const watch = this.#watches.get(fd);
-    if (watch === undefined) return;
-    this.#watches.delete(fd);
-    watch.file.wake = () => {};
-    this.#ready = this.#ready.filter((other) => other !== watch);
   }
 
   /** A checked range of the arena. */
