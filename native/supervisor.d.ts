@@ -49,6 +49,15 @@ export interface Native {
   setTerminalRaw(fd: number, modes: Uint8Array): number;
   /** TIOCGWINSZ: columns << 16 | rows. */
   terminalSize(fd: number): number;
+  /**
+   * A listening AF_UNIX stream socket (CLOEXEC, non-blocking) at a path of 1 to 107 bytes that does not exist yet; the file is made with
+   * mode 0600 less the umask.
+   */
+  localListen(path: string): number;
+  /** A client of such a socket: its descriptor (CLOEXEC, non-blocking) and SO_PEERCRED; −EAGAIN: none waits. `pid` is 0 when it isn't ours to see. */
+  localAccept(listener: number): { fd: number; pid: number; uid: number } | number;
+  /** connect(2) to such a socket, without waiting; −ECONNREFUSED: nobody listens, −EAGAIN: somebody does and is busy. */
+  localConnect(path: string): number;
   /** TUNSETPERSIST: the device outlives its last descriptor, until its namespace ends. */
   keepTap(fd: number): number;
 }

@@ -8,6 +8,7 @@
 import type { Native } from '../native/supervisor.d.ts';
 import { LogLevel } from '../shared/messages.ts';
 import type { Options } from './config/options.ts';
+import { CLIENT_MS, ControlServer } from './control/server.ts';
 import type { EarlyWorker } from './early.ts';
 import { bytesOf, environmentOfCommand, lastWords, type Started, variable } from './environment.ts';
 import {
@@ -52,6 +53,7 @@ export class Run {
   #situation: Situation = INITIAL;
   #rooms: Rooms | null = null;
   #terminal: Terminal | null = null;
+  #controlServer: ControlServer | null = null;
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(program: Program) {
@@ -63,6 +65,7 @@ export class Run {
   async start(): Promise<void> {
     this.#watchSignals();
     try {
+      this.#openControlSocket();
       this.#rooms = await new Startup({
         ...this.#program,
         adopt: (pid, onEnd) => this.#adopt(pid, onEnd),
@@ -112,7 +115,7 @@ export class Run {
   }
 
   #release(): void {
-    const { banner, command, features } = this.#rooms as Rooms;
+    const { banner, command, features, forwarding } = this.#rooms as Rooms;
     for (const line of banner) {
       this.#program.log.info(line);
     }
@@ -121,6 +124,7 @@ export class Run {
       this.#program.log.newline = '\r\n';
     }
     command?.control.proceed();
+    this.#controlServer?.serve(forwarding);
     if (this.#program.log.level >= LogLevel.DEBUG) {
       for (const line of [...features, ...this.#marks]) {
         this.#program.log.debug(line);
@@ -128,7 +132,17 @@ export class Run {
     }
   }
 
+  /** Before anything is started: a path that can't be had is the user's to put right. */
+  #openControlSocket(): void {
+    const { native, log, options } = this.#program;
+    if (options.controlPath === null) return;
+    const uid = process.geteuid?.() as number;
+    this.#controlServer = new ControlServer({ native, log, uid, clientMs: CLIENT_MS }, options.controlPath);
+    log.info(`forwarding rules can be changed at ${options.controlPath}`);
+  }
+
   #killAll(): void {
+    this.#controlServer?.close();
     this.#rooms?.worker.close();
     for (const child of this.#children) {
       child.kill(SIGNAL_NUMBERS.SIGKILL);

@@ -16,8 +16,10 @@ import { GrantKind } from '../shared/roles.ts';
 import { bannerLines } from './config/banner.ts';
 import type { Options } from './config/options.ts';
 import { makePlan, type Plan } from './config/plan.ts';
+import type { Forwarding } from './control/server.ts';
 import type { EarlyWorker } from './early.ts';
 import { explain } from './explain.ts';
+import { EMPTY_TABLE, type ForwardingTable } from './forwarding/table.ts';
 import { configureNamespace, type NamespaceFacts } from './host/namespace.ts';
 import { NetlinkDialogue } from './host/netlink.ts';
 import { readEphemeralPorts } from './host/ephemeral-ports.ts';
@@ -62,6 +64,8 @@ export interface Rooms {
   readonly worker: WorkerRoom;
   /** The waiting command; null when a namespace was joined. */
   readonly command: { readonly pid: number; readonly control: Control } | null;
+  /** Which ports lead where. */
+  readonly forwarding: Forwarding;
   /** Lines about what was set up, for people. */
   readonly banner: readonly string[];
   /** What the kernel was found to offer, for --debug. */
@@ -130,7 +134,7 @@ export class Startup {
       `SO_PEEK_OFF for TCP: IPv4 ${this.#peekOffset[4]}, IPv6 ${this.#peekOffset[6]}`,
     ];
     const command = control === null ? null : { pid: guestPid, control };
-    return { worker, command, banner: bannerLines(plan, facts.mac), features: features };
+    return { worker, command, forwarding: nothingForwarded(plan), banner: bannerLines(plan, facts.mac), features };
   }
 
   #plan(): Plan {
@@ -222,6 +226,13 @@ function seal(opener: Opener): void {
   if (result !== 0) {
     throw new Error(`an opener can't be sealed (errno ${-result})`);
   }
+}
+
+/** Nothing can be forwarded yet. */
+function nothingForwarded({ worker: { ipv4, ipv6, tcp, udp } }: Plan): Forwarding {
+  const apply = async ({ host, guest }: ForwardingTable): Promise<string | null> =>
+    host.length + guest.length === 0 ? null : 'forwarding of ports is not supported yet';
+  return { enabled: { ipv4, ipv6, tcp, udp, scan: true }, current: () => EMPTY_TABLE, apply };
 }
 
 function isTunAccessible(): boolean {

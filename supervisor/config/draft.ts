@@ -18,6 +18,7 @@ import {
   macValue,
   netmaskValue,
   searchValue,
+  socketPathValue,
   wrong,
 } from './values.ts';
 
@@ -34,27 +35,21 @@ export interface Draft extends Mutable<Omit<Options, 'dns' | 'search' | 'forward
   netmaskText: string;
 }
 
+const ALL_PROTOCOLS = { ipv4: true, ipv6: true, tcp: true, udp: true, icmp: true, ndp: true, ra: true, dhcp: true, dhcpv6: true };
+
 /** What holds when nothing is said. */
 export function newDraft(): Draft {
   return {
     foreground: false,
     logLevel: LogLevel.INFO,
     isolation: 'default',
-    ipv4: true,
-    ipv6: true,
-    tcp: true,
-    udp: true,
-    icmp: true,
-    ndp: true,
+    ...ALL_PROTOCOLS,
     tcpHandshakeTimeout: DEFAULT_TCP_TIMEOUTS.handshake,
     tcpIdleTimeout: DEFAULT_TCP_TIMEOUTS.idle,
     tcpHalfClosedTimeout: DEFAULT_TCP_TIMEOUTS.halfClosed,
     tcpKeepalive: DEFAULT_TCP_TIMEOUTS.keepAlive,
     udpTimeout: null,
     udpStreamTimeout: null,
-    ra: true,
-    dhcp: true,
-    dhcpv6: true,
     mtu: DEFAULT_MTU,
     ourMac: Uint8Array.of(0x9a, 0x55, 0x9a, 0x55, 0x9a, 0x55),
     guestMac: null,
@@ -78,6 +73,7 @@ export function newDraft(): Draft {
     dnsHost6: null,
     hostname: null,
     forwarding: [],
+    controlPath: null,
     configureNetwork: false,
     copyAddresses: true,
     copyRoutes: true,
@@ -208,6 +204,11 @@ export function addForwarding(option: ForwardingOption): (draft: Draft, text: st
       throw wrong(option, text, `ports were given before, '${earlier.text}'; leave one of the two out`);
     draft.forwarding.push(spec);
   };
+}
+
+/** `-c`. */
+export function setControlPath(draft: Draft, text: string): void {
+  draft.controlPath = socketPathValue('--conf-path', text);
 }
 
 /** `--isolation`. */

@@ -10,6 +10,7 @@ import {
   addForwarding,
   addSearch,
   setAddress,
+  setControlPath,
   setDnsForward,
   setDnsHost,
   setGateway,
@@ -81,6 +82,8 @@ export interface Options {
   readonly hostname: string | null;
   /** What `-t`, `-u`, `-T` and `-U` said, in their order. */
   readonly forwarding: readonly ForwardingSpec[];
+  /** Where the control socket is to be; null = nowhere. */
+  readonly controlPath: string | null;
   readonly configureNetwork: boolean;
   readonly copyAddresses: boolean;
   readonly copyRoutes: boolean;
@@ -94,18 +97,7 @@ export interface Options {
 }
 
 /** Work that brings the options which are not there yet. */
-type Work =
-  | 'forwarding'
-  | 'background'
-  | 'logs'
-  | 'capture'
-  | 'dhcp'
-  | 'namespaces'
-  | 'routing'
-  | 'machine'
-  | 'migration'
-  | 'spliced path'
-  | 'control';
+type Work = 'forwarding' | 'background' | 'logs' | 'capture' | 'dhcp' | 'namespaces' | 'routing' | 'machine' | 'migration' | 'spliced path';
 
 export interface OptionRow extends OptionName {
   /** Modes that have the option. */
@@ -169,7 +161,14 @@ export const OPTIONS: readonly OptionRow[] = [
   { long: 'log-file', short: 'l', argument: 'PATH', modes: 'both', help: 'Log to this file', awaits: 'logs' },
   { long: 'log-size', argument: 'BYTES', modes: 'both', help: 'Rotate the log file at this size', awaits: 'logs' },
   { long: 'runas', argument: 'UID[:GID]', modes: 'both', help: 'Run as this user when started by root', awaits: 'background' },
-  { long: 'conf-path', short: 'c', argument: 'PATH', modes: 'both', help: 'Control socket', awaits: 'control' },
+  {
+    long: 'conf-path',
+    short: 'c',
+    argument: 'PATH',
+    modes: 'both',
+    help: 'Socket at which pesto changes what is forwarded',
+    set: setControlPath,
+  },
   { long: 'help', short: 'h', modes: 'both', help: 'Print this text' },
   { long: 'version', modes: 'both', help: 'Print the version' },
   { long: 'isolation', argument: 'LEVEL', modes: 'both', help: "'default', or 'strict': no executable memory at all", set: setIsolation },

@@ -28,6 +28,9 @@ const REFUSALS: Readonly<Record<Refused, { test(address: Uint8Array): boolean; t
   broadcast: { test: isLimitedBroadcast, text: 'is the broadcast address' },
 };
 
+/** Bytes of a socket's path, without the NUL (unix(7)). */
+const MAX_SOCKET_PATH = 107;
+
 /** `option` with its dashes, as in `--address`. */
 export function wrong(option: string, value: string, cure: string): UsageError {
   return new UsageError(`${option} '${value}': ${cure}`);
@@ -123,6 +126,15 @@ export function macValue(option: string, text: string): Uint8Array {
   if (isGroupMac(mac)) throw wrong(option, text, 'is a multicast MAC address; the first byte must be even');
   if (mac.every((byte) => byte === 0)) throw wrong(option, text, 'is the empty MAC address; give another one');
   return mac;
+}
+
+/** A path for a UNIX socket. */
+export function socketPathValue(option: string, text: string): string {
+  const length = Buffer.byteLength(text);
+  if (length === 0) throw wrong(option, text, 'is no path; give one of a file that does not exist yet');
+  if (length > MAX_SOCKET_PATH)
+    throw wrong(option, text, `has ${length} bytes, a socket's path ${MAX_SOCKET_PATH} at most; give a shorter one`);
+  return text;
 }
 
 /** A name that the kernel takes for an interface: 1…15 bytes, no slash, colon or blank, not `.` or `..`. */
