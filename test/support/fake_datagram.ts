@@ -159,9 +159,9 @@ export class FakeDatagram extends FakeFile {
     this.wake(EPOLLIN);
   }
 
-  /** Somebody sends to a listener; the same, with what it tells. */
-  comeFrom(sender: Sender, bytes: Uint8Array): void {
-    this.#incoming.push({ bytes, segment: 0, sender });
+  /** Somebody sends to a listener; the same, with what it tells, and what the kernel tells of it. */
+  comeFrom(sender: Sender, bytes: Uint8Array, facts: Partial<Batch> = {}): void {
+    this.#incoming.push({ bytes, segment: 0, sender, ...facts });
     this.wake(EPOLLIN);
   }
 
