@@ -50,6 +50,11 @@ export interface Native {
   /** recvmsg(MSG_ERRQUEUE): payload at `offset`; at `record` int32 errno, origin, type, code, info, then 16 bytes offender (v4-mapped), int32 hop limit of the error (0 = not told). */
   receiveError(fd: number, offset: number, length: number, record: number): number;
 
+  /** pipe2(O_NONBLOCK | O_CLOEXEC) of `size` bytes, or fewer where the kernel grants no more: the size it has; at `ends` int32 reading and writing end. Before sealing. */
+  makePipe(size: number, ends: number): number;
+  /** splice of up to `length` bytes with SPLICE_F_MOVE | SPLICE_F_NONBLOCK; one of the two is a pipe. 0 is the end of the stream. */
+  splice(from: number, to: number, length: number): number;
+
   /** getsockopt of an int; the value, or −errno. */
   getOption(fd: number, level: number, name: number): number;
   setOption(fd: number, level: number, name: number, value: number): number;

@@ -16,7 +16,9 @@ export const COUNTERS = [
   'udp_flows_opened', 'udp_flows_refused', 'udp_flows_ended', 'udp_datagrams_out', 'udp_datagrams_in', 'udp_datagrams_dropped',
   'flows_displaced', 'comers_refused',
   'ping_flows_opened', 'ping_flows_refused', 'ping_flows_ended', 'ping_requests_out', 'ping_replies_in', 'ping_dropped',
-  'icmp_errors_to_guest', 'icmp_errors_suppressed', 'icmp_errors_from_guest', 'icmp_ignored', 'opener_refused', 'wakeups', 'stale_events',
+  'icmp_errors_to_guest', 'icmp_errors_suppressed', 'icmp_errors_from_guest', 'icmp_ignored',
+  'spliced_connections_opened', 'spliced_connections_refused', 'spliced_connections_ended', 'spliced_bytes', 'spliced_without_pipe',
+  'opener_refused', 'wakeups', 'stale_events',
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];
 

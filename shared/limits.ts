@@ -5,8 +5,8 @@
 /** Rows of the flow table. */
 export const MAX_FLOWS = 131_072;
 
-/** Descriptors of the worker that are not flows (channel, tap, openers, epoll, runtime), kept free below RLIMIT_NOFILE. */
-export const RESERVED_DESCRIPTORS = 64;
+/** Descriptors of the worker that are not flows (channel, tap, openers, epoll, runtime, pipes), kept free below RLIMIT_NOFILE. */
+export const RESERVED_DESCRIPTORS = 128;
 
 /** Listening sockets that the worker may hold; descriptors end sooner. */
 export const MAX_LISTENERS = 262_144;

@@ -13,7 +13,7 @@ import { askingAgain, nextAgain } from './flow/again.ts';
 import { nowMs, setNow } from './flow/clock.ts';
 import { log } from './flow/journal.ts';
 import { answerResult, answerSocket, HOST, NAMESPACE, NO_ANSWER, OPENER_GONE, receiveAnswer, sendKept } from './flow/opener.ts';
-import { FREE, GENERATION, KIND, PING, REPLIES, ROW, rows, TCP, UDP } from './flow/row.ts';
+import { FREE, GENERATION, KIND, PING, REPLIES, ROW, rows, SPLICE, TCP, UDP } from './flow/row.ts';
 import { collectDue, due, openTimers, untilNextTimer } from './flow/timers.ts';
 import { EPOLLIN, EPOLLOUT, setEpoll, watchDescriptor } from './flow/watch.ts';
 import { expirePackets, untilNextExpiry } from './fragment/expiry.ts';
@@ -25,6 +25,9 @@ import { kernel } from './link/kernel.ts';
 import { receiveFrames } from './link/tap.ts';
 import { datagramSocketOpened, LISTENERS, listenerEvent, untilListenersWake, wakeListeners } from './listener.ts';
 import { learnFromLooks, looksBeforeSleep } from './patience.ts';
+import { splicedOpened } from './splice/connection.ts';
+import { spliceSocketEvent, spliceTurn } from './splice/events.ts';
+import { spliceTimerEvent } from './splice/expiry.ts';
 import { flushAcknowledgements } from './tcp/acknowledge.ts';
 import { opened } from './tcp/connection.ts';
 import { socketEvent, timerEvent } from './tcp/events.ts';
@@ -113,6 +116,9 @@ function openerEvent(opener: number, events: number): void {
       case REPLIES:
         repliesOpened(flow, answerResult, answerSocket);
         break;
+      case SPLICE:
+        splicedOpened(flow, answerResult, answerSocket);
+        break;
     }
   }
 }
@@ -130,6 +136,9 @@ function flowEvent(flow: number, events: number): void {
       break;
     case REPLIES:
       repliesSocketEvent(flow);
+      break;
+    case SPLICE:
+      spliceSocketEvent(flow, events);
       break;
   }
 }
@@ -180,6 +189,9 @@ function timersDue(): boolean {
         case REPLIES:
           repliesTimerEvent(flow);
           break;
+        case SPLICE:
+          spliceTimerEvent(flow);
+          break;
       }
     }
     if (count < due.length) return any;
@@ -216,7 +228,9 @@ export function turn(): void {
   for (let i = 0; i < count; i++) dispatch(EVENTS + i * 12);
   for (let left = askingAgain(); left > 0; left--) {
     const flow = nextAgain();
-    if (flow >= 0) flowEvent(flow, EPOLLIN);
+    if (flow < 0) continue;
+    if (rows[flow * ROW + KIND] === SPLICE) spliceTurn(flow);
+    else flowEvent(flow, EPOLLIN);
   }
   const timers = timersDue();
   expirePackets();

@@ -19,7 +19,7 @@ import { setHashKey } from './flow/hash.ts';
 import { setLogLevel } from './flow/journal.ts';
 import { setObserved } from './flow/observed.ts';
 import { HOST, NAMESPACE, setOpener } from './flow/opener.ts';
-import { bindRows, KIND, ROW, rows, TCP } from './flow/row.ts';
+import { bindRows, KIND, ROW, rows, SPLICE, TCP } from './flow/row.ts';
 import { flowCount, openTable, rowsInUse } from './flow/table.ts';
 import { openUnanswered } from './flow/unanswered.ts';
 import { openWaiting } from './flow/waiting.ts';
@@ -35,6 +35,9 @@ import { openMemberships } from './local/membership.ts';
 import { setIdentity } from './local/identity.ts';
 import { closeListener, openListener, setForwardedPorts } from './listener.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, runLoop, watchTap } from './loop.ts';
+import { abort } from './splice/ending.ts';
+import { setSpliceTimeouts } from './splice/expiry.ts';
+import { openPipes } from './splice/pipes.ts';
 import { abandon } from './tcp/ending.ts';
 import { openReassembly } from './tcp/reassembly.ts';
 import { openReceiveBuffers } from './tcp/receive_buffer.ts';
@@ -64,6 +67,7 @@ function openTables(flows: number, descriptors: number): void {
   openWatchdog(flows);
   openScoreboard();
   openMemberships();
+  openPipes();
 }
 
 function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
@@ -98,12 +102,9 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   setLinkMtu(config.mtu ?? 0);
   setPeekOffset(config.peekOffset4 ?? false, config.peekOffset6 ?? false);
   setLogLevel(config.logLevel ?? 0);
-  setTimeouts({
-    handshake: config.tcpHandshakeTimeout ?? 0,
-    idle: config.tcpIdleTimeout ?? 0,
-    halfClosed: config.tcpHalfClosedTimeout ?? 0,
-    keepAlive: config.tcpKeepalive ?? 0,
-  });
+  const inactive = { idle: config.tcpIdleTimeout ?? 0, halfClosed: config.tcpHalfClosedTimeout ?? 0 };
+  setTimeouts({ handshake: config.tcpHandshakeTimeout ?? 0, keepAlive: config.tcpKeepalive ?? 0, ...inactive });
+  setSpliceTimeouts(inactive);
   setUdpTimeouts({ unanswered: config.udpTimeout ?? 0, answered: config.udpStreamTimeout ?? 0 });
   setProtocols({
     ipv4: config.ipv4 ?? false,
@@ -163,7 +164,10 @@ function takeResolvers({ forward4, forward6, host4, host6 }: ravioli.Resolvers.$
 
 /** Every connection's far end is told by a reset; datagrams need no farewell. */
 function drain(): never {
-  for (let flow = 0; flow < rowsInUse(); flow++) if (rows[flow * ROW + KIND] === TCP) abandon(flow, 0);
+  for (let flow = 0; flow < rowsInUse(); flow++) {
+    if (rows[flow * ROW + KIND] === TCP) abandon(flow, 0);
+    else if (rows[flow * ROW + KIND] === SPLICE) abort(flow, 0);
+  }
   sendMessage({ id: 0, drained: {} });
   leave(EXIT_DONE);
 }

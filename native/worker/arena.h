@@ -64,6 +64,6 @@ struct function {
   napi_callback call;
 };
 extern const struct function memory_functions[], loop_functions[], stream_functions[], datagram_functions[], option_functions[],
-    checksum_functions[], listener_functions[];
+    checksum_functions[], listener_functions[], splice_functions[];
 
 #endif

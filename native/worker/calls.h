@@ -33,6 +33,11 @@ static inline long call_receive_message(int fd, struct msghdr *message, int flag
   return syscall(SYS_recvmsg, fd, message, flags);
 }
 
+static inline long call_splice(int from, int to, size_t length, unsigned flags)
+{
+  return syscall(SYS_splice, from, NULL, to, NULL, length, flags);
+}
+
 static inline long call_epoll_wait(int epoll, struct epoll_event *events, int most, int timeout)
 {
 #ifdef SYS_epoll_wait

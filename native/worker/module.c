@@ -5,7 +5,7 @@ static napi_value initialize(napi_env env, napi_value exports)
 {
   const struct function *families[] = {memory_functions, loop_functions,   stream_functions,
                                        datagram_functions, option_functions, checksum_functions,
-                                       listener_functions};
+                                       listener_functions, splice_functions};
   for (size_t family = 0; family < sizeof families / sizeof *families; family++) {
     for (const struct function *entry = families[family]; entry->name != NULL; entry++) {
       napi_value function;

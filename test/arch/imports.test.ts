@@ -16,6 +16,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'worker/tcp': ['shared', 'worker/wire', 'worker/link', 'worker/flow'],
   'worker/udp': ['shared', 'worker/wire', 'worker/link', 'worker/flow'],
   'worker/icmp': ['shared', 'worker/wire', 'worker/link', 'worker/flow'],
+  'worker/splice': ['shared', 'worker/wire', 'worker/link', 'worker/flow'],
   'worker/fragment': ['shared', 'worker/wire', 'worker/link', 'worker/flow'],
   // The world: only the files at the top touch it, and of the runtime they need its loader alone.
   worker: ['shared', 'native/worker.d.ts', 'worker/*', 'node:module'],

@@ -1,8 +1,8 @@
 /**
  * A kernel for the worker, in TypeScript, whose every event is the test's own doing: nothing happens by itself, no time passes.
  *
- * Theory of operation. Files (fake_stream, fake_datagram, fake_opener, fake_tap, fake_channel) know what they are; this file knows
- * descriptors and the clock.
+ * Files (fake_stream, fake_datagram, fake_opener, fake_tap, fake_channel, fake_pipe) know what they are, and fake_epoll who waits for
+ * them; this file knows descriptors and the clock.
  */
 import type { Native } from '../../native/worker.d.ts';
 import { CHANNEL_FD } from '../../shared/roles.ts';
@@ -10,8 +10,9 @@ import { FakeChannel } from './fake_channel.ts';
 import { addressedFacts, FakeDatagram } from './fake_datagram.ts';
 import { FakeEpoll } from './fake_epoll.ts';
 import { FakeListener } from './fake_listener.ts';
-import { EAGAIN, EBADF, EINVAL, EMSGSIZE, type FakeFile } from './fake_file.ts';
+import { EAGAIN, EBADF, EINVAL, EMFILE, EMSGSIZE, type FakeFile } from './fake_file.ts';
 import { FakeOpener } from './fake_opener.ts';
+import { FakePipeEnd, pipeEnds, spliceBetween } from './fake_pipe.ts';
 import { FakeStream } from './fake_stream.ts';
 import { FakeTap } from './fake_tap.ts';
 import { sum16 } from './guest_frame.ts';
@@ -50,6 +51,9 @@ export class FakeKernel implements Native {
   readonly namespaceOpenerFd: number;
   /** Calls that reached the kernel, by name. */
   readonly calls = new Map<string, number>();
+  /** How many pipes the user may still have, and how many bytes each. */
+  pipesLeft = 1024;
+  pipeSize = 1 << 20;
   /** Timeout of the last epoll_wait, ms. */
   lastTimeout = 0;
 
@@ -89,7 +93,12 @@ export class FakeKernel implements Native {
 
   /** Open descriptors beside channel, tap and openers. */
   openFlows(): number {
-    return this.#files.size - 4;
+    return [...this.#files.values()].filter((file) => !(file instanceof FakePipeEnd)).length - 4;
+  }
+
+  /** Bytes that lie in pipes. */
+  bytesInPipes(): number {
+    return [...this.#files.values()].reduce((sum, file) => sum + (file instanceof FakePipeEnd && file.writes ? file.length : 0), 0);
   }
 
   /** Which events the descriptor is watched for; 0 when it isn't. */
@@ -149,13 +158,28 @@ export class FakeKernel implements Native {
     return happened.length;
   }
 
-  read(): number {
-    return -EBADF;
+  read(fd: number, offset: number, length: number): number {
+    const file = this.#files.get(fd);
+    return file instanceof FakePipeEnd ? this.#store(file.read(length), offset, length) : -EBADF;
   }
 
   write(fd: number, offset: number, length: number): number {
     const file = this.#files.get(fd);
+    if (file instanceof FakePipeEnd) return file.write(this.#range(offset, length));
     return file === this.tap ? this.tap.write(this.#range(offset, length)) : -EBADF;
+  }
+
+  makePipe(size: number, ends: number): number {
+    if (this.pipesLeft-- <= 0) return -EMFILE;
+    const [reading, writing] = pipeEnds(Math.min(size, this.pipeSize));
+    this.#view.setInt32(ends, this.install(reading), true);
+    this.#view.setInt32(ends + 4, this.install(writing), true);
+    return reading.capacity;
+  }
+
+  splice(fd: number, to: number, length: number): number {
+    this.#count('splice');
+    return spliceBetween(this.#files.get(fd), this.#files.get(to), length);
   }
 
   readPackets(fd: number, offset: number, slot: number, lengths: number, count: number, enough: number): number {
@@ -187,8 +211,7 @@ export class FakeKernel implements Native {
     const fault = this.#fault('receive', file);
     if (fault !== 0) return -fault;
     if (file instanceof FakeStream) {
-      if ((flags & MSG_PEEK) === 0) throw new Error('the worker peeks and discards, it never reads a stream');
-      return this.#store(file.peek(length), offset, length);
+      return this.#store((flags & MSG_PEEK) !== 0 ? file.peek(length) : file.consume(length), offset, length);
     }
     if (!(file instanceof FakeDatagram)) return -EBADF;
     const batch = file.receive();

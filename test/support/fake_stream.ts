@@ -31,6 +31,8 @@ export class FakeStream extends FakeFile {
   hasPeekOffset = true;
   /** The next sends take at most so much each (0: EAGAIN, unless the queue is empty), whatever the room: memory pressure. */
   readonly sendLimits: number[] = [];
+  /** The next splices out of it move at most so much each: what lies in many small pieces fills a pipe early. */
+  readonly spliceLimits: number[] = [];
   /** Where in the stream of the far end its urgent byte lies (SO_OOBINLINE); −1 = nowhere. */
   urgentMark = -1;
 
@@ -129,6 +131,20 @@ export class FakeStream extends FakeFile {
     this.taken += taken;
     if (this.peekOffset >= 0) this.peekOffset = Math.max(this.peekOffset - taken, 0);
     return taken;
+  }
+
+  /** recv without MSG_PEEK: takes bytes out of the queue; the bytes, or −errno. */
+  consume(length: number): Uint8Array | number {
+    const bytes = this.incoming.peek(0, this.#beforeMark(0, length)).slice();
+    if (bytes.length === 0) return this.#nothing();
+    this.discard(bytes.length);
+    return bytes;
+  }
+
+  /** splice: as `consume`, but it stops for good at the urgent byte, as if there was nothing behind. */
+  spliceOut(length: number): Uint8Array | number {
+    if (this.urgentMark !== this.taken || this.incoming.length === 0) return this.consume(length);
+    return this.#farEnded ? new Uint8Array(0) : -EAGAIN;
   }
 
   /** How much of `length` bytes from `from` of the queue on one read gives: it ends at the mark unless it begins there or behind. */

@@ -24,6 +24,8 @@ import { openTap } from '../../worker/link/tap.ts';
 import { openMemberships } from '../../worker/local/membership.ts';
 import { setIdentity } from '../../worker/local/identity.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, turn, watchTap } from '../../worker/loop.ts';
+import { setSpliceTimeouts } from '../../worker/splice/expiry.ts';
+import { openPipes, pipesFree } from '../../worker/splice/pipes.ts';
 import { flushAcknowledgements } from '../../worker/tcp/acknowledge.ts';
 import { openToGuest } from '../../worker/tcp/inbound.ts';
 import { openReassembly, rangesTaken } from '../../worker/tcp/reassembly.ts';
@@ -69,6 +71,8 @@ export interface BenchOptions {
   /** TUNSETOFFLOAD bits of the tap. */
   offloads?: number;
   logLevel?: number;
+  /** How many pipes the kernel lets the worker have. */
+  pipes?: number;
   /** Limits of time of TCP connections, ms; default: the product's. */
   timeouts?: Partial<Timeouts>;
   /** The same of UDP flows. */
@@ -100,6 +104,7 @@ function forgetEarlierBench(): void {
 
 export class Workbench {
   readonly kernel = new FakeKernel();
+  readonly #pipes: number;
 
   constructor(options: BenchOptions = {}) {
     this.kernel.now = options.clock ?? nextClock;
@@ -118,6 +123,8 @@ export class Workbench {
     openWatchdog(flows);
     openScoreboard();
     openMemberships();
+    this.kernel.pipesLeft = options.pipes ?? this.kernel.pipesLeft;
+    this.#pipes = openPipes();
     counters.fill(0);
     const [first, second] = options.hashKey ?? [0x01020304, 0x05060708];
     setHashKey(first, second);
@@ -160,6 +167,7 @@ export class Workbench {
     setPeekOffset(offset, offset);
     setLogLevel(options.logLevel ?? LogLevel.INFO);
     setTimeouts({ ...DEFAULT_TCP_TIMEOUTS, ...options.timeouts });
+    setSpliceTimeouts({ ...DEFAULT_TCP_TIMEOUTS, ...options.timeouts });
     setUdpTimeouts({ ...DEFAULT_UDP_TIMEOUTS, ...options.udpTimeouts });
     setProtocols({ ipv4: true, ipv6: true, tcp: true, udp: true, icmp: true, ndp: true, ...options.protocols });
   }
@@ -252,6 +260,7 @@ export class Workbench {
       throw new Error(
         `${buffersTaken} receive buffers, ${blocksTaken} blocks, ${rangesTaken} ranges, ${blocksSacked} entries of scoreboards are lost`,
       );
+    if (pipesFree !== this.#pipes || this.kernel.bytesInPipes() !== 0) throw new Error('a pipe is kept, or not empty');
     if (packetsWaiting !== 0) throw new Error(`${packetsWaiting} packets wait for fragments`);
     rows.fill(0);
   }

@@ -85,7 +85,7 @@ export function logFlow(message: number, flow: number, errno: number): void {
   if (rows[row + KIND] === FREE) return;
   const ports = rows[row + PORTS]!;
   const values = message === MessageId.FLOW_ENDED ? 5 : 4;
-  log(LogLevel.DEBUG, message, values, rows[row + PROTOCOL]!, flow, ports >>> 16, ports & 0xffff, errno, 0);
+  log(LogLevel.DEBUG, message, values, rows[row + PROTOCOL]! & 0xff, flow, ports >>> 16, ports & 0xffff, errno, 0);
 }
 
 /** A flow was refused for want of room: at most one line per 10 s. */

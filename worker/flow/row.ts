@@ -68,3 +68,5 @@ export const UDP = 2;
 export const PING = 3;
 /** Replies of single hosts to what the guest has asked a group from one port: udp/replies.ts. */
 export const REPLIES = 4;
+/** One of the two sockets of what goes from loopback to loopback: splice/. */
+export const SPLICE = 5;
