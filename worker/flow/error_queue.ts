@@ -10,6 +10,7 @@ import { kernel } from '../link/kernel.ts';
 import { isLoopback4, isLoopback6, isMapped, isUnspecified6 } from '../wire/address.ts';
 import {
   FRAGMENTATION_NEEDED4,
+  isTooBig,
   PACKET_TOO_BIG6,
   PARAMETER_PROBLEM4,
   PARAMETER_PROBLEM6,
@@ -89,15 +90,11 @@ function blameOffender(row: number): void {
   if (unknown || own || ipv4 !== isIpv4(row)) blameFar(row);
 }
 
-function isTooBig(ipv4: boolean): boolean {
-  return ipv4 ? errorType === UNREACHABLE4 && errorCode === FRAGMENTATION_NEEDED4 : errorType === PACKET_TOO_BIG6;
-}
-
 /** The kernel gives the second word as a number: the MTU, the pointer of a parameter problem (ICMP has that in its first byte). */
 function wordOf(ipv4: boolean, info: number): number {
   if (!ipv4) return errorType === PACKET_TOO_BIG6 || errorType === PARAMETER_PROBLEM6 ? info : 0;
   if (errorType === PARAMETER_PROBLEM4) return info << 24;
-  return isTooBig(ipv4) ? info & 0xffff : 0;
+  return isTooBig(ipv4, errorType, errorCode) ? info & 0xffff : 0;
 }
 
 /**
@@ -116,7 +113,7 @@ function takeError(row: number, cuts: boolean): number {
     } else if (origin === (ipv4 ? ORIGIN_ICMP : ORIGIN_ICMP6)) {
       errorType = view.getInt32(ERROR_RECORD + TYPE, true);
       errorCode = view.getInt32(ERROR_RECORD + CODE, true);
-      if (isTooBig(ipv4) && cuts) continue;
+      if (isTooBig(ipv4, errorType, errorCode) && cuts) continue;
       errorWord = wordOf(ipv4, info);
       blameOffender(row);
       return SENT_ERROR;

@@ -7,11 +7,20 @@ import { GUEST_MAC, OUR_MAC, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { LINK_HEADER } from '../link/tap.ts';
 import { ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, writeEthernet } from '../wire/ethernet.ts';
-import { errorLength4, errorLength6, ICMP_HEADER, TIME_EXCEEDED4, TIME_EXCEEDED6, writeError4, writeError6 } from '../wire/icmp.ts';
+import {
+  errorLength4,
+  errorLength6,
+  ICMP_HEADER,
+  isTooBig,
+  TIME_EXCEEDED4,
+  TIME_EXCEEDED6,
+  writeError4,
+  writeError6,
+} from '../wire/icmp.ts';
 import { IPV4_HEADER, PROTOCOL_ICMP, writeIpv4 } from '../wire/ipv4.ts';
 import { IPV6_HEADER, PROTOCOL_ICMPV6, writeIpv6 } from '../wire/ipv6.ts';
 import { writeVnetPlain } from '../wire/vnet.ts';
-import { nowMs } from './clock.ts';
+import { mayTell } from './error_rate.ts';
 import { isIpv4 } from './packet.ts';
 import { FAR, GUEST, rows } from './row.ts';
 import { transmit } from './transmit.ts';
@@ -30,12 +39,6 @@ const ECONNREFUSED = 111;
 const EHOSTUNREACH = 113;
 const EACCES = 13;
 const EPERM = 1;
-
-/** RFC 4443 §2.4 (f): errors per second, and how many at once; what Linux allows a host. */
-const RATE = 1000;
-const BURST = 50;
-let tokens = BURST;
-let filledAt = 0;
 
 /** Who complains, four words; set by the caller before `sendIcmpError`. */
 export const complainer = new Int32Array(4);
@@ -69,15 +72,6 @@ export function unreachableCode(errno: number, ipv4: boolean): number {
     default:
       return -1;
   }
-}
-
-function maySend(): boolean {
-  const elapsed = (nowMs - filledAt) | 0;
-  filledAt = nowMs;
-  tokens = Math.min(BURST, tokens + (Math.max(elapsed, 0) * RATE) / 1000);
-  if (tokens < 1) return false;
-  tokens -= 1;
-  return true;
 }
 
 /**
@@ -114,7 +108,7 @@ export function sendIcmpErrorTo(
   word: number,
   available: number,
 ): void {
-  if (!maySend()) {
+  if (!mayTell(isTooBig(ipv4, type, code))) {
     counters[Counter.icmp_errors_suppressed]!++;
     return;
   }

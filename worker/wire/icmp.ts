@@ -67,6 +67,11 @@ export function parameter(at: number): number {
   return view.getInt32(at + PARAMETER);
 }
 
+/** Whether an error of that type and code tells of the path's MTU. */
+export function isTooBig(ipv4: boolean, messageType: number, messageCode: number): boolean {
+  return ipv4 ? messageType === UNREACHABLE4 && messageCode === FRAGMENTATION_NEEDED4 : messageType === PACKET_TOO_BIG6;
+}
+
 /** Checks that `available` bytes from `at` hold a header; every message of both versions has 8 bytes. */
 export function check(available: number): number {
   return available < ICMP_HEADER ? Verdict.BAD_ICMP : Verdict.OK;

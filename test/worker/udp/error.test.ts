@@ -124,6 +124,43 @@ describe('worker/udp: errors', () => {
   });
 });
 
+describe('worker/udp: a storm of errors', () => {
+  for (const [ends, origin] of [
+    [ENDS4, ORIGIN_ICMP],
+    [ENDS6, ORIGIN_ICMP6],
+  ] as const) {
+    const ipv4 = ends === ENDS4;
+    const offender = ipv4 ? addressFromBytes(ENDS4.far) : ENDS6.far;
+    const unreachable = { errno: ECONNREFUSED, origin, type: ipv4 ? 3 : 1, code: ipv4 ? 3 : 4, info: 0, offender, payload: pattern(9) };
+    const tooBig = { ...unreachable, errno: EMSGSIZE, type: ipv4 ? 3 : 2, code: ipv4 ? 4 : 0, info: 1300 };
+
+    it(`${ipv4 ? 'RFC 1812 §4.3.2.8' : 'RFC 4443 §2.4 (f)'}: a thousand a second are told, each of the others is counted`, () => {
+      const { bench, socket } = opened(ends);
+      for (let ms = 0; ms < 3000; ms++) {
+        for (let at = 0; at < 5; at++) socket.fail(unreachable);
+        bench.advance(1);
+        bench.deliver(buildDatagram(ends, 5000, 53, pattern(1)));
+      }
+      bench.settle();
+      expect(bench.packets(ends)).to.have.length.within(3000, 3060);
+      expect(bench.counter('icmp_errors_to_guest') + bench.counter('icmp_errors_suppressed')).to.equal(15_000);
+      expect(bench.flows()).to.equal(1);
+    });
+
+    it(`IPv${ipv4 ? 4 : 6}: keeps nobody from learning the MTU of a path, which is limited as well`, () => {
+      const { bench, socket } = opened(ends);
+      for (let at = 0; at < 500; at++) socket.fail(unreachable);
+      bench.settle();
+      bench.packets(ends);
+      for (let at = 0; at < 500; at++) socket.fail(tooBig);
+      bench.settle();
+      const told = bench.packets(ends);
+      expect(told.map(({ l4 }) => l4[0])).to.deep.equal(new Array(told.length).fill(tooBig.type));
+      expect(told).to.have.length.within(1, 60);
+    });
+  }
+});
+
 describe('worker/udp: errors of this host, and of its address', () => {
   const ORIGINS = [
     [ENDS4, ORIGIN_ICMP],
