@@ -2,6 +2,7 @@
  * What a run tells people when it starts: one line per fact, shown at level INFO.
  */
 import { formatAddress, formatMac, formatNetmask } from '../../shared/addresses.ts';
+import { describeRule } from '../forwarding/rule.ts';
 import type { FamilyPlan, Plan } from './plan.ts';
 
 /** Lines without the program's name, in their order. `guestMac` is what the tap device has in the end. */
@@ -28,7 +29,12 @@ export function bannerLines(plan: Plan, guestMac: Uint8Array): string[] {
   for (const server of nameService.unreachable) {
     lines.push(`Note: /etc/resolv.conf names ${formatAddress(server)}, which is the namespace's own loopback to a command that runs there`);
   }
-  return lines;
+  return [...lines, ...forwardingLines(plan)];
+}
+
+function forwardingLines({ forwarding }: Plan): string[] {
+  const inbound = forwarding.host.map((rule) => `Forwarded to the namespace: ${describeRule(rule)}`);
+  return [...inbound, ...forwarding.guest.map((rule) => `Forwarded to the host: ${describeRule(rule)}`)];
 }
 
 function templateOf(name: string, family: FamilyPlan | null): string {

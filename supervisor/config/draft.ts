@@ -5,7 +5,7 @@
 import { familyOf, formatAddress } from '../../shared/addresses.ts';
 import { DEFAULT_MTU, DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { LogLevel } from '../../shared/messages.ts';
-import { type ForwardingOption, type ForwardingSpec, parseSpec } from '../forwarding/spec.ts';
+import type { ForwardingSpec } from '../forwarding/spec.ts';
 import { UsageError } from '../usage-error.ts';
 import type { Options } from './options.ts';
 import {
@@ -37,9 +37,38 @@ export interface Draft extends Mutable<Omit<Options, 'dns' | 'search' | 'forward
 
 const ALL_PROTOCOLS = { ipv4: true, ipv6: true, tcp: true, udp: true, icmp: true, ndp: true, ra: true, dhcp: true, dhcpv6: true };
 
+/** What the template or the host decides where nothing is said. */
+const UNSAID = {
+  udpTimeout: null,
+  udpStreamTimeout: null,
+  guestMac: null,
+  templateInterface: null,
+  namespaceInterface: null,
+  address4: null,
+  prefixLength4: null,
+  address6: null,
+  gateway4: null,
+  gateway6: null,
+  mapHostLoopback4: null,
+  mapHostLoopback6: null,
+  mapGuestAddress4: null,
+  mapGuestAddress6: null,
+  dns: null,
+  search: null,
+  dnsForward4: null,
+  dnsForward6: null,
+  dnsHost4: null,
+  dnsHost6: null,
+  hostname: null,
+  controlPath: null,
+  pid: null,
+  netmask: null,
+} as const;
+
 /** What holds when nothing is said. */
 export function newDraft(): Draft {
   return {
+    ...UNSAID,
     foreground: false,
     logLevel: LogLevel.INFO,
     isolation: 'default',
@@ -48,39 +77,19 @@ export function newDraft(): Draft {
     tcpIdleTimeout: DEFAULT_TCP_TIMEOUTS.idle,
     tcpHalfClosedTimeout: DEFAULT_TCP_TIMEOUTS.halfClosed,
     tcpKeepalive: DEFAULT_TCP_TIMEOUTS.keepAlive,
-    udpTimeout: null,
-    udpStreamTimeout: null,
     mtu: DEFAULT_MTU,
     ourMac: Uint8Array.of(0x9a, 0x55, 0x9a, 0x55, 0x9a, 0x55),
-    guestMac: null,
-    templateInterface: null,
-    namespaceInterface: null,
-    address4: null,
-    prefixLength4: null,
-    address6: null,
-    gateway4: null,
-    gateway6: null,
     mapGateway: true,
-    mapHostLoopback4: null,
-    mapHostLoopback6: null,
-    mapGuestAddress4: null,
-    mapGuestAddress6: null,
-    dns: null,
-    search: null,
-    dnsForward4: null,
-    dnsForward6: null,
-    dnsHost4: null,
-    dnsHost6: null,
-    hostname: null,
     forwarding: [],
-    controlPath: null,
+    freebind: false,
+    splice: true,
+    spliceOnly: false,
+    loopbackToLoopback: false,
     configureNetwork: false,
     copyAddresses: true,
     copyRoutes: true,
     pidNamespace: true,
-    pid: null,
     warnings: [],
-    netmask: null,
     netmaskText: '',
   };
 }
@@ -195,17 +204,6 @@ export function setGuestMac(draft: Draft, text: string): void {
   draft.guestMac = macValue('--ns-mac-addr', text);
 }
 
-/** `-t -u -T -U`: each adds to what was said before. `none` takes nothing back, but may stand before others. */
-export function addForwarding(option: ForwardingOption): (draft: Draft, text: string) => void {
-  return (draft, text) => {
-    const spec = parseSpec(option, text);
-    const earlier = draft.forwarding.find((other) => other.option === option && !other.none);
-    if (spec.none && earlier !== undefined)
-      throw wrong(option, text, `ports were given before, '${earlier.text}'; leave one of the two out`);
-    draft.forwarding.push(spec);
-  };
-}
-
 /** `-c`. */
 export function setControlPath(draft: Draft, text: string): void {
   draft.controlPath = socketPathValue('--conf-path', text);
@@ -230,6 +228,7 @@ export function finish(draft: Draft, words: readonly string[]): Options {
       if (!copies) throw new UsageError(`${option} has no meaning without --config-net; add that or leave it out`);
     }
   }
+  refuseWithoutSplice(draft);
   if (pid !== null && !draft.pidNamespace)
     throw new UsageError(`--no-pidns concerns a command that is started here; process ${pid} already runs`);
   if (pid !== null && !draft.foreground) draft.warnings.push('running in the background is not supported yet; staying in the foreground');
@@ -242,12 +241,23 @@ export function finish(draft: Draft, words: readonly string[]): Options {
     foreground: true,
     logLevel: spawns && draft.logLevel === LogLevel.INFO ? LogLevel.WARNING : draft.logLevel,
     ndp: draft.ndp && draft.icmp,
+    loopbackToLoopback: draft.loopbackToLoopback || draft.spliceOnly,
     ra: draft.ra && !draft.configureNetwork,
     dns: draft.dns === null ? null : Object.freeze([...draft.dns]),
     search: draft.search === null ? null : Object.freeze([...draft.search]),
     forwarding: Object.freeze([...draft.forwarding]),
     warnings: Object.freeze([...draft.warnings, ...mtuWarnings(draft)]),
   });
+}
+
+function refuseWithoutSplice(draft: Draft): void {
+  for (const [option, given] of [
+    ['--splice-only', draft.spliceOnly],
+    ['--host-lo-to-ns-lo', draft.loopbackToLoopback],
+  ] as const) {
+    if (given && !draft.splice)
+      throw new UsageError(`${option} can't be together with --no-splice, which ends what it is about; leave one out`);
+  }
 }
 
 function finishPrefix(draft: Draft): number | null {

@@ -3,12 +3,21 @@
  */
 import { expandSpec, type HostPorts } from '../forwarding/expansion.ts';
 import { type ForwardingTable, makeTable } from '../forwarding/table.ts';
+import { UsageError } from '../usage-error.ts';
 import type { Options } from './options.ts';
 import { wrong } from './values.ts';
 
 /** The table that the options make on this host. Throws UsageError. */
 export function planForwarding(options: Options, host: HostPorts): ForwardingTable {
   const table = rulesOfOptions(options, host);
+  for (const [option, given] of [
+    ['--freebind', options.freebind],
+    ['--no-splice', !options.splice],
+    ['--splice-only', options.spliceOnly],
+    ['--host-lo-to-ns-lo', options.loopbackToLoopback],
+  ] as const) {
+    if (given) throw new UsageError(`${option} is not supported yet`);
+  }
   const asked = options.forwarding.find((spec) => !spec.none);
   if (asked === undefined) return table;
   throw wrong(asked.option, asked.text, "forwarding of ports is not supported yet; give 'none' or leave the option out");

@@ -7,7 +7,6 @@ import { LogLevel } from '../../shared/messages.ts';
 import type { Draft } from './draft.ts';
 import {
   addDns,
-  addForwarding,
   addSearch,
   setAddress,
   setControlPath,
@@ -23,6 +22,7 @@ import {
 } from './draft.ts';
 import type { ForwardingSpec } from '../forwarding/spec.ts';
 import type { OptionName } from './getopt.ts';
+import { PORTS_IN, PORTS_OUT, SPLICE } from './port-options.ts';
 import { TIMEOUTS } from './timeouts.ts';
 import { interfaceValue, macValue, mtuValue } from './values.ts';
 
@@ -84,6 +84,14 @@ export interface Options {
   readonly forwarding: readonly ForwardingSpec[];
   /** Where the control socket is to be; null = nowhere. */
   readonly controlPath: string | null;
+  /** Listen on addresses that the host does not have. */
+  readonly freebind: boolean;
+  /** What comes from one loopback and is forwarded goes from socket to socket, without frames. */
+  readonly splice: boolean;
+  /** Nothing else is: the namespace gets no interface. */
+  readonly spliceOnly: boolean;
+  /** Spliced to the guest's loopback, in place of its address. */
+  readonly loopbackToLoopback: boolean;
   readonly configureNetwork: boolean;
   readonly copyAddresses: boolean;
   readonly copyRoutes: boolean;
@@ -97,7 +105,7 @@ export interface Options {
 }
 
 /** Work that brings the options which are not there yet. */
-type Work = 'forwarding' | 'background' | 'logs' | 'capture' | 'dhcp' | 'namespaces' | 'routing' | 'machine' | 'migration' | 'spliced path';
+type Work = 'background' | 'logs' | 'capture' | 'dhcp' | 'namespaces' | 'routing' | 'machine' | 'migration';
 
 export interface OptionRow extends OptionName {
   /** Modes that have the option. */
@@ -280,7 +288,14 @@ export const OPTIONS: readonly OptionRow[] = [
   { long: 'no-dhcpv6', modes: 'both', help: 'No DHCPv6 server', set: off('dhcpv6') },
   { long: 'no-ra', modes: 'both', help: 'No router advertisements', set: off('ra') },
   ...TIMEOUTS,
-  { long: 'freebind', modes: 'both', help: 'Listen on addresses that are not there yet', awaits: 'forwarding' },
+  {
+    long: 'freebind',
+    modes: 'both',
+    help: 'Listen on addresses that are not there yet',
+    set: (draft) => {
+      draft.freebind = true;
+    },
+  },
   {
     long: 'map-host-loopback',
     argument: 'ADDRESS',
@@ -301,22 +316,7 @@ export const OPTIONS: readonly OptionRow[] = [
   { long: 'ipv6-only', short: '6', modes: 'both', help: 'Only IPv6', set: onlyFamily(6) },
   { long: 'hostname', short: 'H', argument: 'NAME', modes: 'both', help: 'Host name of the guest', set: setHostname },
   { long: 'fqdn', argument: 'NAME', modes: 'both', help: 'Full name of the guest', awaits: 'dhcp' },
-  {
-    long: 'tcp-ports',
-    short: 't',
-    argument: 'SPEC',
-    modes: 'both',
-    help: 'TCP ports forwarded to the guest',
-    set: addForwarding('--tcp-ports'),
-  },
-  {
-    long: 'udp-ports',
-    short: 'u',
-    argument: 'SPEC',
-    modes: 'both',
-    help: 'UDP ports forwarded to the guest',
-    set: addForwarding('--udp-ports'),
-  },
+  ...PORTS_IN,
   { long: 'socket', short: 's', argument: 'PATH', modes: 'passt', help: 'Socket for the machine', awaits: 'machine' },
   { long: 'socket-path', short: 's', argument: 'PATH', modes: 'passt', help: 'The same as --socket', awaits: 'machine' },
   { long: 'vhost-user', modes: 'passt', help: 'Speak vhost-user on the socket', awaits: 'machine' },
@@ -336,23 +336,7 @@ export const OPTIONS: readonly OptionRow[] = [
       draft.namespaceInterface = interfaceValue('--ns-ifname', value);
     },
   },
-  {
-    long: 'tcp-ns',
-    short: 'T',
-    argument: 'SPEC',
-    modes: 'pasta',
-    help: 'TCP ports of the host seen in the namespace',
-    set: addForwarding('--tcp-ns'),
-  },
-  {
-    long: 'udp-ns',
-    short: 'U',
-    argument: 'SPEC',
-    modes: 'pasta',
-    help: 'UDP ports of the host seen in the namespace',
-    set: addForwarding('--udp-ns'),
-  },
-  { long: 'host-lo-to-ns-lo', modes: 'pasta', help: 'Forward from loopback to loopback', awaits: 'spliced path' },
+  ...PORTS_OUT,
   { long: 'userns', argument: 'PATH', modes: 'pasta', help: 'User namespace to join', awaits: 'namespaces' },
   { long: 'netns', argument: 'PATH', modes: 'pasta', help: 'Network namespace to join', awaits: 'namespaces' },
   { long: 'netns-only', modes: 'pasta', help: 'Join no user namespace', awaits: 'namespaces' },
@@ -385,6 +369,5 @@ export const OPTIONS: readonly OptionRow[] = [
     },
   },
   { long: 'ns-mac-addr', argument: 'MAC', modes: 'pasta', help: 'MAC address of the interface in the namespace', set: setGuestMac },
-  { long: 'no-splice', modes: 'pasta', help: 'Forward through the interface even on loopback', awaits: 'spliced path' },
-  { long: 'splice-only', modes: 'pasta', help: 'No interface in the namespace', awaits: 'spliced path' },
+  ...SPLICE,
 ];

@@ -8,6 +8,7 @@ import { NetlinkDialogue } from '../../supervisor/host/netlink.ts';
 import { parseResolvers } from '../../supervisor/host/resolvers.ts';
 import { probeTemplate } from '../../supervisor/host/template.ts';
 import { UsageError } from '../../supervisor/usage-error.ts';
+import { tableOf } from '../support/forwarding_words.ts';
 import { FakeKernel, type FakeTables } from '../support/fake_rtnetlink.ts';
 
 const UPLINK: FakeTables = {
@@ -213,6 +214,8 @@ describe('supervisor/config/plan: contradictions', () => {
     ['-6', ONLY4, '--ipv6-only: this host has no interface with a usable IPv6 address and route; leave the option out'],
     ['-4', NOTHING, '--ipv4-only: this host has no interface with a usable IPv4 address and route; leave the option out'],
     ['-t 80', UPLINK, "--tcp-ports '80': forwarding of ports is not supported yet; give 'none' or leave the option out"],
+    ['--no-splice', UPLINK, '--no-splice is not supported yet'],
+    ['--splice-only', UPLINK, '--splice-only is not supported yet'],
     ['-4 -T 80:::1', UPLINK, "--tcp-ns '80:::1': 0.0.0.0 can't lead to ::1: that is another family; give an IPv4 target"],
     ['--ns-mac-addr 9a:55:9a:55:9a:55', UPLINK, '--ns-mac-addr is our own MAC address (--mac-addr); the two must differ'],
   ] as const) {
@@ -332,5 +335,14 @@ describe('supervisor/config/banner', () => {
   it('passes on what the template chose among several', () => {
     const routes = [...UPLINK.routes, { hops: [{ index: 3, gateway: '198.51.100.1' }] }];
     expect(bannerLines(plan('', { ...UPLINK, routes }), mac).filter((line) => line.startsWith('Note'))).to.have.length(1);
+  });
+
+  it('lists the rules of both sides', () => {
+    const lines = bannerLines({ ...plan(''), forwarding: tableOf(['-t', '::1/80:90,auto', '-T', '22']) }, new Uint8Array(6));
+    expect(lines.slice(-2)).to.eql([
+      'Forwarded to the namespace: TCP [::1]:80 => 90 (auto-scan)',
+      'Forwarded to the host: TCP [*]%lo:22 => 22',
+    ]);
+    expect(bannerLines(plan(''), new Uint8Array(6)).join()).not.to.contain('Forwarded');
   });
 });

@@ -314,5 +314,5 @@ export const DEVIATIONS: readonly (Case & { readonly peer: readonly string[] | n
     rules: null,
     peer: ['TCP [::]:32001-32767 => [fd00::2]:32001-32767 (best effort)'],
   },
-  { words: ['-t', '0.0.0.0/2000:[10.0.0.1]:3000'], rules: null, peer: ['TCP [0.0.0.0]:2000 => 10.0.0.1:2000'] },
+  { words: ['-t', '[::]/2000:[fd00::1]:3000'], rules: null, peer: ['TCP [::]:2000 => [fd00::1]:2000'] },
 ];

@@ -1,0 +1,60 @@
+/**
+ * The options that say which ports are forwarded, and how what comes from a loopback goes on.
+ */
+import { FORWARDING_OPTIONS, type ForwardingOption, parseSpec } from '../forwarding/spec.ts';
+import type { Draft } from './draft.ts';
+import type { OptionRow } from './options.ts';
+import { wrong } from './values.ts';
+
+/** Each adds to what was said before. `none` takes nothing back, but may stand before others. */
+function ports(option: ForwardingOption, short: string, help: string): OptionRow {
+  const set = (draft: Draft, text: string): void => {
+    const spec = parseSpec(option, text);
+    const earlier = draft.forwarding.find((other) => other.option === option && !other.none);
+    if (spec.none && earlier !== undefined)
+      throw wrong(option, text, `ports were given before, '${earlier.text}'; leave one of the two out`);
+    draft.forwarding.push(spec);
+  };
+  const modes = FORWARDING_OPTIONS[option].side === 'host' ? 'both' : 'pasta';
+  return { long: option.slice(2), short, argument: 'SPEC', modes, help, set };
+}
+
+/** In the order of `--help`: towards the guest. */
+export const PORTS_IN: readonly OptionRow[] = [
+  ports('--tcp-ports', 't', 'TCP ports forwarded to the guest: 22,8000-8010:80-90, 192.0.2.1%eth0/80, all, auto, none'),
+  ports('--udp-ports', 'u', 'UDP ports forwarded to the guest, likewise'),
+];
+
+/** From the guest's loopback to the host's. */
+export const PORTS_OUT: readonly OptionRow[] = [
+  ports('--tcp-ns', 'T', "TCP ports of the host's loopback seen in the namespace, likewise without address"),
+  ports('--udp-ns', 'U', "UDP ports of the host's loopback seen in the namespace, likewise"),
+  {
+    long: 'host-lo-to-ns-lo',
+    modes: 'pasta',
+    help: "What comes from the host's loopback goes to that of the namespace",
+    set: (draft) => {
+      draft.loopbackToLoopback = true;
+    },
+  },
+];
+
+/** Whether two loopbacks are joined from socket to socket. */
+export const SPLICE: readonly OptionRow[] = [
+  {
+    long: 'no-splice',
+    modes: 'pasta',
+    help: 'Forward through the interface even on loopback',
+    set: (draft) => {
+      draft.splice = false;
+    },
+  },
+  {
+    long: 'splice-only',
+    modes: 'pasta',
+    help: 'No interface in the namespace: forward between loopbacks only',
+    set: (draft) => {
+      draft.spliceOnly = true;
+    },
+  },
+];
