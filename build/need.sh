@@ -67,6 +67,8 @@ need_for_long() {
   need dnsperf dnsperf
   need kdig knot-dnsutils
   need unbound unbound
+  need gtlsclient ngtcp2-client
+  need gtlsserver ngtcp2-server
   need skopeo skopeo
 }
 
