@@ -8,13 +8,14 @@
  * all its datagrams into small ones, and loses the first. So a datagram is kept whole only where its sender can mean it: when it is no
  * longer than what an Ethernet carries; when it has no identification, so could not be fragmented by anybody (RFC 6864 §4.1; that is
  * how Linux marks a socket that discovers the path MTU itself); when it is sent to die on the way. Others the host's kernel fragments.
+ * A connected socket counts its datagrams, and passes 0: among numbered ones, the first without a number is one of these.
  */
 import { kernel } from '../link/kernel.ts';
 import { frame } from '../wire/frame.ts';
 import { isMulticast4, isMulticast6 } from '../wire/address.ts';
 import { dontFragment, identification } from '../wire/ipv4.ts';
 import { isIpv4 } from './packet.ts';
-import { FAR, FD, PATH, rows, SENT_LENGTH } from './row.ts';
+import { FAR, FD, NUMBERED, PATH, rows, SENT_LENGTH } from './row.ts';
 
 /** A path word: the hop limit, this bit when the datagram must not be fragmented, and from bit 16 the TOS or traffic class. */
 const WHOLE = 0x100;
@@ -46,10 +47,17 @@ const IPV6_TCLASS = 67;
 const PMTUDISC_WANT = 1;
 const PMTUDISC_PROBE = 3;
 
-function mustStayWhole(): boolean {
+/** Whether the flow's IPv4 datagrams have no identification; this one may only have come to number 0. */
+function isUnnumbered(row: number): boolean {
+  const before = rows[row + NUMBERED];
+  rows[row + NUMBERED] = identification(frame.l3) === 0 ? 0 : 1;
+  return before === 0 && rows[row + NUMBERED] === 0;
+}
+
+function mustStayWhole(row: number): boolean {
   if (frame.fragment !== 0 || (frame.family === 4 && !dontFragment(frame.l3))) return false;
   const length = frame.gsoSize > 0 ? frame.payload - frame.l3 + frame.gsoSize : frame.end - frame.l3;
-  return length <= ETHERNET_MTU || frame.hopLimit <= PROBE_HOPS || (frame.family === 4 && identification(frame.l3) === 0);
+  return length <= ETHERNET_MTU || frame.hopLimit <= PROBE_HOPS || (frame.family === 4 && isUnnumbered(row));
 }
 
 /** Whether the flow's last datagram was one that the host's kernel may fragment. */
@@ -57,10 +65,10 @@ export function mayFragment(row: number): boolean {
   return (rows[row + PATH]! & WHOLE) === 0;
 }
 
-/** The path word of the datagram in `frame`. */
-export function pathAsked(): number {
+/** The path word of the datagram in `frame`, which is the next of the flow in `row`. */
+export function pathAsked(row: number): number {
   const marked = frame.hopLimit | (frame.trafficClass << TRAFFIC_CLASS_SHIFT);
-  return mustStayWhole() ? marked | WHOLE : marked;
+  return mustStayWhole(row) ? marked | WHOLE : marked;
 }
 
 /** The flow has a new socket; `tells` when the hop limits of errors and answers are wanted from the start. */

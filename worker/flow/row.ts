@@ -51,6 +51,8 @@ export const LAST_ACTIVE = 19;
 export const OWN = 20;
 
 // UDP and ping only, at the row's end.
+/** 1 when the last IPv4 datagram for which that counts had an identification (path.ts). */
+export const NUMBERED = 57;
 /** Bytes of the last datagram sent, with its transport header; the path word that its socket was told last (path.ts). */
 export const SENT_LENGTH = 58;
 export const PATH = 59;

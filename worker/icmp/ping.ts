@@ -97,9 +97,9 @@ export function echoFromGuest(): void {
   const length = frame.end - frame.l4;
   rows[row + LAST_ACTIVE] = nowMs;
   if (rows[row + FD]! >= 0) {
-    sendToHost(flow, frame.l4, length, pathAsked());
+    sendToHost(flow, frame.l4, length, pathAsked(row));
     if ((rows[row + FLAGS]! & ANSWERED) === 0) noteUnanswered(flow);
-  } else if (!keepWaiting(flow, frame.l4, length, 0, pathAsked())) counters[Counter.ping_dropped]!++;
+  } else if (!keepWaiting(flow, frame.l4, length, 0, pathAsked(row))) counters[Counter.ping_dropped]!++;
 }
 
 function sendToHost(flow: number, at: number, length: number, path: number): void {

@@ -137,8 +137,9 @@ export function datagramFromGuest(ports: number): void {
   if (flow < 0) return;
   const length = frame.end - frame.payload;
   noteDatagram(flow, 0);
-  if (rows[flow * ROW + FD]! >= 0) sendWithOthers(flow, frame.payload, length, frame.gsoSize, pathAsked());
-  else if (!keepWaiting(flow, frame.payload, length, frame.gsoSize, pathAsked())) counters[Counter.udp_datagrams_dropped]!++;
+  const path = pathAsked(flow * ROW);
+  if (rows[flow * ROW + FD]! >= 0) sendWithOthers(flow, frame.payload, length, frame.gsoSize, path);
+  else if (!keepWaiting(flow, frame.payload, length, frame.gsoSize, path)) counters[Counter.udp_datagrams_dropped]!++;
 }
 
 /**

@@ -9,9 +9,9 @@ export const FROM_HOST = 2;
 export const OUTDATED = 4;
 
 /** UDP_SEGMENT as it is set on the socket; 0 = datagrams go out as they are. */
-export const SEGMENT = OWN + 36;
+export const SEGMENT = OWN + 35;
 /** Datagrams of so many bytes and more are sent one by one, because a batch of them was refused; 0 = none was. */
-export const SINGLY_FROM = OWN + 37;
+export const SINGLY_FROM = OWN + 36;
 /** To a group: 1 + the flow that hears the replies, and its generation; 0: the destination is one host. */
 export const HEARD_BY = OWN;
 export const HEARD_BY_GENERATION = OWN + 1;

@@ -80,6 +80,15 @@ for (const ends of [ENDS4, ENDS6]) {
           const { socket } = begin(make(9000, { fragmentation: 0x4000 }), make(20, { fragmentation: 0x12340000 }));
           expect(socket.sentWith.map((options) => options.get(DISCOVERY[4]))).to.deep.equal([PROBE, WANT]);
         });
+
+      // Seen with iperf3: a connected socket of Linux counts, and each time it passed 0 the guest was told the MTU, and its program of an error.
+      if (family === 4)
+        it('the one among numbered ones that has number 0 is no sign of anything, until the next has it too', () => {
+          const numbers = [0xffff, 0, 1, 2, 0, 0, 0];
+          const { socket } = begin(...numbers.map((number) => make(9000, { fragmentation: ((number << 16) | 0x4000) >>> 0 })));
+          const discovery = socket.sentWith.map((options) => options.get(DISCOVERY[4]));
+          expect(discovery.map((value) => value ?? WANT)).to.deep.equal([WANT, WANT, WANT, WANT, WANT, PROBE, PROBE]);
+        });
     });
   }
 }

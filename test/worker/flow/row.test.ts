@@ -1,7 +1,7 @@
 /** Rows hold all fields that any kind of flow has. */
 import { globSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { OWN, ROW, SENT_LENGTH } from '../../../worker/flow/row.ts';
+import { NUMBERED, OWN, ROW } from '../../../worker/flow/row.ts';
 import { LOSSY_FIELDS } from '../../../worker/tcp/row.ts';
 
 const ROOT = new URL('../../../', import.meta.url).pathname;
@@ -13,7 +13,7 @@ describe('worker/flow: rows', () => {
     if (places.length === 0) continue;
     it(`${file}: each field has a place of its own, within the row`, () => {
       // TCP's may be all of the row: its flows are in none of the chains of datagrams.
-      expect(Math.max(...places)).to.be.below(file.startsWith('worker/tcp/') ? ROW : SENT_LENGTH);
+      expect(Math.max(...places)).to.be.below(file.startsWith('worker/tcp/') ? ROW : NUMBERED);
       expect(new Set(places).size).to.equal(places.length);
     });
   }
