@@ -70,6 +70,13 @@ need_for_long() {
   need gtlsclient ngtcp2-client
   need gtlsserver ngtcp2-server
   need skopeo skopeo
+  need /usr/sbin/avahi-daemon avahi-daemon
+  need /usr/lib/python3/dist-packages/zeroconf python3-zeroconf
+  need gssdp-discover gupnp-tools
+  need /usr/sbin/minissdpd minissdpd
+  need upnpc miniupnpc
+  need wsdd wsdd
+  need fping fping
 }
 
 install() {

@@ -7,6 +7,10 @@
  * group decides on the address; its far port is 0, so no datagram finds it. It is made first, because it must have its port alone;
  * the flows that ask wait in a chain, and then ask from the port that it has got. It ends after a time without questions and replies.
  * A reply goes to the guest from who has sent it. When the guest goes on with that host, that is a flow as any other.
+ *
+ * What the guest asks by mDNS from its own port 5353 leaves from another one. Who is asked from 5353 may answer to the group (RFC 6762 §6),
+ * which nobody here hears; who is asked from elsewhere answers to the asker alone (§6.7), and ignores what is announced from there (§6),
+ * as it must be when the guest can't hear that a name is taken.
  */
 import { Counter } from '../../shared/counters.ts';
 import { LARGEST_DATAGRAM } from '../../shared/limits.ts';
@@ -40,6 +44,8 @@ const TIMEOUT = 30_000;
 /** Replies taken in one event, so that no flow starves the others. */
 const REPLIES_AT_ONCE = 64;
 const SENDER_PORT = SENDER + 16;
+const MDNS = 5353;
+const ANY_PORT = 0;
 
 const sender = new Int32Array(4);
 
@@ -62,7 +68,8 @@ function begin(asker: number, ports: number): number {
   }
   const row = asker * ROW;
   forward(rows, row + FAR, familyOf(row), 0);
-  if (!requestSocket(Verb.UDP_REPLIES, flow, familyOf(row), ports >>> 16, rows[row + PORTS]! & 0xffff, 0)) {
+  const wanted = ports >>> 16;
+  if (!requestSocket(Verb.UDP_REPLIES, flow, familyOf(row), wanted === MDNS ? ANY_PORT : wanted, rows[row + PORTS]! & 0xffff, 0)) {
     remove(flow);
     return -1;
   }

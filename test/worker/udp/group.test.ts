@@ -60,6 +60,21 @@ for (const [name, ends, device] of [
       expect(group.sent).to.deep.equal([pattern(10), pattern(20)]);
     });
 
+    it('RFC 6762 §6.7: what asks by mDNS leaves from a port that is not 5353, and is answered on the one that it has', () => {
+      const bench = new Workbench();
+      const asker = to(ends, name === 'IPv4' ? '224.0.0.251' : 'ff02::fb');
+      bench.deliver(buildDatagram(asker, 5353, 5353, pattern(10)));
+      expect(bench.kernel.opener.requests[0]).to.include({ verb: Verb.UDP_REPLIES, sourcePort: 0, destinationPort: 5353 });
+      const replies = new FakeDatagram();
+      bench.kernel.opener.answer(HEARD, replies);
+      bench.settle();
+      expect(bench.kernel.opener.requests[0]).to.include({ verb: Verb.UDP_GROUP, sourcePort: HEARD, destinationPort: 5353 });
+      replies.answerFrom(parseAddress(device) as Uint8Array, 5353, pattern(300));
+      bench.settle();
+      const [packet] = bench.packets(to(ends, device));
+      expect(new DataView((packet?.l4 as Uint8Array).buffer, packet?.l4.byteOffset).getUint32(0)).to.equal((5353 << 16) | 5353);
+    });
+
     it('a reply comes from who has sent it, to the port that has asked', () => {
       const { bench, replies } = asked(ends);
       replies.answerFrom(parseAddress(device) as Uint8Array, 1234, pattern(300));
