@@ -3,7 +3,8 @@
  *
  * Theory of operation. The supervisor gives a listening socket with its facts (shared/channel.proto `Listener`) and may take it back; the
  * worker accepts connections and hears datagrams on it, and can do nothing else with it. Who comes to a port of the host from afar is
- * presented to the guest by frames, under its own address and port (flow/forward.ts `showComer`).
+ * presented to the guest by frames, under its own address and port (flow/forward.ts `showComer`); who comes from a loopback is connected
+ * with the other side without any (flow/loopback.ts, splice/).
  *
  * Listeners are watched level-triggered: what one turn leaves is there in the next. When there is no descriptor left for a
  * connection, its listener is left alone for a while (`wakeListeners`): it would wake us for ever.
@@ -12,13 +13,15 @@ import { Counter } from '../shared/counters.ts';
 import { LARGEST_DATAGRAM, MAX_LISTENERS } from '../shared/limits.ts';
 import { nowMs } from './flow/clock.ts';
 import { FLAGS, FD, GENERATION, KIND, ROW, rows, UDP } from './flow/row.ts';
-import { askFrom, isGroup, setTarget, showComer } from './flow/forward.ts';
+import { askFrom, isGroup, setTarget, showComer, target } from './flow/forward.ts';
+import { crosses, crossOver } from './flow/loopback.ts';
 import { addressGuest } from './flow/observed.ts';
 import { key, KEY_FAR, KEY_GUEST, reserveDescriptors } from './flow/table.ts';
 import { changeDescriptor, EPOLLIN, watchDescriptor } from './flow/watch.ts';
 import { COMER, HEARD, TRANSMIT_PAYLOAD } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { kernel } from './link/kernel.ts';
+import { spliceConnection } from './splice/connection.ts';
 import { openToGuest } from './tcp/inbound.ts';
 import { udpOpened } from './udp/flow.ts';
 import { datagramFromHost } from './udp/inbound.ts';
@@ -100,6 +103,7 @@ export function closeListener(id: number): void {
 }
 
 const comer = new Int32Array(4);
+const aim = new Int32Array(4);
 
 function readWords(at: number, words: Int32Array): void {
   for (let word = 0; word < 4; word++) words[word] = view.getInt32(at + 4 * word);
@@ -121,10 +125,19 @@ function refuse(fd: number): void {
   kernel.close(fd);
 }
 
+/** Decides where who comes from a loopback goes on the other side. False when it doesn't go there. */
+function findWayAcross(at: number, family: number): boolean {
+  for (let word = 0; word < 4; word++) aim[word] = listeners[at + TARGET + word]!;
+  const ofGuest = listeners[at + IS_GUESTS] !== 0;
+  return crosses(ofGuest, comer, family, aim) && crossOver(ofGuest, comer, family, aim);
+}
+
 function takeConnection(at: number, fd: number): void {
   readWords(COMER, comer);
   const family = isMapped(comer, 0) ? 4 : 6;
-  if (present(at, family)) openToGuest(fd, (listeners[at + TARGET_PORT]! << 16) | view.getInt32(COMER + 16, true));
+  if (findWayAcross(at, family))
+    spliceConnection(listeners[at + IS_GUESTS]!, fd, isMapped(target, 0) ? 4 : 6, listeners[at + TARGET_PORT]!);
+  else if (present(at, family)) openToGuest(fd, (listeners[at + TARGET_PORT]! << 16) | view.getInt32(COMER + 16, true));
   else refuse(fd);
 }
 

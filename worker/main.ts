@@ -17,6 +17,7 @@ import { setForwarding, setResolvers } from './flow/forward.ts';
 import { setIdentification } from './flow/fragmentation.ts';
 import { setHashKey } from './flow/hash.ts';
 import { setLogLevel } from './flow/journal.ts';
+import { setLoopbacks } from './flow/loopback.ts';
 import { setObserved } from './flow/observed.ts';
 import { HOST, NAMESPACE, setOpener } from './flow/opener.ts';
 import { bindRows, KIND, ROW, rows, SPLICE, TCP } from './flow/row.ts';
@@ -98,6 +99,7 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   setForwarding(facts);
   setObserved(facts);
   setForwardedPorts({ frames: config.taps ?? false });
+  setLoopbacks({ splices: config.splices ?? false, guestLoopback: config.guestLoopback ?? false });
   setIdentity(OUR_MAC, facts);
   setLinkMtu(config.mtu ?? 0);
   setPeekOffset(config.peekOffset4 ?? false, config.peekOffset6 ?? false);

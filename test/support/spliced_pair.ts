@@ -1,5 +1,5 @@
 /** A spliced connection on the bench: the socket that came, and the one that the worker had made for it. */
-import { target } from '../../worker/flow/forward.ts';
+import { source, target } from '../../worker/flow/forward.ts';
 import { GUEST_SIDE, HOST_SIDE, spliceConnection } from '../../worker/splice/connection.ts';
 import { FakeStream } from './fake_stream.ts';
 import type { Workbench } from './workbench.ts';
@@ -14,6 +14,7 @@ export class SplicedPair {
     this.bench = bench;
     this.came.connected = true;
     target.set([0, 0, 0xffff, 0xc0000202 | 0]);
+    source.fill(0);
     spliceConnection(side, bench.kernel.install(this.came), 4, 8080);
     this.opener = side === GUEST_SIDE ? bench.kernel.opener : bench.kernel.namespaceOpener;
   }

@@ -9,6 +9,7 @@ import { setObserved } from '../../worker/flow/observed.ts';
 import { setForwarding, setResolvers } from '../../worker/flow/forward.ts';
 import { flowHash, setHashKey } from '../../worker/flow/hash.ts';
 import { dropOldest, oldestRecord, setLogLevel } from '../../worker/flow/journal.ts';
+import { setLoopbacks } from '../../worker/flow/loopback.ts';
 import { HOST, NAMESPACE, sendKept, setOpener } from '../../worker/flow/opener.ts';
 import { bindRows, coldRows, KIND, ROW, rows } from '../../worker/flow/row.ts';
 import { flowCount, key, KEY_FAR, KEY_GUEST, openTable, rowsInUse } from '../../worker/flow/table.ts';
@@ -159,6 +160,7 @@ export class Workbench {
       templateInterface: 3,
     };
     setForwarding(facts);
+    setLoopbacks({ splices: false, guestLoopback: false });
     setObserved(facts);
     setResolvers({ forward4: none, forward6: none, host4: none, host6: none });
     setIdentity(OUR_MAC, facts);

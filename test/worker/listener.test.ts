@@ -6,6 +6,7 @@ import { Verb } from '../../shared/opener.ts';
 import { closeListener, LISTENERS, type ListenerFacts, openListener, setForwardedPorts } from '../../worker/listener.ts';
 import { counters } from '../../worker/link/counters.ts';
 import { setForwarding } from '../../worker/flow/forward.ts';
+import { setLoopbacks } from '../../worker/flow/loopback.ts';
 import { FakeDatagram } from '../support/fake_datagram.ts';
 import { EMFILE } from '../support/fake_file.ts';
 import { FakeListener } from '../support/fake_listener.ts';
@@ -85,6 +86,29 @@ describe('worker/listener', () => {
       datagram.listener.comeFrom({ address: address(from), port: FAR_PORT, to: address('192.0.2.2') }, pattern(9));
       expect(seen(datagram.bench, ends)).to.deep.equal({ from: shown, to, ports: [FAR_PORT, GUEST_PORT] });
     });
+
+  it('leads who comes from a loopback to the other side without a frame, and nobody else', () => {
+    for (const [guest, from, way] of [
+      [false, '127.0.0.1', 'namespaceOpener'],
+      [false, '::1', 'namespaceOpener'],
+      [false, '198.51.100.7', 'frame'],
+      [true, '127.0.0.1', 'opener'],
+      [true, '192.0.2.2', 'nowhere'],
+    ] as const) {
+      const { bench, listener } = listening({ ...TCP, guest });
+      setLoopbacks({ splices: true, guestLoopback: false });
+      const stream = arriving();
+      listener.come(stream, address(from), FAR_PORT);
+      const what = `${guest ? 'in' : 'out'} ${from}`;
+      expect(seen(bench) !== undefined, what).to.equal(way === 'frame');
+      expect(stream.farSawReset, what).to.equal(way === 'nowhere');
+      for (const opener of ['opener', 'namespaceOpener'] as const) {
+        const ports = bench.kernel[opener].requests.map(({ destinationPort }) => destinationPort);
+        expect(ports, `${what} ${opener}`).to.deep.equal(way === opener ? [GUEST_PORT] : []);
+      }
+      closeListener(TCP.id);
+    }
+  });
 
   it('refuses by a reset whom it can’t show', () => {
     for (const from of ['::1', 'fe80::7', '224.0.0.1']) {

@@ -53,7 +53,7 @@ function link(flow: number, peer: number, leader: number): void {
 
 /**
  * Takes over the connection `fd` that a listener of `side` (HOST_SIDE, GUEST_SIDE) has accepted, and asks for one to `targetPort` of
- * `target` (flow/forward.ts) on the other side; `family` 4 or 6 is the target's. False when it can't be: who came was told by a reset.
+ * `target`, from `source` (flow/forward.ts), on the other side; `family` 4 or 6 is the target's. False when it can't be: who came was told by a reset.
  */
 export function spliceConnection(side: number, fd: number, family: number, targetPort: number): boolean {
   key.fill(0);

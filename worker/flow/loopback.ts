@@ -1,0 +1,63 @@
+/**
+ * From one loopback to the other: who goes there without frames, and where to.
+ *
+ * Decision table, for who has come to a listener from a loopback, first row that fits:
+ *   nothing is spliced, or a listener of the host has a target of its own → not this way
+ *   listener of the guest with a target    → that
+ *   listener of the guest                  → the host's loopback, asked from the same address of it
+ *   listener of the host, host-lo-to-ns-lo → the guest's loopback
+ *   listener of the host                   → the address that the guest is known by
+ */
+import { isLoopback4, isLoopback6 } from '../wire/address.ts';
+import { askFrom, setTarget } from './forward.ts';
+import { addressGuest } from './observed.ts';
+import { key, KEY_FAR, KEY_GUEST } from './table.ts';
+
+const LOOPBACK4 = new Int32Array([0, 0, 0xffff, 0x7f000001]);
+const LOOPBACK6 = new Int32Array([0, 0, 0, 1]);
+const ANY = new Int32Array(4);
+const guest = new Int32Array(4);
+
+let splices = false;
+let toGuestLoopback = false;
+
+/** How loopbacks are joined, once, from the configuration. `guestLoopback`: what comes from the host's loopback goes to the guest's. */
+export function setLoopbacks(wanted: { splices: boolean; guestLoopback: boolean }): void {
+  splices = wanted.splices;
+  toGuestLoopback = wanted.guestLoopback;
+}
+
+function isSet(words: Int32Array): boolean {
+  return words[0] !== 0 || words[1] !== 0 || words[3] !== 0;
+}
+
+/** Whether the four words are an address of the loopback. */
+export function isLoopback(words: Int32Array, family: number): boolean {
+  return family === 4 ? isLoopback4(words[3]!) : isLoopback6(words, 0);
+}
+
+/** True when `comer` goes from loopback to loopback. `aim`: the listener's own target, zero = none. */
+export function crosses(ofGuest: boolean, comer: Int32Array, family: number, aim: Int32Array): boolean {
+  return splices && isLoopback(comer, family) && (ofGuest || !isSet(aim));
+}
+
+/** Decides `target` and `source` (forward.ts) for who crosses. False when there is no way: the guest has no address of the family. Changes `key`. */
+export function crossOver(ofGuest: boolean, comer: Int32Array, family: number, aim: Int32Array): boolean {
+  const loopback = family === 4 ? LOOPBACK4 : LOOPBACK6;
+  askFrom(ANY);
+  if (ofGuest) {
+    setTarget(isSet(aim) ? aim : loopback, family, 0);
+    // What the kernel would choose needs no asking.
+    if (comer[3] !== loopback[3] && !isSet(aim)) askFrom(comer);
+    return true;
+  }
+  if (toGuestLoopback) {
+    setTarget(loopback, family, 0);
+    return true;
+  }
+  for (let word = 0; word < 4; word++) key[KEY_FAR + word] = comer[word]!;
+  if (!addressGuest(family)) return false;
+  for (let word = 0; word < 4; word++) guest[word] = key[KEY_GUEST + word]!;
+  setTarget(guest, family, 0);
+  return true;
+}
