@@ -12,9 +12,9 @@ export const PERMITTED_FROM_WORKER: Readonly<Record<Phase, readonly string[]>> =
   [Phase.GREETED]: [],
   [Phase.CONFIGURED]: [],
   [Phase.SEALING]: ['sealed'],
-  [Phase.SEALED]: [],
-  [Phase.RUNNING]: ['log', 'status'],
-  [Phase.DRAINING]: ['log', 'status', 'drained'],
+  [Phase.SEALED]: ['settled'],
+  [Phase.RUNNING]: ['log', 'status', 'settled'],
+  [Phase.DRAINING]: ['log', 'status', 'settled', 'drained'],
 };
 
 /** Descriptors of a body that has one for each of its items, and 1 at least. */
@@ -26,7 +26,7 @@ export const PERMITTED_FROM_SUPERVISOR: Readonly<Record<Phase, Readonly<Record<s
   [Phase.GREETED]: { config: 1 },
   [Phase.CONFIGURED]: { seal: 0 },
   [Phase.SEALING]: {},
-  [Phase.SEALED]: { grant: 1, resolvers: 0, listeners: EACH, start: 0 },
-  [Phase.RUNNING]: { resolvers: 0, listeners: EACH, unlisten: 0, statusRequest: 0, drain: 0 },
+  [Phase.SEALED]: { grant: 1, resolvers: 0, listeners: EACH, unlisten: 0, settle: 0, start: 0 },
+  [Phase.RUNNING]: { resolvers: 0, listeners: EACH, unlisten: 0, settle: 0, statusRequest: 0, drain: 0 },
   [Phase.DRAINING]: {},
 };

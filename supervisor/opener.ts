@@ -5,19 +5,49 @@
  * in order and within tens of microseconds, so waiting for one here costs less than a turn of the loop would.
  */
 import type { Native } from '../native/supervisor.d.ts';
+import { familyOf } from '../shared/addresses.ts';
 import { OPENER_ANSWER, OPENER_REQUEST } from '../shared/limits.ts';
-import { OpenerAnswer, OpenerRequest, Verb } from '../shared/opener.ts';
+import { ListenFlag, OpenerAnswer, OpenerRequest, PortsFlag, Verb } from '../shared/opener.ts';
 
 /** How long an opener may take: it has to be started, and may wait for the kernel's network configuration lock. */
 const ANSWER_MS = 10_000;
 
 const EAGAIN = 11;
+const NONE = new Uint8Array(0);
+
+/** Fields of shared/opener.ts OpenerRequest; what is left out is 0. */
+interface Question {
+  readonly verb: Verb;
+  readonly family: 4 | 6;
+  readonly flags?: number;
+  readonly link?: number;
+  readonly sourcePort?: number;
+  readonly destinationPort?: number;
+  readonly source?: Uint8Array;
+  readonly destination?: Uint8Array;
+}
 
 /** An opener's answer: `result` as `Verb` says, −errno included, and the descriptor, now ours, where one came. */
 export interface OpenerReply {
   readonly result: number;
   readonly descriptor: number | null;
 }
+
+/** A listening socket to be made. */
+export interface ListenQuestion {
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+  /** 16 bytes; any is 0.0.0.0 or ::. */
+  readonly address: Uint8Array;
+  /** `address` is ::, and IPv4 comes as well. */
+  readonly both: boolean;
+  readonly freeBind: boolean;
+  /** Index of the only link that it listens on, 0 = all; a negative one is of no link. */
+  readonly link: number;
+}
+
+const LISTEN = { tcp: Verb.TCP_LISTEN, udp: Verb.UDP_LISTEN } as const;
+const PORTS_USE = { 'reach-tcp': 0, 'reach-udp': PortsFlag.UDP, 'answer-udp': PortsFlag.UDP | PortsFlag.ANSWER } as const;
 
 /** One opener, seen from its SUPERVISOR_FD. */
 export class Opener {
@@ -35,7 +65,7 @@ export class Opener {
   /** Sends a question. `name` is the interface of Verb.TAP. */
   post(verb: Verb, name = ''): void {
     // Which family is asked for means nothing to these verbs, but the field must hold one.
-    this.#send(verb, 4, Buffer.from(name));
+    this.#send({ verb, family: 4, destination: Buffer.from(name) });
   }
 
   /**
@@ -43,20 +73,55 @@ export class Opener {
    * @throws Error when the opener does not take it.
    */
   setResolver(family: 4 | 6, address: Uint8Array | null): void {
-    this.#send(Verb.RESOLVER, family, address ?? new Uint8Array(0));
+    this.#send({ verb: Verb.RESOLVER, family, destination: address ?? new Uint8Array(0) });
     const { result } = this.collect(Verb.RESOLVER);
     if (result !== 0) {
       throw new Error(`${this.#name()} does not take the resolver (errno ${-result})`);
     }
   }
 
-  #send(verb: Verb, family: 4 | 6, destination: Uint8Array): void {
+  /**
+   * Lets the worker use ports of the host's loopback, or not any more. Verb.PORTS.
+   * @throws Error when the opener does not take it.
+   */
+  setPorts(use: keyof typeof PORTS_USE, { first, last }: { first: number; last: number }, permitted: boolean): void {
+    const flags = PORTS_USE[use] | (permitted ? 0 : PortsFlag.WITHDRAW);
+    this.#send({ verb: Verb.PORTS, family: 4, flags, sourcePort: first, destinationPort: last });
+    const { result } = this.collect(Verb.PORTS);
+    if (result !== 0) {
+      throw new Error(`${this.#name()} does not take the ports ${first}-${last} (errno ${-result})`);
+    }
+  }
+
+  /** Asks for a listening socket. */
+  postListener({ protocol, port, address, both, freeBind, link }: ListenQuestion): void {
+    this.#send({
+      verb: LISTEN[protocol],
+      family: familyOf(address),
+      flags: (both ? ListenFlag.BOTH_FAMILIES : 0) | (freeBind ? ListenFlag.FREE_BIND : 0),
+      link,
+      sourcePort: port,
+      source: address,
+    });
+  }
+
+  /** Waits for the answer to the oldest question, which was `postListener` of that protocol. */
+  collectListener(protocol: 'tcp' | 'udp'): OpenerReply {
+    return this.collect(LISTEN[protocol]);
+  }
+
+  #send(question: Question): void {
     const request = new Uint8Array(OPENER_REQUEST);
     const view = new DataView(request.buffer);
-    view.setUint8(OpenerRequest.FAMILY, family);
-    view.setUint8(OpenerRequest.VERB, verb);
-    view.setUint32(OpenerRequest.ID, verb, true);
-    request.set(destination, OpenerRequest.DESTINATION);
+    view.setUint8(OpenerRequest.FAMILY, question.family);
+    view.setUint8(OpenerRequest.VERB, question.verb);
+    view.setUint8(OpenerRequest.FLAGS, question.flags ?? 0);
+    view.setUint32(OpenerRequest.ID, question.verb, true);
+    view.setInt32(OpenerRequest.INTERFACE, question.link ?? 0, true);
+    view.setUint16(OpenerRequest.SOURCE_PORT, question.sourcePort ?? 0, true);
+    view.setUint16(OpenerRequest.DESTINATION_PORT, question.destinationPort ?? 0, true);
+    request.set(question.source ?? NONE, OpenerRequest.SOURCE);
+    request.set(question.destination ?? NONE, OpenerRequest.DESTINATION);
     const sent = this.#native.sendWithDescriptors(this.#socket, request, []);
     if (sent < 0) {
       throw new Error(`${this.#name()} can't be asked (errno ${-sent})`);

@@ -25,6 +25,7 @@ export class WorkerRoom {
   readonly #pid: Promise<number>;
   readonly #awaited = new Map<Body, (envelope: Envelope) => void>();
   readonly #hello: Promise<Envelope>;
+  readonly #settling: (() => void)[] = [];
 
   /** Starts the worker's jail, unless the launcher has; its runtime loads from now on. */
   constructor(around: Surroundings, spawner: Spawner) {
@@ -94,6 +95,25 @@ export class WorkerRoom {
     this.#channel.send({ resolvers });
   }
 
+  /** Gives listening sockets and their facts in the same order; they are closed here. */
+  giveListeners(listeners: readonly ravioli.Listener.$Properties[], descriptors: readonly number[]): void {
+    this.#channel.send({ listeners: { listeners: [...listeners] } }, descriptors);
+    for (const descriptor of descriptors) this.#around.native.close(descriptor);
+  }
+
+  /** Has listeners closed. */
+  takeListeners(ids: readonly number[]): void {
+    this.#channel.send({ unlisten: { ids: [...ids] } });
+  }
+
+  /** Resolves when the worker has done what it was told before. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#settling.push(resolve);
+      this.#channel.send({ settle: {} });
+    });
+  }
+
   /** Asks for the counters; the answer goes to `Surroundings.status`. */
   requestStatus(): void {
     this.#channel.send({ statusRequest: {} });
@@ -130,6 +150,8 @@ export class WorkerRoom {
     } else if (envelope.log) {
       const { level, message, values } = envelope.log;
       this.#around.log.fromWorker((level ?? 0) as LogLevel, message ?? 0, values ?? []);
+    } else if (envelope.settled) {
+      this.#settling.shift()?.();
     } else if (envelope.status) {
       this.#around.status(envelope.status.counters ?? [], envelope.status.flows ?? 0);
     }

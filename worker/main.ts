@@ -186,6 +186,7 @@ function channelEvent(): void {
     else if (envelope.resolvers) takeResolvers(envelope.resolvers);
     else if (envelope.listeners) takeListeners(envelope.listeners, fds);
     else if (envelope.unlisten) for (const id of envelope.unlisten.ids ?? []) closeListener(id);
+    else if (envelope.settle) sendMessage({ id: 0, settled: {} });
     else if (envelope.start) watchTap(tap);
     else if (envelope.statusRequest) sendMessage({ id: envelope.id ?? 0, status: { counters: Array.from(counters), flows: flowCount } });
     else if (envelope.drain) drain();

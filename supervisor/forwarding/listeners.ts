@@ -1,0 +1,249 @@
+/**
+ * The listening sockets of the rules: made by the openers, given to the worker, taken back.
+ *
+ * Theory of operation. A listener is one port of one rule, and has one socket, or two where the kernel has none for both families. The
+ * supervisor never keeps a descriptor: it asks an opener, hands over, and remembers the number under which the worker knows
+ * it. What is asked for is collected until `flush`, so that thousands of ports are some dozens of messages. A listener that stays when rules
+ * are replaced is not touched: who waits in its queue is not lost.
+ */
+import type { ravioli } from '../../shared/channel.gen.js';
+import { formatAddress } from '../../shared/addresses.ts';
+import { MAX_PASSED_DESCRIPTORS } from '../../shared/limits.ts';
+import type { ListenQuestion, Opener } from '../opener.ts';
+import { listeningFault } from './listening-fault.ts';
+import { LoopbackPorts } from './loopback-ports.ts';
+import { countPorts } from './port-range.ts';
+import { type ForwardingRule, sameRule } from './rule.ts';
+import type { ForwardingTable } from './table.ts';
+
+const EPERM = 1;
+const EAFNOSUPPORT = 97;
+const PROTOCOLS = { tcp: 6, udp: 17 } as const;
+const NONE = new Uint8Array(0);
+const ANY4 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0);
+const ANY6 = new Uint8Array(16);
+const LOOPBACK4 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1);
+const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+/** Questions that an opener is asked before its answers are taken; its queue holds ten. */
+const WINDOW = 8;
+/** A message is full with so many. */
+const BATCH = MAX_PASSED_DESCRIPTORS - 3;
+
+/** The worker, as far as listeners are concerned. */
+export interface ListenerRoom {
+  /** The descriptors are closed here. */
+  giveListeners(listeners: readonly ravioli.Listener.$Properties[], descriptors: readonly number[]): void;
+  takeListeners(ids: readonly number[]): void;
+  /** Resolves when the worker has done what was said before. */
+  settled(): Promise<void>;
+}
+
+/** What listeners are made of. */
+export interface ListenerParts {
+  readonly openers: { readonly host: Opener; readonly guest: Opener };
+  readonly worker: ListenerRoom;
+  /** Families that the guest has. */
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+  /** Addresses may be ones that the host does not have yet. */
+  readonly freeBind: boolean;
+  /** Index of a link of the host by its name; null = there is none. */
+  interfaceIndex(name: string): number | null;
+}
+
+interface Listening {
+  readonly ids: readonly number[];
+  readonly rule: ForwardingRule;
+  readonly port: number;
+}
+
+/** A listener that can't be: a line for people. */
+export class ListeningError extends Error {}
+
+/** All listeners of a run. */
+export class Listeners {
+  readonly #parts: ListenerParts;
+  readonly #listening = new Map<string, Listening>();
+  readonly #freeIds: number[] = [];
+  readonly #ports: LoopbackPorts;
+  #nextId = 0;
+  #given: { facts: ravioli.Listener.$Properties; descriptor: number }[] = [];
+  #taken: number[] = [];
+  #rules: readonly ForwardingRule[] = [];
+
+  constructor(parts: ListenerParts) {
+    this.#parts = parts;
+    this.#ports = new LoopbackPorts((use, range, permitted) => parts.openers.host.setPorts(use, range, permitted));
+  }
+
+  /** Listeners that are open. */
+  get count(): number {
+    return this.#listening.size;
+  }
+
+  isOpen(rule: ForwardingRule, port: number): boolean {
+    return this.#listening.has(nameOf(rule, port));
+  }
+
+  /** Opens ports of `rule`, those that are not open yet; an errno for each that can't be. Nothing of it is there before `flush`. */
+  open(rule: ForwardingRule, ports: readonly number[]): Map<number, number> {
+    const failed = new Map<number, number>();
+    const wanted = ports.filter((port) => !this.isOpen(rule, port));
+    for (let at = 0; at < wanted.length; at += WINDOW) {
+      const window = wanted.slice(at, at + WINDOW);
+      const answers = this.#ask(
+        rule,
+        window.map((port) => this.#question(rule, port)),
+      );
+      answers.forEach(({ result, descriptor }, index) => {
+        const port = window[index] as number;
+        const errno = descriptor === null ? this.#openSingly(rule, port, -result) : this.#add(rule, port, [descriptor]);
+        if (errno !== 0) failed.set(port, errno);
+      });
+      if (this.#given.length >= BATCH) this.#give();
+    }
+    return failed;
+  }
+
+  close(rule: ForwardingRule, port: number): void {
+    const name = nameOf(rule, port);
+    const listening = this.#listening.get(name);
+    if (listening === undefined) return;
+    this.#listening.delete(name);
+    this.#taken.push(...listening.ids);
+    this.#need(listening, 'release');
+  }
+
+  /** What was opened and closed becomes true. */
+  flush(): void {
+    this.#ports.settle();
+    if (this.#given.length > 0) this.#give();
+    if (this.#taken.length === 0) return;
+    this.#parts.worker.takeListeners(this.#taken);
+    this.#freeIds.push(...this.#taken);
+    this.#taken = [];
+  }
+
+  /**
+   * Replaces all rules, but for listeners of rules that scan: whoever looks opens and closes those. When a rule that is not weak can't be,
+   * all is as before.
+   * @throws ListeningError
+   */
+  async replace(table: ForwardingTable): Promise<void> {
+    const before = this.#rules;
+    const after = [...table.host, ...table.guest];
+    const gone = [...this.#listening.values()].filter(({ rule }) => !after.some((other) => sameRule(other, rule)));
+    for (const { rule, port } of gone) this.close(rule, port);
+    this.flush();
+    // Their ports are free only when the worker has closed them.
+    if (gone.length > 0) await this.#parts.worker.settled();
+    this.#rules = after;
+    const fault = this.#openAll(after.filter((rule) => !rule.scan));
+    this.flush();
+    if (fault === null) return;
+    const made = [...this.#listening.values()].filter(({ rule }) => !before.some((other) => sameRule(other, rule)));
+    for (const { rule, port } of made) this.close(rule, port);
+    this.flush();
+    await this.#parts.worker.settled();
+    this.#rules = before;
+    for (const { rule, port } of gone) this.open(rule, [port]);
+    this.flush();
+    throw new ListeningError(fault);
+  }
+
+  /** Opens every port of every rule; a line about the first that can't be and must. */
+  #openAll(rules: readonly ForwardingRule[]): string | null {
+    for (const rule of rules) {
+      const failed = this.open(
+        rule,
+        Array.from({ length: countPorts(rule) }, (_, index) => rule.first + index),
+      );
+      const [first] = failed;
+      if (first !== undefined && (!rule.weak || failed.size === countPorts(rule))) return listeningFault(rule, first[0], first[1]);
+    }
+    return null;
+  }
+
+  #ask({ side }: ForwardingRule, questions: readonly ListenQuestion[]): { result: number; descriptor: number | null }[] {
+    const opener = this.#parts.openers[side];
+    for (const question of questions) opener.postListener(question);
+    return questions.map(({ protocol }) => opener.collectListener(protocol));
+  }
+
+  #question(rule: ForwardingRule, port: number): ListenQuestion {
+    const { protocol, address, side, interfaceName } = rule;
+    const { ipv4, ipv6, freeBind } = this.#parts;
+    const both = address === null && ipv4 && ipv6;
+    return {
+      protocol,
+      port,
+      address: address ?? (ipv6 ? ANY6 : ANY4),
+      both,
+      freeBind: freeBind && side === 'host',
+      // Loopback is the first link of every network namespace.
+      link: interfaceName === null ? 0 : side === 'guest' ? 1 : (this.#parts.interfaceIndex(interfaceName) ?? -1),
+    };
+  }
+
+  /** A socket for both families failed with `errno`: where the kernel is to blame, one for each is tried. 0 or the errno. */
+  #openSingly(rule: ForwardingRule, port: number, errno: number): number {
+    const question = this.#question(rule, port);
+    if (question.both && errno === EAFNOSUPPORT) {
+      const [{ result, descriptor }] = this.#ask(rule, [{ ...question, both: false, address: ANY4 }]) as [
+        ReturnType<Opener['collectListener']>,
+      ];
+      return descriptor === null ? -result : this.#add(rule, port, [descriptor]);
+    }
+    // Before Linux 5.7 only root binds a socket to a link; the two addresses of the loopback come to the same.
+    if (rule.side !== 'guest' || errno !== EPERM) return errno;
+    const families = [this.#parts.ipv4 ? LOOPBACK4 : null, this.#parts.ipv6 ? LOOPBACK6 : null].filter((address) => address !== null);
+    const answers = this.#ask(
+      rule,
+      families.map((address) => ({ ...question, both: false, link: 0, address })),
+    );
+    const descriptors = answers.map(({ descriptor }) => descriptor).filter((descriptor) => descriptor !== null);
+    return descriptors.length === 0 ? -(answers[0]?.result ?? -errno) : this.#add(rule, port, descriptors);
+  }
+
+  #add(rule: ForwardingRule, port: number, descriptors: readonly number[]): number {
+    const ids = descriptors.map((descriptor) => {
+      const id = this.#freeIds.pop() ?? this.#nextId++;
+      const facts = {
+        id,
+        protocol: PROTOCOLS[rule.protocol],
+        guest: rule.side === 'guest',
+        port,
+        targetPort: port - rule.first + rule.targetFirst,
+        target: rule.target ?? NONE,
+      };
+      this.#given.push({ facts, descriptor });
+      return id;
+    });
+    const listening = { ids, rule, port };
+    this.#listening.set(nameOf(rule, port), listening);
+    this.#need(listening, 'need');
+    return 0;
+  }
+
+  /** Ports of the host's loopback that go with a listener: the target of the guest's, the answers of the host's. */
+  #need({ rule, port }: Listening, change: 'need' | 'release'): void {
+    if (rule.side === 'guest') this.#ports[change](`reach-${rule.protocol}`, port - rule.first + rule.targetFirst);
+    else if (rule.protocol === 'udp') this.#ports[change]('answer-udp', port);
+  }
+
+  #give(): void {
+    for (let at = 0; at < this.#given.length; at += BATCH) {
+      const batch = this.#given.slice(at, at + BATCH);
+      this.#parts.worker.giveListeners(
+        batch.map(({ facts }) => facts),
+        batch.map(({ descriptor }) => descriptor),
+      );
+    }
+    this.#given = [];
+  }
+}
+
+/** Two listeners of the same name can't be at the same time. */
+function nameOf({ side, protocol, address, interfaceName }: ForwardingRule, port: number): string {
+  return `${side} ${protocol} ${address === null ? '*' : formatAddress(address)} ${interfaceName ?? '*'} ${port}`;
+}
