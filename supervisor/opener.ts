@@ -42,7 +42,7 @@ export interface ListenQuestion {
   /** `address` is ::, and IPv4 comes as well. */
   readonly both: boolean;
   readonly freeBind: boolean;
-  /** Index of the only link that it listens on, 0 = all; a negative one is of no link. */
+  /** Index of the only link that it listens on, 0 = all. */
   readonly link: number;
 }
 

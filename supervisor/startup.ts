@@ -19,12 +19,12 @@ import { makePlan, type Plan } from './config/plan.ts';
 import type { Forwarding } from './control/server.ts';
 import type { EarlyWorker } from './early.ts';
 import { explain } from './explain.ts';
-import { EMPTY_TABLE, type ForwardingTable } from './forwarding/table.ts';
+import { Listeners } from './forwarding/listeners.ts';
 import { configureNamespace, type NamespaceFacts } from './host/namespace.ts';
 import { NetlinkDialogue } from './host/netlink.ts';
 import { readEphemeralPorts } from './host/ephemeral-ports.ts';
 import { NO_RESOLVERS, readResolvers } from './host/resolvers.ts';
-import { probeTemplate } from './host/template.ts';
+import { linkIndex, probeTemplate } from './host/template.ts';
 import { readUdpTimeouts } from './host/udp-timeouts.ts';
 import { openNamespaces, watchProcess } from './join.ts';
 import type { Ending, LifecycleEvent } from './lifecycle.ts';
@@ -115,7 +115,7 @@ export class Startup {
     mark('command and opener started');
     const guestPid = await this.#guestPid(control);
     mark('guest exists');
-    const { tap, offloads, facts, worker: namespaceOpener } = this.#prepareGuest(plan, guestPid);
+    const { tap, offloads, facts, opener: guestOpener, worker: namespaceOpener } = this.#prepareGuest(plan, guestPid);
     seal(host.opener);
     mark('guest configured');
     await worker.configure(this.#config(plan, facts, maxDescriptors), this.#native.memfd('flows', MAX_FLOWS * FLOW_ROW_BYTES));
@@ -127,6 +127,12 @@ export class Startup {
     worker.grant(GrantKind.OPENER_NAMESPACE, 0, namespaceOpener);
     const failed = (line: string): void => this.#around.emit({ type: 'failed', line });
     new NameFollower({ options, mapping: plan.worker, opener: host.opener, worker, log, failed }, plan.nameService).start();
+    const listeners = this.#listeners(plan, host.opener, guestOpener, worker);
+    const fault = await listeners.apply(plan.forwarding);
+    if (fault !== null) {
+      throw new UsageError(fault);
+    }
+    mark('listeners bound');
     worker.start();
     mark('ready');
     const features = [
@@ -134,17 +140,25 @@ export class Startup {
       `SO_PEEK_OFF for TCP: IPv4 ${this.#peekOffset[4]}, IPv6 ${this.#peekOffset[6]}`,
     ];
     const command = control === null ? null : { pid: guestPid, control };
-    return { worker, command, forwarding: nothingForwarded(plan), banner: bannerLines(plan, facts.mac), features };
+    return { worker, command, forwarding: listeners, banner: bannerLines(plan, facts.mac), features };
   }
 
-  #plan(): Plan {
+  /** Asks the kernel about the host's network. */
+  #hostRoutes<Answer>(ask: (netlink: NetlinkDialogue) => Answer): Answer {
     const socket = this.#native.netlinkSocket(NETLINK_ROUTE);
     if (socket < 0) {
       throw new UsageError(explain('netlink', -socket));
     }
+    try {
+      return ask(new NetlinkDialogue(this.#native, socket));
+    } finally {
+      this.#native.close(socket);
+    }
+  }
+
+  #plan(): Plan {
     const { options } = this.#around;
-    const template = probeTemplate(new NetlinkDialogue(this.#native, socket), options);
-    this.#native.close(socket);
+    const template = this.#hostRoutes((netlink) => probeTemplate(netlink, options));
     return makePlan(options, template, {
       hostname: hostname(),
       resolvers: readResolvers() ?? NO_RESOLVERS,
@@ -179,7 +193,7 @@ export class Startup {
   }
 
   /** Makes the tap in the guest's namespace and configures it, then seals the opener that did it. */
-  #prepareGuest(plan: Plan, pid: number): { tap: number; offloads: number; facts: NamespaceFacts; worker: number } {
+  #prepareGuest(plan: Plan, pid: number): { tap: number; offloads: number; facts: NamespaceFacts; opener: Opener; worker: number } {
     const { opener, worker } = this.#startOpener('guest', plan, openNamespaces(this.#native, pid));
     opener.post(Verb.TAP, plan.namespace.interfaceName);
     opener.post(Verb.NETLINK);
@@ -205,7 +219,18 @@ export class Startup {
     for (const line of facts.warnings) {
       this.#around.log.warning(line);
     }
-    return { tap, offloads, facts, worker };
+    return { tap, offloads, facts, opener, worker };
+  }
+
+  #listeners(plan: Plan, host: Opener, guest: Opener, worker: WorkerRoom): Listeners {
+    const { ipv4, ipv6, tcp, udp } = plan.worker;
+    return new Listeners({
+      openers: { host, guest },
+      worker,
+      enabled: { ipv4, ipv6, tcp, udp, scan: true },
+      freeBind: this.#around.options.freebind,
+      interfaceIndex: (name) => this.#hostRoutes((netlink) => linkIndex(netlink, name)),
+    });
   }
 
   #config(plan: Plan, facts: NamespaceFacts, maxDescriptors: number): Parameters<WorkerRoom['configure']>[0] {
@@ -217,6 +242,7 @@ export class Startup {
       maxDescriptors,
       peekOffset4: this.#peekOffset[4],
       peekOffset6: this.#peekOffset[6],
+      taps: true,
     };
   }
 }
@@ -226,13 +252,6 @@ function seal(opener: Opener): void {
   if (result !== 0) {
     throw new Error(`an opener can't be sealed (errno ${-result})`);
   }
-}
-
-/** Nothing can be forwarded yet. */
-function nothingForwarded({ worker: { ipv4, ipv6, tcp, udp } }: Plan): Forwarding {
-  const apply = async ({ host, guest }: ForwardingTable): Promise<string | null> =>
-    host.length + guest.length === 0 ? null : 'forwarding of ports is not supported yet';
-  return { enabled: { ipv4, ipv6, tcp, udp, scan: true }, current: () => EMPTY_TABLE, apply };
 }
 
 function isTunAccessible(): boolean {

@@ -4,6 +4,7 @@
 import { expandSpec, type HostPorts } from '../forwarding/expansion.ts';
 import { type ForwardingTable, makeTable } from '../forwarding/table.ts';
 import { UsageError } from '../usage-error.ts';
+import { FORWARDING_OPTIONS } from '../forwarding/spec.ts';
 import type { Options } from './options.ts';
 import { wrong } from './values.ts';
 
@@ -11,16 +12,17 @@ import { wrong } from './values.ts';
 export function planForwarding(options: Options, host: HostPorts): ForwardingTable {
   const table = rulesOfOptions(options, host);
   for (const [option, given] of [
-    ['--freebind', options.freebind],
-    ['--no-splice', !options.splice],
     ['--splice-only', options.spliceOnly],
     ['--host-lo-to-ns-lo', options.loopbackToLoopback],
   ] as const) {
     if (given) throw new UsageError(`${option} is not supported yet`);
   }
-  const asked = options.forwarding.find((spec) => !spec.none);
-  if (asked === undefined) return table;
-  throw wrong(asked.option, asked.text, "forwarding of ports is not supported yet; give 'none' or leave the option out");
+  for (const { option, text, none, scan } of options.forwarding) {
+    if (none) continue;
+    if (scan) throw wrong(option, text, "'auto' is not supported yet; give ports, or 'none'");
+    if (FORWARDING_OPTIONS[option].side === 'guest') throw wrong(option, text, "the host's loopback can't be forwarded yet; give 'none'");
+  }
+  return table;
 }
 
 /** What was asked for, whether it can be served or not. Throws UsageError. */

@@ -9,15 +9,18 @@
 import type { ravioli } from '../../shared/channel.gen.js';
 import { formatAddress } from '../../shared/addresses.ts';
 import { MAX_PASSED_DESCRIPTORS } from '../../shared/limits.ts';
-import type { ListenQuestion, Opener } from '../opener.ts';
+import type { ListenQuestion, Opener, OpenerReply } from '../opener.ts';
 import { listeningFault } from './listening-fault.ts';
 import { LoopbackPorts } from './loopback-ports.ts';
 import { countPorts } from './port-range.ts';
-import { type ForwardingRule, sameRule } from './rule.ts';
-import type { ForwardingTable } from './table.ts';
+import { type Enabled, type ForwardingRule, sameRule } from './rule.ts';
+import { EMPTY_TABLE, type ForwardingTable } from './table.ts';
 
 const EPERM = 1;
+const ENODEV = 19;
 const EAFNOSUPPORT = 97;
+/** Loopback is the first link of every network namespace. */
+const LOOPBACK_LINK = 1;
 const PROTOCOLS = { tcp: 6, udp: 17 } as const;
 const NONE = new Uint8Array(0);
 const ANY4 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0);
@@ -27,7 +30,7 @@ const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 /** Questions that an opener is asked before its answers are taken; its queue holds ten. */
 const WINDOW = 8;
 /** A message is full with so many. */
-const BATCH = MAX_PASSED_DESCRIPTORS - 3;
+const BATCH = MAX_PASSED_DESCRIPTORS - (MAX_PASSED_DESCRIPTORS % WINDOW);
 
 /** The worker, as far as listeners are concerned. */
 export interface ListenerRoom {
@@ -38,13 +41,15 @@ export interface ListenerRoom {
   settled(): Promise<void>;
 }
 
+/** An opener, as far as listeners are concerned. */
+export type ListeningOpener = Pick<Opener, 'postListener' | 'collectListener' | 'setPorts'>;
+
 /** What listeners are made of. */
 export interface ListenerParts {
-  readonly openers: { readonly host: Opener; readonly guest: Opener };
+  readonly openers: { readonly host: ListeningOpener; readonly guest: ListeningOpener };
   readonly worker: ListenerRoom;
-  /** Families that the guest has. */
-  readonly ipv4: boolean;
-  readonly ipv6: boolean;
+  /** What may be forwarded at all. */
+  readonly enabled: Enabled;
   /** Addresses may be ones that the host does not have yet. */
   readonly freeBind: boolean;
   /** Index of a link of the host by its name; null = there is none. */
@@ -57,9 +62,6 @@ interface Listening {
   readonly port: number;
 }
 
-/** A listener that can't be: a line for people. */
-export class ListeningError extends Error {}
-
 /** All listeners of a run. */
 export class Listeners {
   readonly #parts: ListenerParts;
@@ -69,7 +71,7 @@ export class Listeners {
   #nextId = 0;
   #given: { facts: ravioli.Listener.$Properties; descriptor: number }[] = [];
   #taken: number[] = [];
-  #rules: readonly ForwardingRule[] = [];
+  #table: ForwardingTable = EMPTY_TABLE;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
@@ -81,6 +83,15 @@ export class Listeners {
     return this.#listening.size;
   }
 
+  get enabled(): Enabled {
+    return this.#parts.enabled;
+  }
+
+  /** The rules in force. */
+  current(): ForwardingTable {
+    return this.#table;
+  }
+
   isOpen(rule: ForwardingRule, port: number): boolean {
     return this.#listening.has(nameOf(rule, port));
   }
@@ -89,15 +100,18 @@ export class Listeners {
   open(rule: ForwardingRule, ports: readonly number[]): Map<number, number> {
     const failed = new Map<number, number>();
     const wanted = ports.filter((port) => !this.isOpen(rule, port));
+    const link = this.#linkOf(rule);
+    if (link === null) return new Map(wanted.map((port) => [port, ENODEV]));
     for (let at = 0; at < wanted.length; at += WINDOW) {
       const window = wanted.slice(at, at + WINDOW);
       const answers = this.#ask(
         rule,
-        window.map((port) => this.#question(rule, port)),
+        window.map((port) => this.#question(rule, port, link)),
       );
       answers.forEach(({ result, descriptor }, index) => {
         const port = window[index] as number;
-        const errno = descriptor === null ? this.#openSingly(rule, port, -result) : this.#add(rule, port, [descriptor]);
+        const errno =
+          descriptor === null ? this.#openSingly(rule, this.#question(rule, port, link), -result) : this.#add(rule, port, [descriptor]);
         if (errno !== 0) failed.set(port, errno);
       });
       if (this.#given.length >= BATCH) this.#give();
@@ -125,30 +139,29 @@ export class Listeners {
   }
 
   /**
-   * Replaces all rules, but for listeners of rules that scan: whoever looks opens and closes those. When a rule that is not weak can't be,
-   * all is as before.
-   * @throws ListeningError
+   * Puts other rules in place of all. Listeners of rules that scan are left to whoever looks, but for those of rules that are gone. When a
+   * rule that is not weak can't be, all is as before, and the result says why in a line for people; else it is null.
    */
-  async replace(table: ForwardingTable): Promise<void> {
-    const before = this.#rules;
-    const after = [...table.host, ...table.guest];
+  async apply(table: ForwardingTable): Promise<string | null> {
+    const before = this.#table;
+    const after = rulesOf(table);
     const gone = [...this.#listening.values()].filter(({ rule }) => !after.some((other) => sameRule(other, rule)));
     for (const { rule, port } of gone) this.close(rule, port);
     this.flush();
     // Their ports are free only when the worker has closed them.
     if (gone.length > 0) await this.#parts.worker.settled();
-    this.#rules = after;
+    this.#table = table;
     const fault = this.#openAll(after.filter((rule) => !rule.scan));
     this.flush();
-    if (fault === null) return;
-    const made = [...this.#listening.values()].filter(({ rule }) => !before.some((other) => sameRule(other, rule)));
+    if (fault === null) return null;
+    const made = [...this.#listening.values()].filter(({ rule }) => !rulesOf(before).some((other) => sameRule(other, rule)));
     for (const { rule, port } of made) this.close(rule, port);
     this.flush();
     await this.#parts.worker.settled();
-    this.#rules = before;
+    this.#table = before;
     for (const { rule, port } of gone) this.open(rule, [port]);
     this.flush();
-    throw new ListeningError(fault);
+    return fault;
   }
 
   /** Opens every port of every rule; a line about the first that can't be and must. */
@@ -164,39 +177,41 @@ export class Listeners {
     return null;
   }
 
-  #ask({ side }: ForwardingRule, questions: readonly ListenQuestion[]): { result: number; descriptor: number | null }[] {
+  #ask({ side }: ForwardingRule, questions: readonly ListenQuestion[]): OpenerReply[] {
     const opener = this.#parts.openers[side];
     for (const question of questions) opener.postListener(question);
     return questions.map(({ protocol }) => opener.collectListener(protocol));
   }
 
-  #question(rule: ForwardingRule, port: number): ListenQuestion {
-    const { protocol, address, side, interfaceName } = rule;
-    const { ipv4, ipv6, freeBind } = this.#parts;
+  /** Index of the link that the rule names, 0: none is named, null: it is not there. */
+  #linkOf({ side, interfaceName }: ForwardingRule): number | null {
+    if (interfaceName === null) return 0;
+    return side === 'guest' ? LOOPBACK_LINK : this.#parts.interfaceIndex(interfaceName);
+  }
+
+  #question({ protocol, address, side }: ForwardingRule, port: number, link: number): ListenQuestion {
+    const { ipv4, ipv6 } = this.#parts.enabled;
     const both = address === null && ipv4 && ipv6;
     return {
       protocol,
       port,
       address: address ?? (ipv6 ? ANY6 : ANY4),
       both,
-      freeBind: freeBind && side === 'host',
-      // Loopback is the first link of every network namespace.
-      link: interfaceName === null ? 0 : side === 'guest' ? 1 : (this.#parts.interfaceIndex(interfaceName) ?? -1),
+      freeBind: this.#parts.freeBind && side === 'host',
+      link,
     };
   }
 
   /** A socket for both families failed with `errno`: where the kernel is to blame, one for each is tried. 0 or the errno. */
-  #openSingly(rule: ForwardingRule, port: number, errno: number): number {
-    const question = this.#question(rule, port);
+  #openSingly(rule: ForwardingRule, question: ListenQuestion, errno: number): number {
+    const { port } = question;
     if (question.both && errno === EAFNOSUPPORT) {
-      const [{ result, descriptor }] = this.#ask(rule, [{ ...question, both: false, address: ANY4 }]) as [
-        ReturnType<Opener['collectListener']>,
-      ];
+      const [{ result, descriptor }] = this.#ask(rule, [{ ...question, both: false, address: ANY4 }]) as [OpenerReply];
       return descriptor === null ? -result : this.#add(rule, port, [descriptor]);
     }
     // Before Linux 5.7 only root binds a socket to a link; the two addresses of the loopback come to the same.
     if (rule.side !== 'guest' || errno !== EPERM) return errno;
-    const families = [this.#parts.ipv4 ? LOOPBACK4 : null, this.#parts.ipv6 ? LOOPBACK6 : null].filter((address) => address !== null);
+    const families = [this.enabled.ipv4 ? LOOPBACK4 : null, this.enabled.ipv6 ? LOOPBACK6 : null].filter((address) => address !== null);
     const answers = this.#ask(
       rule,
       families.map((address) => ({ ...question, both: false, link: 0, address })),
@@ -241,6 +256,10 @@ export class Listeners {
     }
     this.#given = [];
   }
+}
+
+function rulesOf({ host, guest }: ForwardingTable): readonly ForwardingRule[] {
+  return [...host, ...guest];
 }
 
 /** Two listeners of the same name can't be at the same time. */

@@ -159,6 +159,16 @@ function onlyFamily(options: TemplateOptions): number {
   return options.ipv4 ? AddressFamily.INET : AddressFamily.INET6;
 }
 
+/** Index of the link of that name; null = there is none. */
+export function linkIndex(dialogue: NetlinkDialogue, name: string): number | null {
+  try {
+    return parseLink(dialogue.get(linkRequest(name))).index;
+  } catch (error) {
+    if (error instanceof NetlinkError) return null;
+    throw error;
+  }
+}
+
 function linkNamed(dialogue: NetlinkDialogue, name: string): Link {
   try {
     return parseLink(dialogue.get(linkRequest(name)));

@@ -1,0 +1,228 @@
+/** Listening sockets of the rules; the openers and the worker are the test's. */
+import { expect } from 'chai';
+import type { ravioli } from '../../shared/channel.gen.js';
+import { formatAddress, parseAddress } from '../../shared/addresses.ts';
+import { Listeners, type ListeningOpener } from '../../supervisor/forwarding/listeners.ts';
+import type { ForwardingRule } from '../../supervisor/forwarding/rule.ts';
+import type { ForwardingTable } from '../../supervisor/forwarding/table.ts';
+import type { ListenQuestion } from '../../supervisor/opener.ts';
+
+const EPERM = 1;
+const EACCES = 13;
+const EADDRINUSE = 98;
+const EAFNOSUPPORT = 97;
+const ENABLED = { ipv4: true, ipv6: true, tcp: true, udp: true, scan: true };
+
+const RULE: ForwardingRule = {
+  protocol: 'tcp',
+  side: 'host',
+  address: null,
+  interfaceName: null,
+  first: 8000,
+  last: 8000,
+  targetFirst: 80,
+  target: null,
+  weak: false,
+  scan: false,
+};
+const OUTWARD: ForwardingRule = { ...RULE, side: 'guest', interfaceName: 'lo', targetFirst: 8000 };
+
+function address(text: string): Uint8Array {
+  return parseAddress(text) as Uint8Array;
+}
+
+/** Answers each question as `refuse` says: 0 = a descriptor. Never more than its queue holds is asked before answers are taken. */
+class Opener implements ListeningOpener {
+  readonly asked: ListenQuestion[] = [];
+  readonly ports: string[] = [];
+  refuse: (question: ListenQuestion) => number = () => 0;
+  #queue: ListenQuestion[] = [];
+  #descriptor = 100;
+
+  postListener(question: ListenQuestion): void {
+    this.asked.push(question);
+    this.#queue.push(question);
+    expect(this.#queue.length, 'questions at once').to.be.at.most(10);
+  }
+
+  collectListener(): { result: number; descriptor: number | null } {
+    const errno = this.refuse(this.#queue.shift() as ListenQuestion);
+    return errno === 0 ? { result: 8000, descriptor: this.#descriptor++ } : { result: -errno, descriptor: null };
+  }
+
+  setPorts(use: string, { first, last }: { first: number; last: number }, permitted: boolean): void {
+    this.ports.push(`${permitted ? '+' : '-'}${use} ${first}-${last}`);
+  }
+}
+
+class Room {
+  readonly messages: number[] = [];
+  readonly open = new Map<number, ravioli.Listener.$Properties>();
+  settlings = 0;
+
+  giveListeners(listeners: readonly ravioli.Listener.$Properties[], descriptors: readonly number[]): void {
+    expect(descriptors.length).to.equal(listeners.length);
+    this.messages.push(listeners.length);
+    for (const listener of listeners) {
+      expect(this.open.has(listener.id as number), 'a number that is taken').to.equal(false);
+      this.open.set(listener.id as number, listener);
+    }
+  }
+
+  takeListeners(ids: readonly number[]): void {
+    for (const id of ids) expect(this.open.delete(id), 'a listener that was there').to.equal(true);
+  }
+
+  async settled(): Promise<void> {
+    this.settlings++;
+  }
+}
+
+function make(enabled = ENABLED): { listeners: Listeners; host: Opener; guest: Opener; room: Room } {
+  const host = new Opener();
+  const guest = new Opener();
+  const room = new Room();
+  const interfaceIndex = (name: string): number | null => (name === 'eth0' ? 7 : null);
+  return {
+    listeners: new Listeners({ openers: { host, guest }, worker: room, enabled, freeBind: false, interfaceIndex }),
+    host,
+    guest,
+    room,
+  };
+}
+
+function table(host: readonly ForwardingRule[], guest: readonly ForwardingRule[] = []): ForwardingTable {
+  return { host, guest };
+}
+
+describe('supervisor/forwarding: listeners', () => {
+  it('are asked for as the rule says, and given with its facts', async () => {
+    const { listeners, host, guest, room } = make();
+    const rules = [
+      { ...RULE, last: 8002 },
+      { ...RULE, protocol: 'udp', address: address('192.0.2.2'), interfaceName: 'eth0', target: address('192.0.2.9') },
+    ] as const;
+    expect(await listeners.apply(table(rules, [OUTWARD]))).to.equal(null);
+    expect(host.asked.map(({ protocol, port, both, link, address }) => [protocol, port, both, link, formatAddress(address)])).to.deep.equal(
+      [
+        ['tcp', 8000, true, 0, '::'],
+        ['tcp', 8001, true, 0, '::'],
+        ['tcp', 8002, true, 0, '::'],
+        ['udp', 8000, false, 7, '192.0.2.2'],
+      ],
+    );
+    expect(guest.asked.map(({ port, both, link }) => [port, both, link])).to.deep.equal([[8000, true, 1]]);
+    const facts = [...room.open.values()];
+    expect(facts.map(({ protocol, guest, port, targetPort }) => [protocol, guest, port, targetPort])).to.deep.equal([
+      [6, false, 8000, 80],
+      [6, false, 8001, 81],
+      [6, false, 8002, 82],
+      [17, false, 8000, 80],
+      [6, true, 8000, 8000],
+    ]);
+    expect(facts[3]?.target).to.deep.equal(address('192.0.2.9'));
+    expect(listeners.count).to.equal(5);
+  });
+
+  it('go to the worker some hundreds at once', async () => {
+    const { listeners, room } = make();
+    expect(await listeners.apply(table([{ ...RULE, first: 10_001, last: 20_000, targetFirst: 10_001 }]))).to.equal(null);
+    expect(room.open.size).to.equal(10_000);
+    expect(room.messages.length).to.be.below(60);
+    expect(Math.max(...room.messages)).to.be.at.most(253);
+  });
+
+  it('open the loopback for what leads there and for what answers, and nothing longer than needed', async () => {
+    const { listeners, host } = make();
+    const answered = { ...RULE, protocol: 'udp', first: 5000, last: 5004 } as const;
+    const other = { ...answered, first: 5002, last: 5002, address: address('192.0.2.2') };
+    await listeners.apply(table([answered, other, RULE], [{ ...OUTWARD, last: 8003 }]));
+    expect(host.ports.splice(0)).to.have.members(['+answer-udp 5000-5004', '+reach-tcp 8000-8003']);
+    await listeners.apply(table([other, RULE], [{ ...OUTWARD, last: 8003 }]));
+    expect(host.ports.splice(0)).to.deep.equal(['-answer-udp 5000-5001', '-answer-udp 5003-5004']);
+    await listeners.apply(table([], []));
+    expect(host.ports).to.have.members(['-answer-udp 5002-5002', '-reach-tcp 8000-8003']);
+  });
+
+  it('that stay are not touched by others that come and go; who goes has gone before another wants its port', async () => {
+    const { listeners, host, room } = make();
+    await listeners.apply(table([RULE, { ...RULE, first: 9000, last: 9000 }]));
+    const [kept] = [...room.open.keys()];
+    host.asked.length = 0;
+    expect(await listeners.apply(table([RULE, { ...RULE, first: 9000, last: 9000, targetFirst: 81 }]))).to.equal(null);
+    expect(room.open.get(kept as number)).to.include({ port: 8000 });
+    expect(host.asked.map(({ port }) => port)).to.deep.equal([9000]);
+    expect([...room.open.values()].map(({ targetPort }) => targetPort)).to.have.members([80, 81]);
+    expect(room.settlings).to.equal(1);
+  });
+
+  it('all stay as they were when one that must be can’t', async () => {
+    const { listeners, host, room } = make();
+    await listeners.apply(table([RULE]));
+    host.refuse = ({ port }) => (port === 9001 ? EADDRINUSE : 0);
+    const fault = await listeners.apply(table([{ ...RULE, first: 9000, last: 9002 }]));
+    expect(fault).to.match(/^can't listen on TCP port 9001 \(.*\): another program has it; choose another port/);
+    expect([...room.open.values()].map(({ port }) => port)).to.deep.equal([8000]);
+    expect(listeners.current().host).to.deep.equal([RULE]);
+  });
+
+  it('of a weak rule may be missing, but not all of them', async () => {
+    const { listeners, host, room } = make();
+    host.refuse = ({ port }) => (port === 9001 ? EADDRINUSE : 0);
+    const weak = { ...RULE, first: 9000, last: 9002, weak: true };
+    expect(await listeners.apply(table([weak]))).to.equal(null);
+    expect(room.open.size).to.equal(2);
+    host.refuse = () => EACCES;
+    expect(await listeners.apply(table([{ ...weak, first: 80, last: 81 }]))).to.match(
+      /TCP port 80 .*: choose a port from 1024 on, or run 'sysctl/,
+    );
+  });
+
+  it('of a rule that scans are left to whoever looks', async () => {
+    const { listeners, room } = make();
+    const scanning = { ...RULE, last: 8010, scan: true };
+    await listeners.apply(table([scanning]));
+    expect(room.open.size).to.equal(0);
+    expect(listeners.open(scanning, [8003, 8004]).size).to.equal(0);
+    expect(listeners.open(scanning, [8004]).size).to.equal(0);
+    listeners.flush();
+    expect([...room.open.values()].map(({ port }) => port)).to.deep.equal([8003, 8004]);
+    listeners.close(scanning, 8003);
+    listeners.close(scanning, 8003);
+    listeners.flush();
+    expect(listeners.isOpen(scanning, 8003)).to.equal(false);
+    expect([...room.open.values()].map(({ port }) => port)).to.deep.equal([8004]);
+    await listeners.apply(table([]));
+    expect(room.open.size).to.equal(0);
+  });
+
+  it('are of one family where the kernel or the guest has only one', async () => {
+    const without = make();
+    without.host.refuse = ({ both }) => (both ? EAFNOSUPPORT : 0);
+    expect(await without.listeners.apply(table([RULE]))).to.equal(null);
+    expect(without.host.asked.map(({ address }) => formatAddress(address))).to.deep.equal(['::', '0.0.0.0']);
+    const guest4 = make({ ...ENABLED, ipv6: false });
+    expect(await guest4.listeners.apply(table([RULE]))).to.equal(null);
+    expect(guest4.host.asked.map(({ address, both }) => [formatAddress(address), both])).to.deep.equal([['0.0.0.0', false]]);
+  });
+
+  it('of the guest’s side are two on its loopback where a socket can’t be bound to a link', async () => {
+    const { listeners, guest, room } = make();
+    guest.refuse = ({ link }) => (link > 0 ? EPERM : 0);
+    expect(await listeners.apply(table([], [OUTWARD]))).to.equal(null);
+    expect(guest.asked.slice(1).map(({ address, both }) => [formatAddress(address), both])).to.deep.equal([
+      ['127.0.0.1', false],
+      ['::1', false],
+    ]);
+    expect(room.open.size).to.equal(2);
+    await listeners.apply(table([], []));
+    expect(room.open.size).to.equal(0);
+  });
+
+  it('can’t be on a link that is not there', async () => {
+    const { listeners } = make();
+    expect(await listeners.apply(table([{ ...RULE, interfaceName: 'eth9' }]))).to.match(
+      /on eth9 .*: there is no such interface; see 'ip link'/,
+    );
+  });
+});
