@@ -70,7 +70,7 @@ export function parseSpec(option: ForwardingOption, text: string): ForwardingSpe
       if (all !== null && all !== word) throw fail(`'${all}' and '${word}' contradict each other; leave one out`);
       all = word;
       if (word !== 'all') draft.target = targetAddress(word.slice(4), word, fail);
-    } else if (word.startsWith('~')) draft.exclusions.push(range(word.slice(1), 0, fail));
+    } else if (word.startsWith('~')) draft.exclusions.push(range(word.slice(1), fail));
     else draft.inclusions.push(inclusion(word, fail));
   }
   return draft;
@@ -114,11 +114,11 @@ function targetAddress(text: string, chunk: string, fail: Fail): Uint8Array | nu
 
 function inclusion(chunk: string, fail: Fail): Inclusion {
   const colon = chunk.indexOf(':');
-  const source = range(colon < 0 ? chunk : chunk.slice(0, colon), 1, fail);
+  const source = range(colon < 0 ? chunk : chunk.slice(0, colon), fail);
   if (colon < 0) return { ...source, targetFirst: source.first, target: null };
   const destination = chunk.slice(colon + 1);
   const slash = destination.indexOf('/');
-  const ports = slash < 0 && !/^[0-9]+(-|$)/.test(destination) ? null : range(destination.slice(slash + 1), 1, fail);
+  const ports = slash < 0 && !/^[0-9]+(-|$)/.test(destination) ? null : range(destination.slice(slash + 1), fail);
   const address = slash >= 0 ? destination.slice(0, slash) : ports === null ? destination : null;
   if (ports !== null && countPorts(ports) !== countPorts(source)) {
     const [left, right] = [source, ports].map((side) => `${formatPorts(side)} (${countPorts(side)})`);
@@ -131,19 +131,18 @@ function inclusion(chunk: string, fail: Fail): Inclusion {
   };
 }
 
-function range(text: string, least: 0 | 1, fail: Fail): PortRange {
+function range(text: string, fail: Fail): PortRange {
   const dash = text.indexOf('-');
-  const first = port(dash < 0 ? text : text.slice(0, dash), text, least, fail);
-  const last = dash < 0 ? first : port(text.slice(dash + 1), text, least, fail);
+  const first = port(dash < 0 ? text : text.slice(0, dash), text, fail);
+  const last = dash < 0 ? first : port(text.slice(dash + 1), text, fail);
   if (first > last) throw fail(`${first}-${last} runs backwards; give the lower port first`);
   return { first, last };
 }
 
-function port(text: string, around: string, least: 0 | 1, fail: Fail): number {
+function port(text: string, around: string, fail: Fail): number {
   if (!/^[0-9]+$/.test(text)) throw fail(`${badPort(text, around)}; give ports like 80, 8000-8010 or 8080:80`);
   const value = Number(text);
   if (value > 65_535) throw fail(`port ${value} is above 65535; give a lower one`);
-  if (value < least) throw fail('port 0 can not be forwarded; ports are 1 to 65535');
   return value;
 }
 

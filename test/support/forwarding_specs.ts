@@ -26,6 +26,9 @@ function read(text: string): Case[] {
 /** All examples of the peer's pages, what Podman, libvirt, rootlesskit and KubeVirt say, and corners of the grammar. */
 export const ACCEPTED: readonly Case[] = read(`
 -t 22 -> TCP [*]:22 => 22
+-t 0-2010,~0-1999 -> TCP [*]:2000-2010 => 2000-2010
+-t 2080-2081:0-1,~2080 -> TCP [*]:2081 => 1
+-t 0,~0 -> nothing
 -t 22:23 -> TCP [*]:22 => 23
 -t 22,25 -> TCP [*]:22 => 22; TCP [*]:25 => 25
 -t 22-80 -> TCP [*]:22-80 => 22-80

@@ -2,8 +2,11 @@
  * Every wrong word about forwarding has one line of its own: option, value, what is wrong, cure.
  */
 import { expect } from 'chai';
-import { complaintAbout } from '../../support/forwarding_words.ts';
+import fc from 'fast-check';
+import { faultOf } from '../../../supervisor/forwarding/rule.ts';
+import { complaintAbout, tableOf } from '../../support/forwarding_words.ts';
 
+const EVERYTHING = { ipv4: true, ipv6: true, tcp: true, udp: true, scan: true };
 const PORTS = 'give ports like 80, 8000-8010 or 8080:80';
 const ADDRESS = 'give it as 192.0.2.1 or [2001:db8::1]';
 const MISSING = `a port is missing; ${PORTS}`;
@@ -123,5 +126,28 @@ describe('supervisor/forwarding: every wrong word has its own line', () => {
     expect(complaintAbout(['-t', '80,auto'], false)).to.equal(
       "--tcp-ports '80,auto': 'auto' needs a namespace to look into; give ports, or 'all'",
     );
+  });
+
+  it('nothing but one printable line is ever thrown, and what is accepted is right', () => {
+    const word = fc.constantFrom(
+      ...['80', '0', '65535', '65536', '81-90', '-', '~', ':', '/', ',', '%', '*', '[', ']', 'all', 'auto', 'none', ' ', '\u0007', 'é'],
+      ...['0.0.0.0', '127.0.0.1', '::', '::1', '[fd00::1]', 'lo', ':80', ',~85', '10.0.0.1', '/80', ':10.0.0.1/', '999999999999999999999'],
+    );
+    const option = fc.constantFrom('-t', '-u', '-T', '-U', '-4', '-6');
+    const value = fc.array(word, { maxLength: 7 }).map((words) => words.join(''));
+    let accepted = 0;
+    fc.assert(
+      fc.property(fc.array(fc.tuple(option, value), { minLength: 1, maxLength: 3 }), (given) => {
+        const words = given.flatMap(([name, text]) => (/[46]/.test(name) ? [name] : [name, text]));
+        const complaint = complaintAbout(words);
+        expect(complaint).to.match(/^[^\x00-\x1f\x7f]+$/);
+        if (complaint !== 'accepted') return;
+        const { host, guest } = tableOf(words);
+        for (const rule of [...host, ...guest]) expect(faultOf(rule, EVERYTHING)).to.equal(null);
+        accepted += host.length + guest.length;
+      }),
+      { numRuns: 3000 },
+    );
+    expect(accepted).to.be.greaterThan(10);
   });
 });
