@@ -23,6 +23,12 @@ for name in NODE_OPTIONS NODE_EXTRA_CA_CERTS NODE_PATH NODE_V8_COVERAGE NODE_DEB
 done
 
 name=${0##*/}
+# Talks to a run and starts none.
+if [ "$name" = ravioli ] && [ "${1-}" = forward ]; then
+  shift
+  exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/forward.cjs" "$@"
+fi
+
 case $name in
   *pasta*) mode=pasta ;;
   *passt*) mode=passt ;;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds what the launchers in bin/ need: the channel's codec, the native rooms, the compiled policies and the two bundles.
+# Builds what the launchers in bin/ need: the channel's codec, the native rooms, the compiled policies and the bundles.
 # Idempotent and quick (about a second when nothing changed); `npm ci` runs it through the script `prepare`.
 set -eu
 cd "$(dirname "$0")/.."
@@ -44,3 +44,4 @@ bundle() {
 for room in supervisor worker; do
   if [ -e "$room/main.ts" ]; then bundle "$room/main.ts" "dist/$room.cjs"; fi
 done
+if [ -e supervisor/control/main.ts ]; then bundle supervisor/control/main.ts dist/forward.cjs; fi

@@ -8,6 +8,7 @@
 import type { Native } from '../native/supervisor.d.ts';
 import { LogLevel } from '../shared/messages.ts';
 import type { Options } from './config/options.ts';
+import { listenAsInstance, mayBeInGuest } from './control/instances.ts';
 import { CLIENT_MS, ControlServer } from './control/server.ts';
 import type { EarlyWorker } from './early.ts';
 import { bytesOf, environmentOfCommand, lastWords, type Started, variable } from './environment.ts';
@@ -124,6 +125,7 @@ export class Run {
       this.#program.log.newline = '\r\n';
     }
     command?.control.proceed();
+    this.#controlServer ??= this.#openOwnSocket();
     this.#controlServer?.serve(forwarding);
     if (this.#program.log.level >= LogLevel.DEBUG) {
       for (const line of [...features, ...this.#marks]) {
@@ -137,8 +139,16 @@ export class Run {
     const { native, log, options } = this.#program;
     if (options.controlPath === null) return;
     const uid = process.geteuid?.() as number;
-    this.#controlServer = new ControlServer({ native, log, uid, clientMs: CLIENT_MS }, options.controlPath);
+    this.#controlServer = new ControlServer({ native, log, uid, clientMs: CLIENT_MS, isRefused: () => false }, options.controlPath);
     log.info(`forwarding rules can be changed at ${options.controlPath}`);
+  }
+
+  /** A run that was given no path has a place of its own, made when its command is on the way already. */
+  #openOwnSocket(): ControlServer | null {
+    const { native, log } = this.#program;
+    const { guest } = this.#rooms as Rooms;
+    const parts = { native, log, uid: process.geteuid?.() as number, clientMs: CLIENT_MS };
+    return listenAsInstance({ ...parts, isRefused: (pid) => mayBeInGuest(pid, guest) }, process.env['XDG_RUNTIME_DIR']);
   }
 
   #killAll(): void {

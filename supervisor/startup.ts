@@ -64,6 +64,8 @@ export interface Rooms {
   readonly worker: WorkerRoom;
   /** The waiting command; null when a namespace was joined. */
   readonly command: { readonly pid: number; readonly control: Control } | null;
+  /** A process of the guest's namespace. */
+  readonly guest: number;
   /** Which ports lead where. */
   readonly forwarding: Forwarding;
   /** Lines about what was set up, for people. */
@@ -140,7 +142,7 @@ export class Startup {
       `SO_PEEK_OFF for TCP: IPv4 ${this.#peekOffset[4]}, IPv6 ${this.#peekOffset[6]}`,
     ];
     const command = control === null ? null : { pid: guestPid, control };
-    return { worker, command, forwarding: listeners, banner: bannerLines(plan, facts.mac), features };
+    return { worker, command, guest: guestPid, forwarding: listeners, banner: bannerLines(plan, facts.mac), features };
   }
 
   /** Asks the kernel about the host's network. */

@@ -45,6 +45,8 @@ export interface ControlServerParts {
   readonly uid: number;
   /** How long a client may take for its answer, ms. */
   readonly clientMs: number;
+  /** Whether a process of our own user may not ask after all. */
+  isRefused(pid: number): boolean;
 }
 
 /** One client, as the kernel names it. */
@@ -116,6 +118,12 @@ export class ControlServer {
     }
     if (client.uid !== uid && client.uid !== ROOT) {
       log.warning(`user ${client.uid} (process ${client.pid}) may not use the control socket: it is for user ${uid} and root`);
+      native.close(client.fd);
+      return;
+    }
+    // Root can have what it wants, and need not show us where it is.
+    if (!(client.uid === ROOT && uid !== ROOT) && this.#parts.isRefused(client.pid)) {
+      log.warning(`process ${client.pid} may not use the control socket: it is in the guest's network, or can't be seen`);
       native.close(client.fd);
       return;
     }

@@ -18,6 +18,8 @@ export class ControlBench {
   readonly path = join(this.folder, 'socket');
   readonly lines: string[] = [];
   readonly server: ControlServer;
+  /** Whether a process may not ask. */
+  isRefused: (pid: number) => boolean = () => false;
   enabled = ALL;
   table: ForwardingTable = EMPTY_TABLE;
   /** Called in place of taking a table. */
@@ -49,6 +51,7 @@ export class ControlBench {
       native,
       log,
       uid: process.geteuid?.() as number,
+      isRefused: (pid: number) => bench.isRefused(pid),
       get clientMs() {
         return bench.patience;
       },

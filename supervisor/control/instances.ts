@@ -1,0 +1,112 @@
+/**
+ * The control sockets of runs that were given no path: one for each process, in a folder of the user's.
+ *
+ * Theory of operation. `$XDG_RUNTIME_DIR/ravioli/PID.sock`, or `/run/ravioli/PID.sock` for a root without that variable. Where neither
+ * can be had there is no such socket, and nobody is troubled with that. A run that was killed leaves its file behind; the next run, and
+ * whoever looks for runs, removes those whose process is gone and at which nobody listens.
+ *
+ * The command in the guest's namespace runs as the same user and may see the folder, but what leads into its network is not its own to
+ * decide: who is in the guest's network namespace is refused here. (Not at a path that was asked for with -c: who names a path decides who
+ * sees it, as with the peer.)
+ */
+import { lstatSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
+import type { Native } from '../../native/supervisor.d.ts';
+import { removeStale } from './path.ts';
+import { ControlServer, type ControlServerParts } from './server.ts';
+
+const ROOT = 0;
+const NAME = /^([1-9][0-9]{0,9})\.sock$/;
+
+/** One run that can be talked to. */
+export interface Instance {
+  readonly pid: number;
+  readonly path: string;
+}
+
+/** Where the sockets are; null = nowhere. `runtimeFolder` is the value of XDG_RUNTIME_DIR. */
+export function instanceFolder(runtimeFolder: string | undefined, uid: number): string | null {
+  if (runtimeFolder?.startsWith('/')) return isOwn(runtimeFolder, uid) ? `${runtimeFolder}/ravioli` : null;
+  return uid === ROOT ? '/run/ravioli' : null;
+}
+
+/** Listens at this process's place; null when there is none, for a reason that troubles nobody. Killed runs are cleaned up after. */
+export function listenAsInstance(parts: ControlServerParts, runtimeFolder: string | undefined): ControlServer | null {
+  const folder = instanceFolder(runtimeFolder, parts.uid);
+  if (folder === null || !makeFolder(folder, parts.uid)) return null;
+  removeStaleInstances(parts.native, folder);
+  try {
+    return new ControlServer(parts, pathOf(folder, process.pid));
+  } catch {
+    return null;
+  }
+}
+
+/** Makes the folder where it is missing; true when it is there, and nobody else can put anything into it. */
+function makeFolder(folder: string, uid: number): boolean {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch {
+    // It is there, or can't be made: either shows at once.
+  }
+  return isOwn(folder, uid);
+}
+
+function pathOf(folder: string, pid: number): string {
+  return `${folder}/${pid}.sock`;
+}
+
+/** The sockets in the folder, in the order of their processes. */
+export function listInstances(folder: string): Instance[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    return [];
+  }
+  const found = names.flatMap((name) => {
+    const pid = Number(NAME.exec(name)?.[1] ?? 0);
+    return pid === 0 ? [] : [{ pid, path: pathOf(folder, pid) }];
+  });
+  return found.sort((a, b) => a.pid - b.pid);
+}
+
+/** Removes what killed runs have left. Those whose process is there are not even asked. */
+function removeStaleInstances(native: Pick<Native, 'localConnect' | 'close'>, folder: string): void {
+  for (const { pid, path } of listInstances(folder)) if (!isAlive(pid)) removeStale(native, path);
+}
+
+/** True while there is a process of this number. */
+export function isAlive(pid: number): boolean {
+  try {
+    lstatSync(`/proc/${pid}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether a client may be in the guest: its network namespace is the guest's, which is not ours as well, or can't be known.
+ * `guest` is a process of the guest's namespace.
+ */
+export function mayBeInGuest(client: number, guest: number): boolean {
+  try {
+    const inside = networkOf(guest);
+    return inside !== networkOf('self') && inside === networkOf(client);
+  } catch {
+    return true;
+  }
+}
+
+function networkOf(pid: number | 'self'): string {
+  return readlinkSync(`/proc/${pid}/ns/net`);
+}
+
+function isOwn(folder: string, uid: number): boolean {
+  try {
+    const status = lstatSync(folder);
+    return status.isDirectory() && status.uid === uid && (status.mode & 0o022) === 0;
+  } catch {
+    return false;
+  }
+}
