@@ -31,6 +31,8 @@ export const MAX_MTU = 65_521;
 
 /** Groups that a guest can be in. */
 export const MAX_MEMBERSHIPS = 64;
+/** Sources that are kept of each of them, before it counts as open to all. */
+export const MAX_SOURCES = 16;
 
 /** Milliseconds that TCP connections are given, 0 = never; the peer's: its handshake's tries take 19 s. An idle guest is left alone. */
 export const DEFAULT_TCP_TIMEOUTS = { handshake: 19_000, idle: 7_200_000, halfClosed: 7_200_000, keepAlive: 0 } as const;

@@ -30,6 +30,8 @@ export const MessageId = {
   TCP_EXPIRED: 10,
   /** values: `Stall`, guest port << 16 | far port, how many so far. At most one per 10 s. A connection had stopped by a mistake of ours. */
   STALL_REPAIRED: 11,
+  /** values: 1 joined or 0 left, how many groups now, four words of the group. Debug: the guest has reported a change of its groups. */
+  MEMBERSHIP: 12,
 } as const;
 export type MessageId = (typeof MessageId)[keyof typeof MessageId];
 

@@ -173,6 +173,8 @@ export function workerText(message: number, values: readonly number[]): string {
       return `the connection from guest port ${b >>> 16} to ${addressOf(values.slice(2, 6))} port ${b & 0xffff} was ended: ${LIMITS[a] ?? LIMITS[0]}`;
     case MessageId.STALL_REPAIRED:
       return `a stalled connection (${b >>> 16} to ${b & 0xffff}) lacked ${STALLS[a] ?? STALLS[0]}, and goes on; ${c} so far: please report this`;
+    case MessageId.MEMBERSHIP:
+      return `the guest has ${a === 1 ? 'joined' : 'left'} the group ${addressOf(values.slice(2, 6))}; it is in ${b} now`;
     default:
       return `message ${message} (${values.join(' ')})`;
   }

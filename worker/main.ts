@@ -32,7 +32,7 @@ import { counters } from './link/counters.ts';
 import { bindKernel, kernel } from './link/kernel.ts';
 import { setLinkMtu } from './link/mtu.ts';
 import { openTap } from './link/tap.ts';
-import { openMemberships } from './local/membership.ts';
+import { openMemberships } from './local/groups.ts';
 import { setIdentity } from './local/identity.ts';
 import { closeListener, openListener, setForwardedPorts } from './listener.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, runLoop, watchTap } from './loop.ts';

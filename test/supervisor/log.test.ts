@@ -68,6 +68,15 @@ describe('supervisor/log', () => {
     expect(written.slice(10)).to.deep.equal(['pasta: 990 lines of the worker were suppressed\n', "pasta: the guest's interface is gone\n"]);
   });
 
+  it('tells of the guest’s groups by their addresses', () => {
+    expect(workerText(MessageId.MEMBERSHIP, [1, 3, 0, 0, 0xffff, 0xe00000fb | 0])).to.equal(
+      'the guest has joined the group 224.0.0.251; it is in 3 now',
+    );
+    expect(workerText(MessageId.MEMBERSHIP, [0, 2, 0xff020000 | 0, 0, 0, 0xfb])).to.equal(
+      'the guest has left the group ff02::fb; it is in 2 now',
+    );
+  });
+
   it('shows the worker’s lines by their level', () => {
     const { log, written } = open(LogLevel.INFO);
     log.fromWorker(LogLevel.DEBUG, MessageId.FLOW_BEGAN, [6, 1, 2, 3]);

@@ -22,7 +22,7 @@ import { counters } from '../../worker/link/counters.ts';
 import { bindKernel } from '../../worker/link/kernel.ts';
 import { setLinkMtu } from '../../worker/link/mtu.ts';
 import { openTap } from '../../worker/link/tap.ts';
-import { openMemberships } from '../../worker/local/membership.ts';
+import { openMemberships } from '../../worker/local/groups.ts';
 import { setIdentity } from '../../worker/local/identity.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, turn, watchTap } from '../../worker/loop.ts';
 import { setSpliceTimeouts } from '../../worker/splice/expiry.ts';

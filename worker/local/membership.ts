@@ -1,47 +1,28 @@
 /**
  * Which groups the guest is in, by what its kernel reports: IGMP versions 1–3, MLD versions 1 and 2.
  *
- * Theory of operation. There is no querier on the guest's link, so nothing expires: a guest is in a group from its report until it
- * says that it leaves. Of source filters (RFC 3376 §3.1, RFC 3810 §3) it matters only whether anything is let in. Nothing is joined on the host
- * because of a report: this is what a relay will ask for, `memberships` and `isMember`. At most MAX_MEMBERSHIPS are kept; what the
- * guest reports beyond them is counted. All nodes' groups (224.0.0.1, ff02::1) are never reported, and not kept.
+ * There is no querier on the guest's link, so nothing expires: a guest is in a group (groups.ts) from its report until it says that it
+ * leaves. A host of IGMPv1 says nothing then (RFC 1112 §7), so it stays. All nodes' groups (224.0.0.1, ff02::1) are never
+ * reported, and not kept.
  */
 import { Counter } from '../../shared/counters.ts';
-import { MAX_MEMBERSHIPS } from '../../shared/limits.ts';
 import { counters } from '../link/counters.ts';
-import { equalWords, isLinkLocal6, isMulticast4, isMulticast6, isUnspecified6, MAPPED_WORD } from '../wire/address.ts';
+import { isLinkLocal6, isMulticast4, isMulticast6, isUnspecified6, MAPPED_WORD } from '../wire/address.ts';
 import type { Frame } from '../wire/frame.ts';
 import { type } from '../wire/icmp.ts';
 import { readAddress, sourceAt } from '../wire/ipv6.ts';
 import { view } from '../wire/memory.ts';
 import * as report from '../wire/membership.ts';
+import { admit, block, join, leave } from './groups.ts';
 
 const WORDS = 4;
 const ALL_NODES4 = 0xe0000001 | 0;
 /** RFC 3376 §4, RFC 2710 §3, RFC 3810 §5: so that no router passes it on. */
 const HOP_LIMIT = 1;
 
-const groups = new Int32Array(MAX_MEMBERSHIPS * WORDS);
 const group = new Int32Array(WORDS);
+const source = new Int32Array(WORDS);
 const sender = new Int32Array(WORDS);
-
-/** How many groups the guest is in. */
-export let memberships = 0;
-
-/** Forgets all groups: another guest. */
-export function openMemberships(): void {
-  memberships = 0;
-}
-
-function indexOf(words: Int32Array, at: number): number {
-  for (let index = 0; index < memberships; index++) if (equalWords(groups, index * WORDS, words, at)) return index;
-  return -1;
-}
-
-/** Whether the guest is in the group in four words of `words` from `at` (IPv4 as ::ffff:a.b.c.d). */
-export function isMember(words: Int32Array, at: number): boolean {
-  return indexOf(words, at) >= 0;
-}
 
 /** Reads the group at `at` into `group`; false for what nobody can be in, or everybody is. */
 function readGroup(at: number, bytes: number): boolean {
@@ -56,40 +37,57 @@ function readGroup(at: number, bytes: number): boolean {
   return isMulticast6(group, 0) && !allNodes;
 }
 
-function change(at: number, bytes: number, member: boolean): void {
-  if (!readGroup(at, bytes)) return;
-  const index = indexOf(group, 0);
-  if (member && index < 0) {
-    if (memberships === MAX_MEMBERSHIPS) {
-      counters[Counter.memberships_refused]!++;
-      return;
-    }
-    groups.set(group, memberships * WORDS);
-    memberships++;
-  } else if (!member && index >= 0) {
-    memberships--;
-    groups.copyWithin(index * WORDS, memberships * WORDS, (memberships + 1) * WORDS);
-  }
-}
-
 /** One group alone, of the older versions. */
 function takeSingle(frame: Frame, bytes: number, member: boolean): boolean {
   const at = report.groupAt(frame.l4, frame.end, bytes);
   if (at < 0) return false;
-  change(at, bytes, member);
+  if (!readGroup(at, bytes)) return true;
+  if (member) join(group);
+  else leave(group);
   return true;
 }
 
-/** RFC 3376 §4.2.12, RFC 3810 §5.2.12: to let in nothing is to leave; to block some sources is not. */
+function readSource(at: number, bytes: number): void {
+  if (bytes === 16) {
+    readAddress(at, source, 0);
+    return;
+  }
+  source.fill(0);
+  source[2] = MAPPED_WORD;
+  source[3] = view.getInt32(at);
+}
+
+/** RFC 3376 §4.2.12, RFC 3810 §5.2.12: the record of `kind` at `at`, whose group is in `group`. */
+function takeRecord(kind: number, at: number, bytes: number): void {
+  const count = report.recordSources(at);
+  switch (kind) {
+    case report.MODE_IS_EXCLUDE:
+    case report.CHANGE_TO_EXCLUDE:
+      join(group);
+      return;
+    case report.MODE_IS_INCLUDE:
+    case report.CHANGE_TO_INCLUDE:
+      leave(group);
+      break;
+    case report.ALLOW_NEW_SOURCES:
+    case report.BLOCK_OLD_SOURCES:
+      break;
+    default:
+      return;
+  }
+  for (let index = 0; index < count; index++) {
+    readSource(report.recordSourceAt(at, index, bytes), bytes);
+    if (kind === report.BLOCK_OLD_SOURCES) block(group, source);
+    else admit(group, source);
+  }
+}
+
 function takeRecords(frame: Frame, bytes: number): boolean {
   let at = frame.l4 + report.REPORT_HEADER;
   for (let left = report.recordCount(frame.l4); left > 0; left--) {
     const end = report.recordEnd(at, frame.end, bytes);
     if (end < 0) return false;
-    const kind = report.recordType(at);
-    const includes = kind === report.MODE_IS_INCLUDE || kind === report.CHANGE_TO_INCLUDE;
-    if (kind >= report.MODE_IS_INCLUDE && kind < report.BLOCK_OLD_SOURCES)
-      change(report.recordGroupAt(at), bytes, !includes || report.recordSources(at) > 0);
+    if (readGroup(report.recordGroupAt(at), bytes)) takeRecord(report.recordType(at), at, bytes);
     at = end;
   }
   return true;

@@ -22,7 +22,10 @@ export const MLD_REPORT2 = 143;
 
 /** Types of records (RFC 3376 §4.2.12, RFC 3810 §5.2.12). */
 export const MODE_IS_INCLUDE = 1;
+export const MODE_IS_EXCLUDE = 2;
 export const CHANGE_TO_INCLUDE = 3;
+export const CHANGE_TO_EXCLUDE = 4;
+export const ALLOW_NEW_SOURCES = 5;
 export const BLOCK_OLD_SOURCES = 6;
 
 const IGMP_GROUP = 4;
@@ -55,6 +58,11 @@ export function recordSources(at: number): number {
 /** Offset of a record's group. */
 export function recordGroupAt(at: number): number {
   return at + RECORD_GROUP;
+}
+
+/** Offset of a record's source `index`. */
+export function recordSourceAt(at: number, index: number, bytes: number): number {
+  return at + RECORD_GROUP + bytes * (1 + index);
 }
 
 /** Where the record at `at` ends; −1 when that is behind `end`. */

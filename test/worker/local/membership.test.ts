@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { addressFromBytes, parseAddress } from '../../../shared/addresses.ts';
-import { MAX_MEMBERSHIPS } from '../../../shared/limits.ts';
-import { isMember, memberships } from '../../../worker/local/membership.ts';
+import { MAX_MEMBERSHIPS, MAX_SOURCES } from '../../../shared/limits.ts';
+import { isMember, memberships } from '../../../worker/local/groups.ts';
 import { buildFrame, type Ends, sum16 } from '../../support/guest_frame.ts';
 import { ENDS4, ENDS6, Workbench } from '../../support/workbench.ts';
 
@@ -115,6 +115,28 @@ describe('worker/local: membership', () => {
       expect(say([3, a, [], 2], [1, b, []]), 'nothing').to.deep.equal([false, false]);
       expect(say([5, a, [source, source]], [1, b, [source]]), 'some sources').to.deep.equal([true, true]);
       expect(say([3, a, []], [9, b, []]), 'a type that there is not').to.deep.equal([false, true]);
+    });
+
+    it(`${name}: a guest that lets in some sources leaves when it blocks the last of them, told twice or not`, () => {
+      const other = protocol === IGMP ? '192.0.2.8' : '2001:db8::8';
+      const say = (...kept: Kept[]): boolean[] => {
+        bench.deliver(framed(records(type, ...kept), protocol), framed(records(type, ...kept), protocol));
+        return [isIn(a), isIn(b)];
+      };
+      expect(say([5, a, [source]], [5, b, [source, other]]), 'one, two').to.deep.equal([true, true]);
+      expect(say([6, a, [other]], [6, b, [other]]), 'one less').to.deep.equal([true, true]);
+      expect(say([6, a, [source]]), 'the last').to.deep.equal([false, true]);
+      expect(say([4, b, []], [6, b, [source]]), 'one of everybody').to.deep.equal([false, true]);
+      expect(say([3, b, [other]], [6, b, [source]]), 'another').to.deep.equal([false, true]);
+      expect(say([6, b, [other]]), 'that').to.deep.equal([false, false]);
+    });
+
+    it(`${name}: of a group with more than ${MAX_SOURCES} sources only that it is left is believed`, () => {
+      const many = Array.from({ length: MAX_SOURCES + 1 }, (_, at) => (protocol === IGMP ? `192.0.2.${at + 1}` : `2001:db8::${at + 1}`));
+      bench.deliver(framed(records(type, [5, a, many]), protocol), framed(records(type, [6, a, many]), protocol));
+      expect(isIn(a)).to.equal(true);
+      bench.deliver(framed(records(type, [3, a, []]), protocol));
+      expect(memberships).to.equal(0);
     });
 
     it(`${name}: a message that ends before its records is counted, and whoever is not a group is nothing`, () => {
