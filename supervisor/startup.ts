@@ -244,7 +244,6 @@ export class Startup {
       maxDescriptors,
       peekOffset4: this.#peekOffset[4],
       peekOffset6: this.#peekOffset[6],
-      taps: true,
     };
   }
 }

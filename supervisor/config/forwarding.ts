@@ -4,23 +4,17 @@
 import { expandSpec, type HostPorts } from '../forwarding/expansion.ts';
 import { type ForwardingTable, makeTable } from '../forwarding/table.ts';
 import { UsageError } from '../usage-error.ts';
-import { FORWARDING_OPTIONS } from '../forwarding/spec.ts';
 import type { Options } from './options.ts';
 import { wrong } from './values.ts';
 
 /** The table that the options make on this host. Throws UsageError. */
 export function planForwarding(options: Options, host: HostPorts): ForwardingTable {
   const table = rulesOfOptions(options, host);
-  for (const [option, given] of [
-    ['--splice-only', options.spliceOnly],
-    ['--host-lo-to-ns-lo', options.loopbackToLoopback],
-  ] as const) {
-    if (given) throw new UsageError(`${option} is not supported yet`);
-  }
+  if (options.spliceOnly) throw new UsageError('--splice-only is not supported yet');
   for (const { option, text, none, scan } of options.forwarding) {
     if (none) continue;
     if (scan) throw wrong(option, text, "'auto' is not supported yet; give ports, or 'none'");
-    if (FORWARDING_OPTIONS[option].side === 'guest') throw wrong(option, text, "the host's loopback can't be forwarded yet; give 'none'");
+    if (option === '--udp-ns') throw wrong(option, text, "UDP of the host's loopback can't be forwarded yet; give 'none'");
   }
   return table;
 }

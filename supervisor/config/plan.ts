@@ -48,6 +48,9 @@ export interface WorkerPlan {
   readonly mapGuestAddress4: Uint8Array;
   readonly mapGuestAddress6: Uint8Array;
   readonly templateInterface: number;
+  readonly splices: boolean;
+  readonly taps: boolean;
+  readonly guestLoopback: boolean;
   readonly logLevel: number;
 }
 
@@ -211,6 +214,9 @@ function planWorker(options: Options, facts: HostFacts, template: Template, ipv4
     mapGuestAddress4: (ipv4 === null ? null : options.mapGuestAddress4) ?? NONE,
     mapGuestAddress6: (ipv6 === null ? null : options.mapGuestAddress6) ?? NONE,
     templateInterface: link?.index ?? 0,
+    splices: options.splice,
+    taps: !options.spliceOnly,
+    guestLoopback: options.loopbackToLoopback,
     logLevel: options.logLevel,
   });
 }

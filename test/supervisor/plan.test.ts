@@ -87,6 +87,9 @@ describe('supervisor/config/plan: what the worker is told', () => {
       mapGuestAddress4: '',
       mapGuestAddress6: '',
       templateInterface: '2',
+      splices: 'true',
+      taps: 'true',
+      guestLoopback: 'false',
       logLevel: '1',
     });
   });
@@ -144,6 +147,11 @@ describe('supervisor/config/plan: what the worker is told', () => {
   ] as const) {
     it(`${line || '(no options)'}: ${JSON.stringify(expected)}`, () => expect(worker(line, tables)).to.include(expected));
   }
+
+  it('is told how loopbacks are joined', () => {
+    expect(worker('--no-splice')).to.include({ splices: 'false', taps: 'true', guestLoopback: 'false' });
+    expect(worker('--host-lo-to-ns-lo')).to.include({ splices: 'true', taps: 'true', guestLoopback: 'true' });
+  });
 });
 
 describe('supervisor/config/plan: the namespace', () => {
@@ -213,7 +221,7 @@ describe('supervisor/config/plan: contradictions', () => {
   for (const [line, tables, message] of [
     ['-6', ONLY4, '--ipv6-only: this host has no interface with a usable IPv6 address and route; leave the option out'],
     ['-4', NOTHING, '--ipv4-only: this host has no interface with a usable IPv4 address and route; leave the option out'],
-    ['-T 80', UPLINK, "--tcp-ns '80': the host's loopback can't be forwarded yet; give 'none'"],
+    ['-U 80', UPLINK, "--udp-ns '80': UDP of the host's loopback can't be forwarded yet; give 'none'"],
     ['-t auto', UPLINK, "--tcp-ports 'auto': 'auto' is not supported yet; give ports, or 'none'"],
     ['--splice-only', UPLINK, '--splice-only is not supported yet'],
     ['-4 -T 80:::1', UPLINK, "--tcp-ns '80:::1': 0.0.0.0 can't lead to ::1: that is another family; give an IPv4 target"],
