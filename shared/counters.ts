@@ -18,6 +18,7 @@ export const COUNTERS = [
   'ping_flows_opened', 'ping_flows_refused', 'ping_flows_ended', 'ping_requests_out', 'ping_replies_in', 'ping_dropped',
   'icmp_errors_to_guest', 'icmp_errors_suppressed', 'icmp_errors_from_guest', 'icmp_ignored',
   'spliced_connections_opened', 'spliced_connections_refused', 'spliced_connections_ended', 'spliced_bytes', 'spliced_without_pipe',
+  'spliced_flows_opened', 'spliced_flows_ended', 'spliced_datagrams', 'spliced_datagrams_dropped',
   'opener_refused', 'wakeups', 'stale_events',
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];

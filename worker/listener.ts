@@ -12,16 +12,17 @@
 import { Counter } from '../shared/counters.ts';
 import { LARGEST_DATAGRAM, MAX_LISTENERS } from '../shared/limits.ts';
 import { nowMs } from './flow/clock.ts';
-import { FLAGS, FD, GENERATION, KIND, ROW, rows, UDP } from './flow/row.ts';
+import { FAR, FD, FLAGS, GENERATION, KIND, ROW, rows } from './flow/row.ts';
 import { askFrom, isGroup, setTarget, showComer, target } from './flow/forward.ts';
-import { crosses, crossOver } from './flow/loopback.ts';
+import { crosses, crossOver, isLoopback } from './flow/loopback.ts';
 import { addressGuest } from './flow/observed.ts';
 import { key, KEY_FAR, KEY_GUEST, reserveDescriptors } from './flow/table.ts';
 import { changeDescriptor, EPOLLIN, watchDescriptor } from './flow/watch.ts';
 import { COMER, HEARD, TRANSMIT_PAYLOAD } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { kernel } from './link/kernel.ts';
-import { spliceConnection } from './splice/connection.ts';
+import { GUEST_SIDE, spliceConnection } from './splice/connection.ts';
+import { spliceDatagram, splicedDatagramsOpened, splicedListener } from './splice/datagram.ts';
 import { openToGuest } from './tcp/inbound.ts';
 import { udpOpened } from './udp/flow.ts';
 import { datagramFromHost } from './udp/inbound.ts';
@@ -103,6 +104,7 @@ export function closeListener(id: number): void {
 }
 
 const comer = new Int32Array(4);
+const asked = new Int32Array(4);
 const aim = new Int32Array(4);
 
 function readWords(at: number, words: Int32Array): void {
@@ -125,17 +127,16 @@ function refuse(fd: number): void {
   kernel.close(fd);
 }
 
-/** Decides where who comes from a loopback goes on the other side. False when it doesn't go there. */
-function findWayAcross(at: number, family: number): boolean {
+/** True when the comer goes from loopback to loopback. Sets `aim`. */
+function goesAcross(at: number, family: number): boolean {
   for (let word = 0; word < 4; word++) aim[word] = listeners[at + TARGET + word]!;
-  const ofGuest = listeners[at + IS_GUESTS] !== 0;
-  return crosses(ofGuest, comer, family, aim) && crossOver(ofGuest, comer, family, aim);
+  return crosses(listeners[at + IS_GUESTS] !== 0, comer, family, aim);
 }
 
 function takeConnection(at: number, fd: number): void {
   readWords(COMER, comer);
   const family = isMapped(comer, 0) ? 4 : 6;
-  if (findWayAcross(at, family))
+  if (goesAcross(at, family) && crossOver(listeners[at + IS_GUESTS] !== 0, comer, family, aim))
     spliceConnection(listeners[at + IS_GUESTS]!, fd, isMapped(target, 0) ? 4 : 6, listeners[at + TARGET_PORT]!);
   else if (present(at, family)) openToGuest(fd, (listeners[at + TARGET_PORT]! << 16) | view.getInt32(COMER + 16, true));
   else refuse(fd);
@@ -158,18 +159,40 @@ function acceptConnections(id: number): void {
   }
 }
 
+/** The flow whose socket has heard what is being taken, though it is not connected yet; −1: the listener has. */
+let hearer = -1;
+
+function takeDatagramAcross(id: number, family: number, port: number, length: number): void {
+  const at = id * WORDS;
+  const side = listeners[at + IS_GUESTS]!;
+  if (hearer >= 0) for (let word = 0; word < 4; word++) asked[word] = rows[hearer * ROW + FAR + word]!;
+  // The guest's own address is no loopback, though it is asked on the same link.
+  if (side === GUEST_SIDE && !isLoopback(asked, family)) {
+    counters[Counter.comers_refused]!++;
+    return;
+  }
+  for (let word = 0; word < 4; word++) {
+    key[KEY_GUEST + word] = comer[word]!;
+    key[KEY_FAR + word] = asked[word]!;
+  }
+  const ports = (port << 16) | listeners[at + PORT]!;
+  spliceDatagram(side, family, ports, listeners[at + TARGET_PORT]!, aim, id, length, view.getInt32(HEARD + 40, true));
+}
+
 /** The datagram, or those, just received by the listener, or by a socket that it gave to a flow, of `length` bytes in all. */
 function takeDatagram(id: number, length: number): void {
   const at = id * WORDS;
   readWords(HEARD, comer);
+  readWords(HEARD + 20, asked);
   const family = isMapped(comer, 0) ? 4 : 6;
   const port = view.getInt32(HEARD + 16, true);
-  if (port === 0) return;
+  if (port === 0 || isGroup(asked, 0, family)) return;
+  if (goesAcross(at, family)) {
+    takeDatagramAcross(id, family, port, length);
+    return;
+  }
   setTarget(comer, family, view.getInt32(HEARD + 36, true));
-  readWords(HEARD + 20, comer);
-  askFrom(comer);
-  if (isGroup(comer, 0, family)) return;
-  readWords(HEARD, comer);
+  askFrom(asked);
   if (!present(at, family)) {
     counters[Counter.comers_refused]!++;
     return;
@@ -197,24 +220,35 @@ export function listenerEvent(id: number): void {
 }
 
 /**
- * The opener's answer for a UDP flow, which may be one of a listener: then what the listener still has is older than what the new socket
- * hears. And that may be from others until it was connected: they are told apart by their addresses.
+ * An opener has made `socket` for a flow that listener `id` hears for: what the listener still has is older than what the new socket
+ * hears. And that may be from others until it was connected: they are told apart by their addresses. False when the flow had to make room
+ * for what was heard, and the socket is closed.
  */
+function hearBefore(flow: number, id: number, socket: number): boolean {
+  const row = flow * ROW;
+  const kind = rows[row + KIND]!;
+  const generation = rows[row + GENERATION]!;
+  const listening = listeners[id * WORDS + SOCKET]!;
+  if (listening >= 0) hear(id, listening);
+  hearer = flow;
+  hear(id, socket);
+  hearer = -1;
+  if (rows[row + KIND] === kind && rows[row + GENERATION] === generation && rows[row + FD]! < 0) return true;
+  kernel.close(socket);
+  return false;
+}
+
+/** The opener's answer for a UDP flow, which may be one of a listener. */
 export function datagramSocketOpened(flow: number, result: number, socket: number): void {
   const row = flow * ROW;
-  if (result >= 0 && (rows[row + FLAGS]! & FROM_HOST) !== 0) {
-    const id = rows[row + LISTENER]!;
-    const generation = rows[row + GENERATION]!;
-    const listening = listeners[id * WORDS + SOCKET]!;
-    if (listening >= 0) hear(id, listening);
-    hear(id, socket);
-    if (rows[row + KIND] !== UDP || rows[row + GENERATION] !== generation || rows[row + FD]! >= 0) {
-      // It had to make room for what was heard.
-      kernel.close(socket);
-      return;
-    }
-  }
-  udpOpened(flow, result, socket);
+  const heard = result >= 0 && (rows[row + FLAGS]! & FROM_HOST) !== 0;
+  if (!heard || hearBefore(flow, rows[row + LISTENER]!, socket)) udpOpened(flow, result, socket);
+}
+
+/** The opener's answer for one of the two sockets of datagrams from loopback to loopback. */
+export function splicedSocketOpened(flow: number, result: number, socket: number): void {
+  const id = result >= 0 ? splicedListener(flow) : -1;
+  if (id < 0 || hearBefore(flow, id, socket)) splicedDatagramsOpened(flow, result, socket);
 }
 
 /** Milliseconds until a listener is to be watched again, −1 = none. */

@@ -13,7 +13,7 @@ import { askingAgain, nextAgain } from './flow/again.ts';
 import { nowMs, setNow } from './flow/clock.ts';
 import { log } from './flow/journal.ts';
 import { answerResult, answerSocket, HOST, NAMESPACE, NO_ANSWER, OPENER_GONE, receiveAnswer, sendKept } from './flow/opener.ts';
-import { FREE, GENERATION, KIND, PING, REPLIES, ROW, rows, SPLICE, TCP, UDP } from './flow/row.ts';
+import { FREE, GENERATION, KIND, PING, REPLIES, ROW, rows, SPLICE, SPLICED_DATAGRAMS, TCP, UDP } from './flow/row.ts';
 import { collectDue, due, openTimers, untilNextTimer } from './flow/timers.ts';
 import { EPOLLIN, EPOLLOUT, setEpoll, watchDescriptor } from './flow/watch.ts';
 import { expirePackets, untilNextExpiry } from './fragment/expiry.ts';
@@ -23,9 +23,10 @@ import { CLOCK, EVENTS, MAX_EVENTS, RECEIVE, RECEIVE_LENGTHS, RECEIVE_SLOTS, SLO
 import { counters } from './link/counters.ts';
 import { kernel } from './link/kernel.ts';
 import { receiveFrames } from './link/tap.ts';
-import { datagramSocketOpened, LISTENERS, listenerEvent, untilListenersWake, wakeListeners } from './listener.ts';
+import { datagramSocketOpened, LISTENERS, listenerEvent, splicedSocketOpened, untilListenersWake, wakeListeners } from './listener.ts';
 import { learnFromLooks, looksBeforeSleep } from './patience.ts';
 import { splicedOpened } from './splice/connection.ts';
+import { splicedDatagramsEvent, splicedDatagramsTimer } from './splice/datagram.ts';
 import { spliceSocketEvent, spliceTurn } from './splice/events.ts';
 import { spliceTimerEvent } from './splice/expiry.ts';
 import { flushAcknowledgements } from './tcp/acknowledge.ts';
@@ -119,6 +120,9 @@ function openerEvent(opener: number, events: number): void {
       case SPLICE:
         splicedOpened(flow, answerResult, answerSocket);
         break;
+      case SPLICED_DATAGRAMS:
+        splicedSocketOpened(flow, answerResult, answerSocket);
+        break;
     }
   }
 }
@@ -139,6 +143,9 @@ function flowEvent(flow: number, events: number): void {
       break;
     case SPLICE:
       spliceSocketEvent(flow, events);
+      break;
+    case SPLICED_DATAGRAMS:
+      splicedDatagramsEvent(flow, events);
       break;
   }
 }
@@ -191,6 +198,9 @@ function timersDue(): boolean {
           break;
         case SPLICE:
           spliceTimerEvent(flow);
+          break;
+        case SPLICED_DATAGRAMS:
+          splicedDatagramsTimer(flow);
           break;
       }
     }

@@ -36,6 +36,7 @@ import { openMemberships } from './local/groups.ts';
 import { setIdentity } from './local/identity.ts';
 import { closeListener, openListener, setForwardedPorts } from './listener.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, runLoop, watchTap } from './loop.ts';
+import { setSplicedDatagramTimeouts } from './splice/datagram.ts';
 import { abort } from './splice/ending.ts';
 import { setSpliceTimeouts } from './splice/expiry.ts';
 import { openPipes } from './splice/pipes.ts';
@@ -107,7 +108,9 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   const inactive = { idle: config.tcpIdleTimeout ?? 0, halfClosed: config.tcpHalfClosedTimeout ?? 0 };
   setTimeouts({ handshake: config.tcpHandshakeTimeout ?? 0, keepAlive: config.tcpKeepalive ?? 0, ...inactive });
   setSpliceTimeouts(inactive);
-  setUdpTimeouts({ unanswered: config.udpTimeout ?? 0, answered: config.udpStreamTimeout ?? 0 });
+  const quiet = { unanswered: config.udpTimeout ?? 0, answered: config.udpStreamTimeout ?? 0 };
+  setUdpTimeouts(quiet);
+  setSplicedDatagramTimeouts(quiet);
   setProtocols({
     ipv4: config.ipv4 ?? false,
     ipv6: config.ipv6 ?? false,

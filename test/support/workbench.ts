@@ -25,6 +25,7 @@ import { openTap } from '../../worker/link/tap.ts';
 import { openMemberships } from '../../worker/local/groups.ts';
 import { setIdentity } from '../../worker/local/identity.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, turn, watchTap } from '../../worker/loop.ts';
+import { setSplicedDatagramTimeouts } from '../../worker/splice/datagram.ts';
 import { setSpliceTimeouts } from '../../worker/splice/expiry.ts';
 import { openPipes, pipesFree } from '../../worker/splice/pipes.ts';
 import { flushAcknowledgements } from '../../worker/tcp/acknowledge.ts';
@@ -171,6 +172,7 @@ export class Workbench {
     setTimeouts({ ...DEFAULT_TCP_TIMEOUTS, ...options.timeouts });
     setSpliceTimeouts({ ...DEFAULT_TCP_TIMEOUTS, ...options.timeouts });
     setUdpTimeouts({ ...DEFAULT_UDP_TIMEOUTS, ...options.udpTimeouts });
+    setSplicedDatagramTimeouts({ ...DEFAULT_UDP_TIMEOUTS, ...options.udpTimeouts });
     setProtocols({ ipv4: true, ipv6: true, tcp: true, udp: true, icmp: true, ndp: true, ...options.protocols });
   }
 

@@ -72,3 +72,4 @@ export const PING = 3;
 export const REPLIES = 4;
 /** One of the two sockets of what goes from loopback to loopback: splice/. */
 export const SPLICE = 5;
+export const SPLICED_DATAGRAMS = 6;
