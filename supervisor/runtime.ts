@@ -19,6 +19,7 @@ export type Isolation = 'default' | 'strict';
 
 /**
  * One V8 thread besides the main one and the delayed-task scheduler's; no debugger; no code from text; young generation of 1 MiB.
+ * --single-threaded switches all of V8's background work off, its compilation above all, which would make calls that the filter kills for.
  * The build writes them to dist/worker.flags for the launcher, which starts the worker at once when nothing else is asked for.
  */
 export const WORKER_FLAGS = [

@@ -1,13 +1,13 @@
 /**
  * The runtime under the sealed filter: what V8 and libc do on rare paths must be in the policy, or a worker dies one day for nothing.
  */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { encodeProgram } from '../../policies/compile.ts';
-import { workerCommand } from '../../supervisor/runtime.ts';
+import { WORKER_FLAGS, workerCommand } from '../../supervisor/runtime.ts';
 import { ExploitedBuild } from '../support/jailed_worker.ts';
 import { OURS, programOf } from '../support/policies.ts';
 
@@ -33,12 +33,12 @@ describe('the runtime under the sealed filter', function () {
   function run(isolation: 'default' | 'strict', flags: readonly string[], end = 'leave') {
     const runtime = workerCommand({ root: '/', runtime: process.execPath }, isolation).slice(0, -2);
     const words = ['prelude', '--', '/usr/bin/env', '-i', 'UV_THREADPOOL_SIZE=1', 'MALLOC_ARENA_MAX=1', ...runtime, ...flags];
-    const { status, signal, stderr } = spawnSync(
+    const { status, signal, stdout, stderr } = spawnSync(
       join(build.root, 'one_layer'),
       [...words, BUSY, ADDON, filter, String(SECONDS * 1000), end],
-      { encoding: 'utf8' },
+      { encoding: 'utf8', maxBuffer: 1 << 26 },
     );
-    return { status, signal, stderr };
+    return { status, signal, stdout, stderr };
   }
 
   const cases: readonly (readonly [string, 'default' | 'strict', readonly string[]])[] = [
@@ -49,9 +49,24 @@ describe('the runtime under the sealed filter', function () {
   ];
   for (const [what, isolation, flags] of cases) {
     it(`works and ends in order ${what}`, () => {
-      expect(run(isolation, flags)).to.deep.equal({ status: ORDERLY, signal: null, stderr: '' });
+      expect(run(isolation, flags)).to.deep.equal({ status: ORDERLY, signal: null, stdout: '', stderr: '' });
     });
   }
+
+  it('compiles on the main thread only, even when asked for more, which the filter would not let live', () => {
+    const { status, stdout } = run('default', ['--trace-opt', '--concurrent-recompilation']);
+    expect(status).to.equal(ORDERLY);
+    const modes = new Set([...stdout.matchAll(/^\[compiling method .* mode: ConcurrencyMode::(k\w+)\]$/gm)].map(([, mode]) => mode));
+    expect([...modes]).to.deep.equal(['kSynchronous']);
+    expect(run('default', ['--no-single-threaded']).signal, 'the reason for --single-threaded').to.equal('SIGSYS');
+  });
+
+  it('has no thread that compiles, marks or sweeps beside the main one', () => {
+    const flags = execFileSync(process.execPath, [...WORKER_FLAGS, '--print-flag-values', '-e', '0'], { encoding: 'utf8' });
+    const background = ['recompilation', 'sparkplug', 'marking', 'sweeping', 'array-buffer-sweeping'].map((work) => `concurrent-${work}`);
+    for (const flag of [...background, 'parallel-scavenge', 'parallel-marking', 'parallel-compaction', 'lazy-compile-dispatcher'])
+      expect(flags.split('\n'), flag).to.include(`--no-${flag}`);
+  });
 
   it('says why it ends when nobody caught an exception', () => {
     const { status, signal, stderr } = run('default', [], 'throw');
