@@ -22,9 +22,9 @@ import { COMER, HEARD, TRANSMIT_PAYLOAD } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { kernel } from './link/kernel.ts';
 import { GUEST_SIDE, spliceConnection } from './splice/connection.ts';
-import { spliceDatagram, splicedDatagramsOpened, splicedListener } from './splice/datagram.ts';
+import { endSplicedFlowsOf, spliceDatagram, splicedDatagramsOpened, splicedListener } from './splice/datagram.ts';
 import { openToGuest } from './tcp/inbound.ts';
-import { udpOpened } from './udp/flow.ts';
+import { endFlowsOf, udpOpened } from './udp/flow.ts';
 import { datagramFromHost } from './udp/inbound.ts';
 import { FROM_HOST, LISTENER } from './udp/row.ts';
 import { isMapped, setWords } from './wire/address.ts';
@@ -94,8 +94,15 @@ export function openListener(facts: ListenerFacts, fd: number): boolean {
   return watchDescriptor(fd, EPOLLIN, LISTENERS - facts.id) >= 0;
 }
 
-/** Closes a listener; what it has begun goes on. */
-export function closeListener(id: number): void {
+/** Closes listeners. Connections that they have brought go on, flows of datagrams don't (udp/flow.ts). */
+export function closeListeners(ids: readonly number[]): void {
+  for (const id of ids) close(id);
+  const isGone = (id: number): boolean => listeners[id * WORDS + SOCKET]! < 0;
+  endFlowsOf(isGone);
+  endSplicedFlowsOf(isGone);
+}
+
+function close(id: number): void {
   const at = id * WORDS;
   if (at >= listeners.length || listeners[at + SOCKET]! < 0) return;
   kernel.close(listeners[at + SOCKET]!);

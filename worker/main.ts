@@ -34,7 +34,7 @@ import { setLinkMtu } from './link/mtu.ts';
 import { openTap } from './link/tap.ts';
 import { openMemberships } from './local/groups.ts';
 import { setIdentity } from './local/identity.ts';
-import { closeListener, openListener, setForwardedPorts } from './listener.ts';
+import { closeListeners, openListener, setForwardedPorts } from './listener.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, runLoop, watchTap } from './loop.ts';
 import { setSplicedDatagramTimeouts } from './splice/datagram.ts';
 import { abort } from './splice/ending.ts';
@@ -188,7 +188,7 @@ function channelEvent(): void {
     else if (envelope.grant) takeGrant(envelope.grant, fds);
     else if (envelope.resolvers) takeResolvers(envelope.resolvers);
     else if (envelope.listeners) takeListeners(envelope.listeners, fds);
-    else if (envelope.unlisten) for (const id of envelope.unlisten.ids ?? []) closeListener(id);
+    else if (envelope.unlisten) closeListeners(envelope.unlisten.ids ?? []);
     else if (envelope.settle) sendMessage({ id: 0, settled: {} });
     else if (envelope.start) watchTap(tap);
     else if (envelope.statusRequest) sendMessage({ id: envelope.id ?? 0, status: { counters: Array.from(counters), flows: flowCount } });

@@ -3,9 +3,12 @@ import { existsSync, mkdirSync, chownSync, readdirSync, statSync, writeFileSync 
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { type Finished, run, type Running, start, UNPRIVILEGED } from '../support/processes.ts';
-import { makeTopology, type Topology } from '../support/topology.ts';
-import { programPath, runProduct } from '../support/translator.ts';
+import { failure, inward } from '../support/connections.ts';
+import { type Endpoint, startEndpoint } from '../support/endpoint.ts';
+import { HOST4, HOST6, makeTopology, type Topology } from '../support/topology.ts';
+import { programPath, runProduct, startTranslator, type Translator } from '../support/translator.ts';
 
+const MEGABYTE = 1_000_000;
 const PESTO = '/opt/peer/bin/pesto';
 const RAVIOLI = fileURLToPath(new URL('../../bin/ravioli', import.meta.url));
 
@@ -105,5 +108,113 @@ describe('the control socket of a run', function () {
     expect(code, stderr).to.equal(1);
     expect(stdout).to.match(/it has sent us away; only its own user and root may ask, and not from within the guest/);
     expect(stderr).to.match(/process \d+ may not use the control socket: it is in the guest's network/);
+  });
+});
+
+describe('rules that change while there is traffic', function () {
+  this.timeout(60_000);
+  let topology: Topology;
+  let translator: Translator;
+  let guest: Endpoint;
+  let far: Endpoint;
+  let host: Endpoint;
+  let path: string;
+
+  before(async () => {
+    topology = makeTopology();
+    path = `${topology.folder}/control`;
+    translator = await startTranslator('ravioli', topology, { options: ['-c', path, '-t', '7000'] });
+    guest = await startEndpoint({ namespace: translator.guest });
+    far = await startEndpoint({ namespace: topology.far });
+    host = await startEndpoint({ namespace: topology.host });
+  });
+
+  after(async () => {
+    for (const endpoint of [guest, far, host]) await endpoint?.stop();
+    await translator?.stop();
+    topology?.remove();
+  });
+
+  /** Changes the rules; resolves when they are in force. */
+  async function forward(words: string): Promise<void> {
+    const { code, stderr } = await run([RAVIOLI, 'forward', ...words.split(' '), '--path', path], { namespace: topology.host });
+    expect(code, `${words}: ${stderr}`).to.equal(0);
+  }
+
+  for (const [family, address, isFar] of [
+    ['IPv4', HOST4, true],
+    ['IPv6', HOST6, true],
+    ['IPv4 from the loopback', '127.0.0.1', false],
+    ['IPv6 from the loopback', '::1', false],
+  ] as const) {
+    const any = address.includes(':') ? '::' : '0.0.0.0';
+    const outside = (): Endpoint => (isFar ? far : host);
+
+    it(`a port that is added leads to the guest at once, and one that is taken away nowhere, ${family}`, async () => {
+      expect(await failure(outside().connect(address, 7100))).to.contain('ECONNREFUSED');
+      await forward('add -t 7100');
+      const pair = await inward(guest, outside(), address, 7100);
+      await forward('del -t 7100');
+      expect(await failure(outside().connect(address, 7100))).to.contain('ECONNREFUSED');
+      pair.guest.resume();
+      await pair.host.send(MEGABYTE);
+      await pair.guest.received(MEGABYTE);
+      await pair.guest.send(MEGABYTE);
+      await pair.host.received(MEGABYTE);
+    });
+
+    it(`datagrams to a port that is added reach the guest, and not after it is taken away, ${family}`, async () => {
+      await forward('add -u 7200:7300');
+      const server = await guest.open(any, 7300);
+      const client = await outside().open(any);
+      client.send(address, 7200, 100);
+      const { from, port } = await server.message();
+      server.send(from as string, port as number, 200);
+      expect(await client.message()).to.include({ from: address, port: 7200, size: 200 });
+      await forward('del -u 7200:7300');
+      const stranger = await outside().open(any);
+      stranger.send(address, 7200, 300);
+      await forward('add -u 7200:7300');
+      stranger.send(address, 7200, 400);
+      expect((await server.message()).size).to.equal(400);
+      await forward('del -u 7200:7300');
+      for (const socket of [server, client, stranger]) socket.close();
+    });
+  }
+
+  it('what is not concerned is not disturbed: a transfer goes on, and no connection to its port fails, while others come and go', async () => {
+    const listener = await guest.listen('0.0.0.0', 7000);
+    const connecting = far.connect(HOST4, 7000);
+    const accepted = await listener.accept();
+    const sender = await connecting;
+    const transfer = sender.send(100 * MEGABYTE);
+    for (let round = 0; round < 10; round++) {
+      accepted.resume();
+      await forward(`add -t ${7400 + round}-${7450 + round} -u ${7400 + round} -T ${7400 + round}`);
+      const another = await far.connect(HOST4, 7000);
+      await listener.accept();
+      another.reset();
+      await forward(`del -t ${7400 + round}-${7450 + round} -u ${7400 + round} -T ${7400 + round}`);
+      accepted.pause();
+    }
+    accepted.resume();
+    await transfer;
+    await accepted.received(100 * MEGABYTE);
+    listener.close();
+  });
+
+  it('nothing changes when one port of many can not be had: those that were there serve, and none of the new ones does', async () => {
+    const other = await host.listen('::', 7550);
+    const words = ['forward', 'add', '-t', '7500-7599', '--path', path];
+    const { code, stderr } = await run([RAVIOLI, ...words], { namespace: topology.host });
+    expect(code).to.equal(2);
+    expect(stderr).to.contain("can't listen on TCP port 7550");
+    for (const port of [7500, 7549, 7599]) expect(await failure(far.connect(HOST4, port)), String(port)).to.contain('ECONNREFUSED');
+    const pair = await inward(guest, far, HOST4, 7000);
+    pair.host.reset();
+    other.close();
+    await forward('add -t 7500-7599');
+    (await inward(guest, far, HOST4, 7550)).host.reset();
+    await forward('del -t 7500-7599');
   });
 });

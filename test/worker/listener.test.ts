@@ -3,9 +3,10 @@ import { expect } from 'chai';
 import { parseAddress } from '../../shared/addresses.ts';
 import { Counter } from '../../shared/counters.ts';
 import { Verb } from '../../shared/opener.ts';
-import { closeListener, LISTENERS, type ListenerFacts, openListener, setForwardedPorts } from '../../worker/listener.ts';
+import { closeListeners, LISTENERS, type ListenerFacts, openListener, setForwardedPorts } from '../../worker/listener.ts';
 import { counters } from '../../worker/link/counters.ts';
 import { setForwarding } from '../../worker/flow/forward.ts';
+import { flowCount } from '../../worker/flow/table.ts';
 import { setLoopbacks } from '../../worker/flow/loopback.ts';
 import { FakeDatagram } from '../support/fake_datagram.ts';
 import { EMFILE } from '../support/fake_file.ts';
@@ -65,8 +66,7 @@ const GUEST4 = address([...ENDS4.guest].join('.'));
 
 describe('worker/listener', () => {
   afterEach(() => {
-    closeListener(TCP.id);
-    closeListener(UDP.id);
+    closeListeners([TCP.id, UDP.id]);
   });
 
   const rows: [string, string, Uint8Array, Uint8Array, Ends?][] = [
@@ -81,7 +81,7 @@ describe('worker/listener', () => {
       const connection = listening(TCP);
       connection.listener.come(arriving(), address(from), FAR_PORT);
       expect(seen(connection.bench, ends)).to.deep.equal({ from: shown, to, ports: [FAR_PORT, GUEST_PORT] });
-      closeListener(TCP.id);
+      closeListeners([TCP.id]);
       const datagram = hearing();
       datagram.listener.comeFrom({ address: address(from), port: FAR_PORT, to: address('192.0.2.2') }, pattern(9));
       expect(seen(datagram.bench, ends)).to.deep.equal({ from: shown, to, ports: [FAR_PORT, GUEST_PORT] });
@@ -106,7 +106,7 @@ describe('worker/listener', () => {
         const ports = bench.kernel[opener].requests.map(({ destinationPort }) => destinationPort);
         expect(ports, `${what} ${opener}`).to.deep.equal(way === opener ? [GUEST_PORT] : []);
       }
-      closeListener(TCP.id);
+      closeListeners([TCP.id]);
     }
   });
 
@@ -119,7 +119,7 @@ describe('worker/listener', () => {
       expect(seen(bench), from).to.equal(undefined);
       expect(stream.farSawReset, from).to.equal(true);
       expect(counters[Counter.comers_refused]).to.equal(1);
-      closeListener(TCP.id);
+      closeListeners([TCP.id]);
     }
   });
 
@@ -162,8 +162,8 @@ describe('worker/listener', () => {
   it('is closed for good, and an event that was under way is of no account', () => {
     const { bench, listener } = listening(TCP);
     listener.come(arriving(), address('198.51.100.7'), FAR_PORT);
-    closeListener(TCP.id);
-    closeListener(TCP.id);
+    closeListeners([TCP.id]);
+    closeListeners([TCP.id]);
     expect(seen(bench)).to.equal(undefined);
     expect(listener.closed).to.equal(true);
     expect(LISTENERS - 0).to.be.below(-3);
@@ -202,6 +202,59 @@ describe('worker/listener', () => {
       [1, 3],
       [0, 4],
     ]);
+  });
+});
+
+describe('worker/listener, datagrams of one that is closed', () => {
+  const from = { address: address('198.51.100.7'), port: FAR_PORT, to: address('192.0.2.2') };
+
+  afterEach(() => closeListeners([TCP.id, UDP.id, UDP.id + 1]));
+
+  /** A flow, which has its socket. */
+  function flowing(): { bench: Workbench; socket: FakeDatagram } {
+    const { bench, listener } = hearing();
+    listener.comeFrom(from, pattern(9));
+    bench.settle();
+    const socket = new FakeDatagram();
+    bench.kernel.opener.answer(PORT, socket);
+    bench.settle();
+    return { bench, socket };
+  }
+
+  it('have no flow any more, and its socket has left the port', () => {
+    const { bench, socket } = flowing();
+    closeListeners([UDP.id]);
+    expect(socket.closed).to.equal(true);
+    expect(flowCount).to.equal(0);
+    expect(counters[Counter.udp_flows_ended]).to.equal(1);
+    bench.settle();
+  });
+
+  it('have none that waits for its socket either', () => {
+    const { bench, listener } = hearing();
+    listener.comeFrom(from, pattern(9));
+    bench.settle();
+    closeListeners([UDP.id]);
+    expect(flowCount).to.equal(0);
+    const socket = new FakeDatagram();
+    bench.kernel.opener.answer(PORT, socket);
+    bench.settle();
+    expect(socket.closed).to.equal(true);
+  });
+
+  it('are the only ones: flows of another listener, of the guest, and connections go on', () => {
+    const { bench, socket } = flowing();
+    const other = new FakeListener();
+    openListener(TCP, bench.kernel.install(other));
+    openListener({ ...UDP, id: UDP.id + 1 }, bench.kernel.install(new FakeDatagram()));
+    const stream = arriving();
+    other.come(stream, from.address, FAR_PORT);
+    bench.deliver(buildDatagram(ENDS4, 5000, 53, pattern(1)));
+    bench.settle();
+    const before = flowCount;
+    closeListeners([TCP.id, UDP.id + 1]);
+    expect(flowCount).to.equal(before);
+    expect([socket.closed, stream.farSawReset]).to.deep.equal([false, false]);
   });
 });
 

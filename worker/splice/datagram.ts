@@ -20,8 +20,8 @@ import { logFlow, logFlowLimit } from '../flow/journal.ts';
 import { crossOver } from '../flow/loopback.ts';
 import { HOST, NAMESPACE, requestSocket } from '../flow/opener.ts';
 import { release } from '../flow/release.ts';
-import { FD, FLAGS, LAST_ACTIVE, PORTS, ROW, rows, SPLICED_DATAGRAMS } from '../flow/row.ts';
-import { add, find, key, KEY_FAR, KEY_GUEST, remove } from '../flow/table.ts';
+import { FD, FLAGS, KIND, LAST_ACTIVE, PORTS, ROW, rows, SPLICED_DATAGRAMS } from '../flow/row.ts';
+import { add, find, key, KEY_FAR, KEY_GUEST, remove, rowsInUse } from '../flow/table.ts';
 import { setTimer } from '../flow/timers.ts';
 import { makeRoom } from '../flow/unanswered.ts';
 import { keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength } from '../flow/waiting.ts';
@@ -148,6 +148,14 @@ export function spliceDatagram(
 /** Which listener hears for a leading row whose socket is still to come; −1 for any other row. */
 export function splicedListener(flow: number): number {
   return rows[flow * ROW + LEADER] === flow && rows[flow * ROW + FD]! < 0 ? rows[flow * ROW + SPLICE_LISTENER]! : -1;
+}
+
+/** Ends the flows that began at a listener that is gone, for the reasons of `endFlowsOf` (udp/flow.ts). */
+export function endSplicedFlowsOf(isGone: (listener: number) => boolean): void {
+  for (let flow = 0; flow < rowsInUse(); flow++) {
+    const row = flow * ROW;
+    if (rows[row + KIND] === SPLICED_DATAGRAMS && rows[row + LEADER] === flow && isGone(rows[row + SPLICE_LISTENER]!)) end(flow, 0);
+  }
 }
 
 function end(flow: number, errno: number): void {

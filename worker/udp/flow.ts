@@ -32,7 +32,7 @@ import { view } from '../wire/memory.ts';
 import { deliver } from './deliver.ts';
 import { tellErrors, tellLocalError } from './error.ts';
 import { awaitReplies, forgetAsker, keepReplies } from './replies.ts';
-import { ANSWERED, FROM_HOST, HEARD_BY, OUTDATED } from './row.ts';
+import { ANSWERED, FROM_HOST, HEARD_BY, LISTENER, OUTDATED } from './row.ts';
 import { sendRun, sendToHost, sendWithOthers } from './send.ts';
 
 const EACCES = 13;
@@ -195,6 +195,17 @@ export function udpTimerEvent(flow: number): void {
   const at = endsAt(flow * ROW);
   if (((nowMs - at) | 0) >= 0) end(flow, 0);
   else setTimer(flow, at);
+}
+
+/**
+ * Ends the flows that began at a listener that is gone. Their sockets have its port, which nobody could listen on for as long as they
+ * stay; and a far end that sends from one port all the time would never come to what the port leads to from now on.
+ */
+export function endFlowsOf(isGone: (listener: number) => boolean): void {
+  for (let flow = 0; flow < rowsInUse(); flow++) {
+    const row = flow * ROW;
+    if (rows[row + KIND] === UDP && (rows[row + FLAGS]! & FROM_HOST) !== 0 && isGone(rows[row + LISTENER]!)) end(flow, 0);
+  }
 }
 
 function end(flow: number, errno: number): void {

@@ -2,8 +2,9 @@
 import { expect } from 'chai';
 import { parseAddress } from '../../../shared/addresses.ts';
 import { Verb } from '../../../shared/opener.ts';
+import { flowCount } from '../../../worker/flow/table.ts';
 import { setLoopbacks } from '../../../worker/flow/loopback.ts';
-import { closeListener, openListener } from '../../../worker/listener.ts';
+import { closeListeners, openListener } from '../../../worker/listener.ts';
 import { FakeDatagram } from '../../support/fake_datagram.ts';
 import { ECONNREFUSED } from '../../support/fake_file.ts';
 import type { FakeOpener } from '../../support/fake_opener.ts';
@@ -55,7 +56,7 @@ class Setting {
 }
 
 describe('splice/datagram', () => {
-  afterEach(() => closeListener(ID));
+  afterEach(() => closeListeners([ID]));
 
   it('asks for a socket on either side: the target from the asker’s port, and back from where it was asked', () => {
     for (const guest of [false, true]) {
@@ -69,7 +70,7 @@ describe('splice/datagram', () => {
       expect(back).to.include({ verb: Verb.UDP_CONNECT, sourcePort: PORT, destinationPort: ASKER });
       expect([...back!.destination].slice(12)).to.deep.equal([127, 0, 0, 5]);
       expect([...back!.source].slice(12)).to.deep.equal([127, 0, 0, 9]);
-      closeListener(ID);
+      closeListeners([ID]);
     }
   });
 
@@ -175,6 +176,20 @@ describe('splice/datagram', () => {
     expect(setting.near.sent).to.deep.equal([pattern(7)]);
   });
 
+  it('ends with its listener, as a pair, and only then', () => {
+    for (const isOpen of [true, false]) {
+      const setting = new Setting();
+      setting.ask(pattern(10));
+      if (isOpen) setting.open();
+      closeListeners([ID + 1]);
+      expect(flowCount).to.equal(2);
+      closeListeners([ID]);
+      expect(flowCount).to.equal(0);
+      if (!isOpen) setting.open();
+      expect([setting.near.closed, setting.far.closed]).to.deep.equal([true, true]);
+    }
+  });
+
   it('ends when either socket can’t be had', () => {
     for (const [failing, other] of [
       ['farOpener', 'nearOpener'],
@@ -187,7 +202,7 @@ describe('splice/datagram', () => {
       setting[other].answer(1, setting.far);
       setting.bench.settle();
       expect(setting.far.closed).to.equal(true);
-      closeListener(ID);
+      closeListeners([ID]);
       setting.bench.expectNothingLeft();
     }
   });
@@ -207,7 +222,7 @@ describe('splice/datagram', () => {
     expect(setting.near.closed).to.equal(false);
     setting.bench.advance(200);
     expect([setting.near.closed, setting.far.closed]).to.deep.equal([true, true]);
-    closeListener(ID);
+    closeListeners([ID]);
     setting.bench.expectNothingLeft();
   });
 
