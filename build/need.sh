@@ -76,7 +76,6 @@ need_for_long() {
   need /usr/sbin/minissdpd minissdpd
   need upnpc miniupnpc
   need wsdd wsdd
-  need fping fping
 }
 
 install() {

@@ -182,16 +182,17 @@ export function addDns(draft: Draft, text: string): void {
   draft.dns = [...known, server];
 }
 
-/** `-S`: six domains are kept; `none` forgets what was given and what resolv.conf says. */
+/** `-S`: one domain or several with blanks between them, of which six are kept; `none` forgets what was given and what resolv.conf says. */
 export function addSearch(draft: Draft, text: string): void {
   if (text === 'none') {
     draft.search = [];
     return;
   }
-  const domain = searchValue('--search', text);
-  const known = draft.search ?? [];
-  if (known.length >= 6) draft.warnings.push(`--search '${domain}' is left out: six domains were given before`);
-  else draft.search = [...known, domain];
+  for (const domain of searchValue('--search', text)) {
+    const known = draft.search ?? [];
+    if (known.length >= 6) draft.warnings.push(`--search '${domain}' is left out: six domains were given before`);
+    else draft.search = [...known, domain];
+  }
 }
 
 /** `-H`. */

@@ -273,7 +273,7 @@ export const OPTIONS: readonly OptionRow[] = [
     short: 'S',
     argument: 'DOMAIN',
     modes: 'both',
-    help: "Search domain for the guest, up to six, or 'none'",
+    help: "Search domain for the guest, or several with blanks between them, up to six; or 'none'",
     set: addSearch,
   },
   { long: 'no-dhcp-dns', modes: 'passt', help: 'No DNS servers in DHCP, DHCPv6 and RA', awaits: 'dhcp' },

@@ -153,11 +153,13 @@ export function hostnameValue(option: string, text: string): string {
   return text;
 }
 
-/** A search domain: 1…1023 characters without blanks. */
-export function searchValue(option: string, text: string): string {
-  if (text.length > 1023) throw wrong(option, `${text.slice(0, 20)}…`, 'is too long; a domain has at most 1023 characters');
-  if (text === '' || /\s/.test(text)) throw wrong(option, text, 'is not a domain; repeat the option for several domains');
-  return text;
+/** Search domains of 1…1023 characters, with blanks between them: at least one. */
+export function searchValue(option: string, text: string): string[] {
+  const domains = text.split(/\s+/).filter((domain) => domain !== '');
+  if (domains.length === 0) throw wrong(option, text, "is not a domain; give one, or 'none' for none");
+  const long = domains.find((domain) => domain.length > 1023);
+  if (long !== undefined) throw wrong(option, `${long.slice(0, 20)}…`, 'is too long; a domain has at most 1023 characters');
+  return domains;
 }
 
 function isName(text: string): boolean {
