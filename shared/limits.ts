@@ -8,8 +8,8 @@ export const MAX_FLOWS = 131_072;
 /** Descriptors of the worker that are not flows (channel, tap, openers, epoll, runtime, pipes), kept free below RLIMIT_NOFILE. */
 export const RESERVED_DESCRIPTORS = 128;
 
-/** Listening sockets that the worker may hold; descriptors end sooner. */
-export const MAX_LISTENERS = 262_144;
+/** Listening sockets that the worker may hold: all that rules of both sides can ask for. Descriptors end sooner. */
+export const MAX_LISTENERS = 655_360;
 
 /** Bytes of one datagram of the channel. */
 export const MAX_ENVELOPE = 65_536;

@@ -129,7 +129,7 @@ export class Startup {
     worker.grant(GrantKind.OPENER_NAMESPACE, 0, namespaceOpener);
     const failed = (line: string): void => this.#around.emit({ type: 'failed', line });
     new NameFollower({ options, mapping: plan.worker, opener: host.opener, worker, log, failed }, plan.nameService).start();
-    const listeners = this.#listeners(plan, host.opener, guestOpener, worker);
+    const listeners = this.#listeners(plan, host.opener, guestOpener, worker, limit);
     const fault = await listeners.apply(plan.forwarding);
     if (fault !== null) {
       throw new UsageError(fault);
@@ -224,13 +224,16 @@ export class Startup {
     return { tap, offloads, facts, opener, worker };
   }
 
-  #listeners(plan: Plan, host: Opener, guest: Opener, worker: WorkerRoom): Listeners {
+  #listeners(plan: Plan, host: Opener, guest: Opener, worker: WorkerRoom, limit: number): Listeners {
     const { ipv4, ipv6, tcp, udp } = plan.worker;
     return new Listeners({
       openers: { host, guest },
       worker,
       enabled: { ipv4, ipv6, tcp, udp, scan: true },
+      // As many as are kept for the worker itself are left to flows.
+      descriptors: { limit, listeners: limit - 2 * RESERVED_DESCRIPTORS },
       freeBind: this.#around.options.freebind,
+      uplink: plan.worker.templateInterface,
       interfaceIndex: (name) => this.#hostRoutes((netlink) => linkIndex(netlink, name)),
     });
   }

@@ -7,9 +7,10 @@
  * are replaced is not touched: who waits in its queue is not lost.
  */
 import type { ravioli } from '../../shared/channel.gen.js';
-import { formatAddress } from '../../shared/addresses.ts';
+import { familyOf, formatAddress, isLinkLocal } from '../../shared/addresses.ts';
 import { MAX_PASSED_DESCRIPTORS } from '../../shared/limits.ts';
 import type { ListenQuestion, Opener, OpenerReply } from '../opener.ts';
+import { descriptorFault, type DescriptorSupply } from './descriptor-demand.ts';
 import { listeningFault } from './listening-fault.ts';
 import { LoopbackPorts } from './loopback-ports.ts';
 import { countPorts } from './port-range.ts';
@@ -50,8 +51,11 @@ export interface ListenerParts {
   readonly worker: ListenerRoom;
   /** What may be forwarded at all. */
   readonly enabled: Enabled;
+  readonly descriptors: DescriptorSupply;
   /** Addresses may be ones that the host does not have yet. */
   readonly freeBind: boolean;
+  /** Index of the link that IPv6 link-local addresses are of when a rule names none. */
+  readonly uplink: number;
   /** Index of a link of the host by its name; null = there is none. */
   interfaceIndex(name: string): number | null;
 }
@@ -145,6 +149,8 @@ export class Listeners {
   async apply(table: ForwardingTable): Promise<string | null> {
     const before = this.#table;
     const after = rulesOf(table);
+    const shortage = descriptorFault(after, this.#parts.descriptors);
+    if (shortage !== null) return shortage;
     const gone = [...this.#listening.values()].filter(({ rule }) => !after.some((other) => sameRule(other, rule)));
     for (const { rule, port } of gone) this.close(rule, port);
     this.flush();
@@ -184,8 +190,8 @@ export class Listeners {
   }
 
   /** Index of the link that the rule names, 0: none is named, null: it is not there. */
-  #linkOf({ side, interfaceName }: ForwardingRule): number | null {
-    if (interfaceName === null) return 0;
+  #linkOf({ side, interfaceName, address }: ForwardingRule): number | null {
+    if (interfaceName === null) return address !== null && isLinkLocal(address) && familyOf(address) === 6 ? this.#parts.uplink : 0;
     return side === 'guest' ? LOOPBACK_LINK : this.#parts.interfaceIndex(interfaceName);
   }
 

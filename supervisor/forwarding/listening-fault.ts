@@ -3,7 +3,7 @@
  */
 import { formatAddress } from '../../shared/addresses.ts';
 import { getSystemErrorMessage } from 'node:util';
-import type { ForwardingRule } from './rule.ts';
+import { type ForwardingRule, optionOf } from './rule.ts';
 
 const EACCES = 13;
 const ENODEV = 19;
@@ -32,9 +32,11 @@ function cureOf(errno: number, port: number): string {
 }
 
 /** A line for people about `port` of `rule`; `errno` > 0. */
-export function listeningFault({ protocol, side, address, interfaceName }: ForwardingRule, port: number, errno: number): string {
+export function listeningFault(rule: ForwardingRule, port: number, errno: number): string {
+  const { protocol, side, address, interfaceName } = rule;
   const where = address === null ? '' : ` of ${formatAddress(address)}`;
   const device = interfaceName === null || side === 'guest' ? '' : ` on ${interfaceName}`;
   const place = side === 'guest' ? ' in the namespace' : '';
-  return `can't listen on ${protocol.toUpperCase()} port ${port}${where}${device}${place} (${getSystemErrorMessage(-errno)}): ${cureOf(errno, port)}`;
+  const socket = `${protocol.toUpperCase()} port ${port}${where}${device}${place}`;
+  return `${optionOf(rule)}: can't listen on ${socket} (${getSystemErrorMessage(-errno)}); ${cureOf(errno, port)}`;
 }

@@ -146,6 +146,11 @@ export function specOf(rule: ForwardingRule): string {
   return `${whereOf(rule)}${formatPorts(rule)}${destination}${rule.scan ? ',auto' : ''}`;
 }
 
+/** The option that makes such a rule, and its value: how a rule is named in a complaint. */
+export function optionOf(rule: ForwardingRule): string {
+  return `--${rule.protocol}-${rule.side === 'host' ? 'ports' : 'ns'} '${specOf(rule)}'`;
+}
+
 function whereOf({ side, address, interfaceName }: ForwardingRule): string {
   if (side === 'guest') return '';
   const device = interfaceName === null ? '' : `%${interfaceName}`;

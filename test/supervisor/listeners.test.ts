@@ -78,13 +78,16 @@ class Room {
   }
 }
 
-function make(enabled = ENABLED): { listeners: Listeners; host: Opener; guest: Opener; room: Room } {
+function make(
+  enabled = ENABLED,
+  descriptors = { limit: 65_536, listeners: 65_000 },
+): { listeners: Listeners; host: Opener; guest: Opener; room: Room } {
   const host = new Opener();
   const guest = new Opener();
   const room = new Room();
   const interfaceIndex = (name: string): number | null => (name === 'eth0' ? 7 : null);
   return {
-    listeners: new Listeners({ openers: { host, guest }, worker: room, enabled, freeBind: false, interfaceIndex }),
+    listeners: new Listeners({ openers: { host, guest }, worker: room, enabled, descriptors, freeBind: false, uplink: 3, interfaceIndex }),
     host,
     guest,
     room,
@@ -161,7 +164,9 @@ describe('supervisor/forwarding: listeners', () => {
     await listeners.apply(table([RULE]));
     host.refuse = ({ port }) => (port === 9001 ? EADDRINUSE : 0);
     const fault = await listeners.apply(table([{ ...RULE, first: 9000, last: 9002 }]));
-    expect(fault).to.match(/^can't listen on TCP port 9001 \(.*\): another program has it; choose another port/);
+    expect(fault).to.match(
+      /^--tcp-ports '9000-9002:80-82': can't listen on TCP port 9001 \(address already in use\); another program has it; choose another port/,
+    );
     expect([...room.open.values()].map(({ port }) => port)).to.deep.equal([8000]);
     expect(listeners.current().host).to.deep.equal([RULE]);
   });
@@ -174,7 +179,7 @@ describe('supervisor/forwarding: listeners', () => {
     expect(room.open.size).to.equal(2);
     host.refuse = () => EACCES;
     expect(await listeners.apply(table([{ ...weak, first: 80, last: 81 }]))).to.match(
-      /TCP port 80 .*: choose a port from 1024 on, or run 'sysctl/,
+      /TCP port 80 .*; choose a port from 1024 on, or run 'sysctl/,
     );
   });
 
@@ -219,10 +224,30 @@ describe('supervisor/forwarding: listeners', () => {
     expect(room.open.size).to.equal(0);
   });
 
+  it('of a link-local address are on the uplink, unless the rule names another', async () => {
+    const { listeners, host } = make();
+    const local = { ...RULE, address: address('fe80::1') };
+    expect(await listeners.apply(table([local, { ...local, first: 9000, last: 9000, interfaceName: 'eth0' }]))).to.equal(null);
+    await listeners.apply(table([{ ...RULE, address: address('169.254.1.1') }]));
+    expect(host.asked.map(({ link }) => link)).to.deep.equal([3, 7, 0]);
+  });
+
   it('can’t be on a link that is not there', async () => {
     const { listeners } = make();
     expect(await listeners.apply(table([{ ...RULE, interfaceName: 'eth9' }]))).to.match(
-      /on eth9 .*: there is no such interface; see 'ip link'/,
+      /on eth9 .*; there is no such interface; see 'ip link'/,
     );
+  });
+
+  it('are not begun when there are not descriptors enough for all of them', async () => {
+    const { listeners, host } = make(ENABLED, { limit: 1024, listeners: 900 });
+    const most = { ...RULE, first: 9000, last: 9898 };
+    expect(await listeners.apply(table([RULE, { ...most, protocol: 'udp', last: 9899 }, { ...most, scan: true }]))).to.equal(
+      "--udp-ports '9000-9899:80-979': 901 ports in all need 1025 open files, and the limit is 1024; " +
+        "raise it with 'ulimit -Hn 1025' as root, or forward fewer ports",
+    );
+    expect(host.asked).to.deep.equal([]);
+    expect(await listeners.apply(table([RULE, most]))).to.equal(null);
+    expect(listeners.count).to.equal(900);
   });
 });
