@@ -110,22 +110,60 @@ function latency(name: string, kind: string, goals: Metric[]): Row {
       const seconds = Math.min(subject.seconds, 2);
       const run = (length: number) => load(guestOf(subject).guest, length * 1000 + ANSWER_LIMIT, kind, TARGET4, LOAD_PORT, length);
       const cold = await run(WARM_UP);
+      const cpu = cpuSeconds(guestOf(subject).pids());
       const result = await run(seconds);
       if (result.count === 0) throw new Error('nothing came back');
-      return { p50: result.p50 as number, p99: result.p99 as number, rate: result.rate as number, 'first second': cold.rate as number };
+      const used = cpuSeconds(guestOf(subject).pids()) - cpu;
+      return {
+        p50: result.p50 as number,
+        p99: result.p99 as number,
+        rate: result.rate as number,
+        'first second': cold.rate as number,
+        [CPU_PER_MILLION.name]: perMillion(subject, used, 2 * (result.count as number)),
+      };
     },
   };
 }
 
-/** The highest delivered rate at which less than 1 % is lost: offered rates grow by half until too much is lost, then the last step is halved. */
-async function lossless(subject: Subject, kind: string, size: number): Promise<Record<string, number>> {
-  const guest = guestOf(subject).guest;
+const CPU_PER_MILLION: Metric = { name: 'CPU per million', unit: 's', better: 'less', peer: 0.7 };
+
+/** CPU seconds for a million packets, of `used` for `packets`. */
+function perMillion(subject: Subject, used: number, packets: number): number {
+  return subject.tool === 'bare' || used < LEAST_CPU ? Number.NaN : (used / packets) * 1e6;
+}
+
+/** One kind of datagrams. */
+interface Datagrams {
+  readonly kind: 'udp-out' | 'udp-in';
+  readonly size: number;
+  /** Datagrams per second that are offered first. */
+  readonly first: number;
+}
+
+async function offer(
+  subject: Subject,
+  { kind, size }: Datagrams,
+  rate: number,
+  seconds: number,
+): Promise<[sent: number, received: number]> {
+  const limit = seconds * 1000 + ANSWER_LIMIT;
+  const result = await load(guestOf(subject).guest, limit, kind, TARGET4, LOAD_PORT, seconds, size, Math.round(rate));
+  return [result.sent as number, result.received as number];
+}
+
+/** Datagrams per second delivered at most while less than 1 % is lost, and how many were offered then. */
+interface Lossless {
+  readonly best: number;
+  readonly offered: number;
+}
+
+/** Offered rates grow by half until too much is lost, then the last step is halved. */
+async function lossless(subject: Subject, datagrams: Datagrams): Promise<Lossless> {
   const seconds = subject.short ? 0.2 : 0.4;
   let best = 0;
   let [good, bad] = [0, Number.POSITIVE_INFINITY];
-  for (let offered = 30_000, tries = 0; tries < 12 && offered < 1_500_000; tries++) {
-    const result = await load(guest, seconds * 1000 + ANSWER_LIMIT, kind, TARGET4, LOAD_PORT, seconds, size, Math.round(offered));
-    const [sent, received] = [result.sent as number, result.received as number];
+  for (let offered = datagrams.first, tries = 0; tries < 12 && offered < 1_500_000; tries++) {
+    const [sent, received] = await offer(subject, datagrams, offered, seconds);
     // A source that cannot send what was offered has reached its own end: more will not come.
     const exhausted = sent < offered * seconds * 0.9;
     if (received > sent * 0.99) {
@@ -133,15 +171,44 @@ async function lossless(subject: Subject, kind: string, size: number): Promise<R
       good = offered;
       if (exhausted) break;
     } else bad = offered;
-    if (bad / Math.max(good, 1) < 1.1 || (good === 0 && bad < 2000)) break;
+    if (bad / Math.max(good, 1) < 1.1 || (good === 0 && bad < datagrams.first / 15)) break;
     offered = bad === Number.POSITIVE_INFINITY ? offered * 1.5 : (Math.max(good, bad / 4) + bad) / 2;
   }
-  return { delivered: best };
+  return { best, offered: good };
 }
 
-function datagrams(name: string, kind: string, size: number, peer: number): Row {
-  const metrics: Metric[] = [{ name: 'delivered', unit: 'packets/s', better: 'more', peer }];
-  return { name, mtu: 1500, metrics, measure: (subject) => lossless(subject, kind, size) };
+/** CPU for a million of the datagrams that arrive when so many are offered. */
+async function cpuAt(subject: Subject, datagrams: Datagrams, offered: number): Promise<number> {
+  const pids = guestOf(subject).pids();
+  const before = cpuSeconds(pids);
+  const [, received] = await offer(subject, datagrams, offered, subject.seconds);
+  return perMillion(subject, cpuSeconds(pids) - before, received);
+}
+
+/** Delivered without loss; what a million costs at that rate, each tool's own, and at the rate that is the first for all. */
+async function datagramFigures(subject: Subject, datagrams: Datagrams): Promise<Record<string, number>> {
+  const { best, offered } = await lossless(subject, datagrams);
+  return {
+    delivered: best,
+    rate: (best * datagrams.size * 8) / 1e9,
+    [CPU_PER_MILLION.name]: offered === 0 ? Number.NaN : await cpuAt(subject, datagrams, offered),
+    'CPU at first rate': await cpuAt(subject, datagrams, datagrams.first),
+  };
+}
+
+const CPU_METRICS: readonly Metric[] = [CPU_PER_MILLION, { name: 'CPU at first rate', unit: 's', better: 'less' }];
+
+function datagrams(name: string, kind: Datagrams['kind'], size: number, peer: number): Row {
+  const metrics: Metric[] = [{ name: 'delivered', unit: 'packets/s', better: 'more', peer }, ...CPU_METRICS];
+  return { name, mtu: 1500, metrics, measure: (subject) => datagramFigures(subject, { kind, size, first: 30_000 }) };
+}
+
+/** As large as writes can be that leave the guest in one packet; the host's link carries them in fragments. */
+const LARGE = 65_520 - 28;
+
+function largeDatagrams(name: string, kind: Datagrams['kind']): Row {
+  const metrics: Metric[] = [{ name: 'rate', unit: 'Gbit/s', better: 'more', peer: 1.5 }, ...CPU_METRICS];
+  return { name, mtu: 65_520, metrics, measure: (subject) => datagramFigures(subject, { kind, size: LARGE, first: 1000 }) };
 }
 
 /** Time of a whole command in a fresh namespace. */
@@ -265,11 +332,14 @@ export const ROWS: readonly Row[] = [
   latency('UDP transactions', 'udp-rr', [
     { name: 'p50', unit: 'µs', better: 'less', peer: 0.9 },
     { name: 'p99', unit: 'µs', better: 'less', peer: 0.9 },
+    CPU_PER_MILLION,
   ]),
   datagrams('UDP 1400 B out', 'udp-out', 1400, 2),
   datagrams('UDP 1400 B in', 'udp-in', 1400, 2),
   datagrams('UDP 64 B out', 'udp-out', 64, 1.5),
   datagrams('UDP 64 B in', 'udp-in', 64, 1.5),
+  largeDatagrams('UDP 64 KiB out', 'udp-out'),
+  largeDatagrams('UDP 64 KiB in', 'udp-in'),
   {
     name: 'run true',
     without: ['slirp4netns'],
