@@ -18,7 +18,7 @@ export type Invocation =
  */
 export function parseArguments(programName: string, argv: readonly string[]): Invocation {
   const mode = modeOf(programName);
-  const draft = newDraft();
+  const draft = newDraft(mode);
   let text: string | null = null;
   const words = eachOption(OPTIONS, argv, ({ row, value }) => {
     if (row.modes !== 'both' && row.modes !== mode) throw new UsageError(`--${row.long} is an option of ${row.modes}, not of ${mode}`);

@@ -1,5 +1,6 @@
 /**
- * Keeps worker and opener informed about the host's resolvers while the guest has an address for them.
+ * Keeps worker and opener informed about the host's resolvers while the guest has an address for them, or is told of them by DHCP and
+ * router advertisements.
  *
  * Theory of operation. What the guest sends to that address is meant for whatever resolver the host uses at the time, so resolv.conf is
  * watched, and each change that makes a difference is told: to the opener first, which learns of a resolver on the loopback (the only one
@@ -44,6 +45,16 @@ function permitted(forward: Uint8Array | null, host: Uint8Array | null): Uint8Ar
   return forward !== null && host !== null && isLoopback(host) ? host : null;
 }
 
+/** What the guest is told; empty lists where nothing is to be told. */
+function adviceOf({ servers, search }: NameService, options: NameOptions): Pick<NameService, 'servers' | 'search'> {
+  return { servers: options.advertiseDns ? servers : [], search: options.advertiseSearch ? search : [] };
+}
+
+function describe({ servers, search }: Pick<NameService, 'servers' | 'search'>): string {
+  const named = servers.length === 0 ? 'no DNS server' : `DNS ${servers.map(formatAddress).join(', ')}`;
+  return search.length === 0 ? named : `${named}, search list ${search.join(', ')}`;
+}
+
 /** The name service of one run. */
 export class NameFollower {
   readonly #parts: NameFollowerParts;
@@ -59,9 +70,10 @@ export class NameFollower {
     this.#path = path;
   }
 
-  /** Tells what the plan says and follows the changes, if the guest has an address for the host's resolver at all. */
+  /** Tells what the plan says and follows the changes, if the guest has an address for the host's resolver, or is told of servers, at all. */
   start(): void {
-    if (!this.#isForwarding()) return;
+    const { advertiseDns, advertiseSearch } = this.#parts.options;
+    if (!this.#isForwarding() && !advertiseDns && !advertiseSearch) return;
     this.#tell();
     if (!this.#dependsOnFile()) return;
     const refused = (error: Error): void =>
@@ -88,10 +100,9 @@ export class NameFollower {
     const { options, mapping } = this.#parts;
     const before = this.#now;
     this.#now = succeedNameService(before, planNameService(options, resolvers, mapping));
-    const { forward4, forward6, host4, host6 } = this.#now;
-    const isSame =
-      same(host4, before.host4) && same(host6, before.host6) && same(forward4, before.forward4) && same(forward6, before.forward6);
-    if (isSame) return;
+    const isRouted = this.#isRoutedAs(before);
+    const [told, toldBefore] = [describe(adviceOf(this.#now, options)), describe(adviceOf(before, options))];
+    if (isRouted && told === toldBefore) return;
     try {
       this.#tell();
     } catch (error) {
@@ -99,6 +110,18 @@ export class NameFollower {
       this.#parts.failed((error as Error).message);
       return;
     }
+    if (told !== toldBefore) this.#parts.log.info(`the guest is told from now on: ${told}`);
+    if (!isRouted) this.#logRouting();
+  }
+
+  /** Whether queries go where they went with `before`. */
+  #isRoutedAs(before: NameService): boolean {
+    const { forward4, forward6, host4, host6 } = this.#now;
+    return same(host4, before.host4) && same(host6, before.host6) && same(forward4, before.forward4) && same(forward6, before.forward6);
+  }
+
+  #logRouting(): void {
+    const { forward4, forward6, host4, host6 } = this.#now;
     for (const line of nameServiceWarnings(this.#now)) this.#parts.log.warning(line);
     for (const [forward, host] of [
       [forward4, host4],
@@ -111,17 +134,21 @@ export class NameFollower {
     return this.#now.forward4 !== null || this.#now.forward6 !== null;
   }
 
-  /** A resolver that was named by option stays. */
+  /** What was named by option stays. */
   #dependsOnFile(): boolean {
-    const { dnsHost4, dnsHost6 } = this.#parts.options;
-    return (this.#now.forward4 !== null && dnsHost4 === null) || (this.#now.forward6 !== null && dnsHost6 === null);
+    const { dnsHost4, dnsHost6, dns, search, advertiseDns, advertiseSearch } = this.#parts.options;
+    const forwards = (this.#now.forward4 !== null && dnsHost4 === null) || (this.#now.forward6 !== null && dnsHost6 === null);
+    return forwards || (advertiseDns && dns === null) || (advertiseSearch && search === null);
   }
 
   #tell(): void {
     const { forward4, forward6, host4, host6 } = this.#now;
     this.#permit(4, permitted(forward4, host4));
     this.#permit(6, permitted(forward6, host6));
+    const { servers, search } = adviceOf(this.#now, this.#parts.options);
     this.#parts.worker.setResolvers({
+      servers: [...servers],
+      search: [...search],
       forward4: forward4 ?? NONE,
       forward6: forward6 ?? NONE,
       host4: host4 ?? NONE,

@@ -34,6 +34,7 @@ import { setLinkMtu } from './link/mtu.ts';
 import { openTap } from './link/tap.ts';
 import { openMemberships } from './local/groups.ts';
 import { setIdentity } from './local/identity.ts';
+import { setNames } from './local/names.ts';
 import { closeListeners, openListener, setForwardedPorts } from './listener.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, runLoop, watchTap } from './loop.ts';
 import { setSplicedDatagramTimeouts } from './splice/datagram.ts';
@@ -162,7 +163,8 @@ function takeListeners({ listeners }: ravioli.Listeners.$Properties, fds: number
   });
 }
 
-function takeResolvers({ forward4, forward6, host4, host6 }: ravioli.Resolvers.$Properties): void {
+function takeResolvers({ forward4, forward6, host4, host6, servers, search }: ravioli.Resolvers.$Properties): void {
+  setNames(servers ?? [], search ?? []);
   setResolvers({ forward4: bytesOf(forward4), forward6: bytesOf(forward6), host4: bytesOf(host4), host6: bytesOf(host6) });
   outdateNameFlows();
 }

@@ -60,15 +60,18 @@ const UNSAID = {
   dnsHost4: null,
   dnsHost6: null,
   hostname: null,
+  fqdn: null,
   controlPath: null,
   pid: null,
   netmask: null,
 } as const;
 
-/** What holds when nothing is said. */
-export function newDraft(): Draft {
+/** What holds when nothing is said. A namespace has the host's resolv.conf already, a machine has not. */
+export function newDraft(mode: 'pasta' | 'passt'): Draft {
   return {
     ...UNSAID,
+    advertiseDns: mode === 'passt',
+    advertiseSearch: mode === 'passt',
     foreground: false,
     logLevel: LogLevel.INFO,
     isolation: 'default',
@@ -198,6 +201,11 @@ export function addSearch(draft: Draft, text: string): void {
 /** `-H`. */
 export function setHostname(draft: Draft, text: string): void {
   draft.hostname = hostnameValue('--hostname', text);
+}
+
+/** `--fqdn`. */
+export function setFqdn(draft: Draft, text: string): void {
+  draft.fqdn = hostnameValue('--fqdn', text);
 }
 
 /** `--ns-mac-addr`. */

@@ -32,7 +32,10 @@ export interface LoopbackMapping {
 }
 
 /** The options that decide here. */
-export type NameOptions = Pick<Options, 'dns' | 'search' | 'dnsForward4' | 'dnsForward6' | 'dnsHost4' | 'dnsHost6'>;
+export type NameOptions = Pick<
+  Options,
+  'dns' | 'search' | 'dnsForward4' | 'dnsForward6' | 'dnsHost4' | 'dnsHost6' | 'advertiseDns' | 'advertiseSearch'
+>;
 
 /** Pure. `mapping` says which families there are, too. */
 export function planNameService(options: NameOptions, resolvers: Resolvers, mapping: LoopbackMapping): NameService {

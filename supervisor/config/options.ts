@@ -12,6 +12,7 @@ import {
   setControlPath,
   setDnsForward,
   setDnsHost,
+  setFqdn,
   setGateway,
   setGuestMac,
   setHostname,
@@ -80,6 +81,10 @@ export interface Options {
   readonly dnsHost4: Uint8Array | null;
   readonly dnsHost6: Uint8Array | null;
   readonly hostname: string | null;
+  readonly fqdn: string | null;
+  /** DHCP, DHCPv6 and router advertisements tell the servers, and the search list. */
+  readonly advertiseDns: boolean;
+  readonly advertiseSearch: boolean;
   /** What `-t`, `-u`, `-T` and `-U` said, in their order. */
   readonly forwarding: readonly ForwardingSpec[];
   /** Where the control socket is to be; null = nowhere. */
@@ -105,7 +110,7 @@ export interface Options {
 }
 
 /** Work that brings the options which are not there yet. */
-type Work = 'background' | 'logs' | 'capture' | 'dhcp' | 'namespaces' | 'routing' | 'machine' | 'migration';
+type Work = 'background' | 'logs' | 'capture' | 'namespaces' | 'routing' | 'machine' | 'migration';
 
 export interface OptionRow extends OptionName {
   /** Modes that have the option. */
@@ -117,11 +122,19 @@ export interface OptionRow extends OptionName {
 }
 
 /** Switches that a row can turn off. */
-type Flag = 'tcp' | 'udp' | 'icmp' | 'ndp' | 'ra' | 'dhcp' | 'dhcpv6' | 'mapGateway' | 'pidNamespace';
+type Flag = 'tcp' | 'udp' | 'icmp' | 'ndp' | 'ra' | 'dhcp' | 'dhcpv6' | 'mapGateway' | 'pidNamespace' | Advertised;
+/** Those that the mode sets, and a row of the one mode or the other can change. */
+type Advertised = 'advertiseDns' | 'advertiseSearch';
 
 function off(flag: Flag): (draft: Draft) => void {
   return (draft) => {
     draft[flag] = false;
+  };
+}
+
+function on(flag: Advertised): (draft: Draft) => void {
+  return (draft) => {
+    draft[flag] = true;
   };
 }
 
@@ -276,10 +289,10 @@ export const OPTIONS: readonly OptionRow[] = [
     help: "Search domain for the guest, or several with blanks between them, up to six; or 'none'",
     set: addSearch,
   },
-  { long: 'no-dhcp-dns', modes: 'passt', help: 'No DNS servers in DHCP, DHCPv6 and RA', awaits: 'dhcp' },
-  { long: 'dhcp-dns', modes: 'pasta', help: 'DNS servers in DHCP, DHCPv6 and RA', awaits: 'dhcp' },
-  { long: 'no-dhcp-search', modes: 'passt', help: 'No search list in DHCP, DHCPv6 and RA', awaits: 'dhcp' },
-  { long: 'dhcp-search', modes: 'pasta', help: 'Search list in DHCP, DHCPv6 and RA', awaits: 'dhcp' },
+  { long: 'no-dhcp-dns', modes: 'passt', help: 'No DNS servers in DHCP, DHCPv6 and RA', set: off('advertiseDns') },
+  { long: 'dhcp-dns', modes: 'pasta', help: 'DNS servers in DHCP, DHCPv6 and RA', set: on('advertiseDns') },
+  { long: 'no-dhcp-search', modes: 'passt', help: 'No search list in DHCP, DHCPv6 and RA', set: off('advertiseSearch') },
+  { long: 'dhcp-search', modes: 'pasta', help: 'Search list in DHCP, DHCPv6 and RA', set: on('advertiseSearch') },
   { long: 'no-tcp', modes: 'both', help: 'No TCP', set: off('tcp') },
   { long: 'no-udp', modes: 'both', help: 'No UDP', set: off('udp') },
   { long: 'no-icmp', modes: 'both', help: 'No ICMP, ICMPv6 and NDP', set: off('icmp') },
@@ -315,7 +328,7 @@ export const OPTIONS: readonly OptionRow[] = [
   { long: 'ipv4-only', short: '4', modes: 'both', help: 'Only IPv4', set: onlyFamily(4) },
   { long: 'ipv6-only', short: '6', modes: 'both', help: 'Only IPv6', set: onlyFamily(6) },
   { long: 'hostname', short: 'H', argument: 'NAME', modes: 'both', help: 'Host name of the guest', set: setHostname },
-  { long: 'fqdn', argument: 'NAME', modes: 'both', help: 'Full name of the guest', awaits: 'dhcp' },
+  { long: 'fqdn', argument: 'NAME', modes: 'both', help: 'Full name of the guest', set: setFqdn },
   ...PORTS_IN,
   { long: 'socket', short: 's', argument: 'PATH', modes: 'passt', help: 'Socket for the machine', awaits: 'machine' },
   { long: 'socket-path', short: 's', argument: 'PATH', modes: 'passt', help: 'The same as --socket', awaits: 'machine' },

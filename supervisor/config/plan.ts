@@ -52,6 +52,11 @@ export interface WorkerPlan {
   readonly taps: boolean;
   readonly guestLoopback: boolean;
   readonly logLevel: number;
+  readonly dhcp: boolean;
+  readonly prefixLength4: number;
+  readonly advertisedMtu: number;
+  readonly hostname: string;
+  readonly fqdn: string;
 }
 
 /** One family inside the namespace. */
@@ -218,6 +223,11 @@ function planWorker(options: Options, facts: HostFacts, template: Template, ipv4
     taps: !options.spliceOnly,
     guestLoopback: options.loopbackToLoopback,
     logLevel: options.logLevel,
+    dhcp: options.dhcp && gateway4 !== null,
+    prefixLength4: ipv4?.prefixLength ?? 0,
+    advertisedMtu: options.mtu,
+    hostname: options.hostname ?? '',
+    fqdn: options.fqdn ?? '',
   });
 }
 

@@ -19,7 +19,10 @@ const FORWARDING: NameOptions = {
   dnsForward6: null,
   dnsHost4: null,
   dnsHost6: null,
+  advertiseDns: false,
+  advertiseSearch: false,
 };
+const ADVISING: NameOptions = { ...FORWARDING, dnsForward4: null, advertiseDns: true, advertiseSearch: true };
 
 function shown(bytes: Uint8Array | null | undefined): string {
   return bytes === null || bytes === undefined || bytes.length === 0 ? '-' : formatAddress(bytes);
@@ -37,7 +40,12 @@ class Bench {
       host4?: Uint8Array | null;
       forward6?: Uint8Array | null;
       host6?: Uint8Array | null;
-    }) => this.tell(`worker ${shown(said.forward4)}>${shown(said.host4)} ${shown(said.forward6)}>${shown(said.host6)}`),
+      servers?: Uint8Array[] | null;
+      search?: string[] | null;
+    }) => {
+      const advice = [...(said.servers ?? []).map(shown), ...(said.search ?? [])].map((word) => ` ${word}`).join('');
+      this.tell(`worker ${shown(said.forward4)}>${shown(said.host4)} ${shown(said.forward6)}>${shown(said.host6)}${advice}`);
+    },
   };
   readonly opener = {
     setResolver: (family: 4 | 6, said: Uint8Array | null) => {
@@ -57,6 +65,7 @@ class Bench {
   start(text: string, options: NameOptions = FORWARDING): void {
     writeFileSync(this.path, text);
     const first = planNameService(options, readResolvers(this.path) ?? NO_RESOLVERS, MAPPING);
+    this.#follower?.stop();
     this.#follower = new NameFollower(
       {
         options,
@@ -103,6 +112,27 @@ describe('supervisor/name-follower', () => {
   it('permits nothing for a resolver elsewhere', () => {
     bench.start('nameserver 192.0.2.53\n');
     expect(bench.told).to.eql([`worker ${FORWARD4}>192.0.2.53 ->-`]);
+  });
+
+  it('tells the worker what the guest is told: servers and search list, each if asked for', () => {
+    bench.start('nameserver 192.0.2.53\nnameserver 2001:db8::53\nsearch a.example b.example\n', ADVISING);
+    bench.start('nameserver 192.0.2.53\nsearch a.example\n', { ...ADVISING, advertiseSearch: false });
+    bench.start('nameserver 192.0.2.53\nsearch a.example\n', { ...ADVISING, advertiseDns: false });
+    bench.start('nameserver 192.0.2.53\nsearch a.example\n', { ...ADVISING, dns: [address('192.0.2.99')], search: ['c.example'] });
+    expect(bench.told).to.eql([
+      'worker ->192.0.2.53 ->2001:db8::53 192.0.2.53 2001:db8::53 a.example b.example',
+      'worker ->192.0.2.53 ->- 192.0.2.53',
+      'worker ->192.0.2.53 ->- a.example',
+      'worker ->192.0.2.53 ->- 192.0.2.99 c.example',
+    ]);
+  });
+
+  it('tells the worker of a change of what the guest is told', async () => {
+    bench.start('nameserver 192.0.2.53\nsearch a.example\n', ADVISING);
+    expect(await bench.change('nameserver 192.0.2.53\nsearch b.example c.example\n', /from now on/)).to.eql([
+      'worker ->192.0.2.53 ->- 192.0.2.53 b.example c.example',
+      'the guest is told from now on: DNS 192.0.2.53, search list b.example, c.example',
+    ]);
   });
 
   it('permits nothing in a family that has no address for it', () => {
