@@ -13,8 +13,8 @@ export const PERMITTED_FROM_WORKER: Readonly<Record<Phase, readonly string[]>> =
   [Phase.CONFIGURED]: [],
   [Phase.SEALING]: ['sealed'],
   [Phase.SEALED]: ['settled'],
-  [Phase.RUNNING]: ['log', 'status', 'settled'],
-  [Phase.DRAINING]: ['log', 'status', 'settled', 'drained'],
+  [Phase.RUNNING]: ['log', 'status', 'settled', 'linkGone'],
+  [Phase.DRAINING]: ['log', 'status', 'settled', 'linkGone', 'drained'],
 };
 
 /** Descriptors of a body that has one for each of its items, and 1 at least. */
@@ -27,6 +27,6 @@ export const PERMITTED_FROM_SUPERVISOR: Readonly<Record<Phase, Readonly<Record<s
   [Phase.CONFIGURED]: { seal: 0 },
   [Phase.SEALING]: {},
   [Phase.SEALED]: { grant: 1, resolvers: 0, listeners: EACH, unlisten: 0, settle: 0, start: 0 },
-  [Phase.RUNNING]: { resolvers: 0, listeners: EACH, unlisten: 0, settle: 0, statusRequest: 0, drain: 0 },
+  [Phase.RUNNING]: { grant: 1, resolvers: 0, listeners: EACH, unlisten: 0, settle: 0, statusRequest: 0, drain: 0 },
   [Phase.DRAINING]: {},
 };

@@ -18,6 +18,8 @@ export const GrantKind = {
   OPENER_NAMESPACE: 3,
   /** memfd that holds the flow table's columns; sent with `Config`, before sealing. `value` = its length in KiB. */
   COLUMNS: 4,
+  /** The socket of a guest that speaks frames over a stream; takes the place of one that has gone. */
+  STREAM: 5,
 } as const;
 export type GrantKind = (typeof GrantKind)[keyof typeof GrantKind];
 

@@ -9,9 +9,10 @@ import { observe } from './flow/observed.ts';
 import { find, key, KEY_FAR, KEY_GUEST } from './flow/table.ts';
 import { takeFragment } from './fragment/reassembly.ts';
 import { echoFromGuest } from './icmp/ping.ts';
-import { GUEST_MAC, OUR_MAC, RECEIVE, RECEIVE_LENGTHS, SLOT, TRANSMIT } from './link/arena.ts';
+import { GUEST_MAC, OUR_MAC, TRANSMIT } from './link/arena.ts';
 import { counters } from './link/counters.ts';
-import { LINK_HEADER } from './link/tap.ts';
+import { LINK_HEADER } from './link/link.ts';
+import { receivedAt, receivedHeader, receivedLength } from './link/received.ts';
 import { transmit } from './flow/transmit.ts';
 import { answerArp } from './local/arp.ts';
 import { answerEcho } from './local/echo.ts';
@@ -33,7 +34,6 @@ import * as ipv6 from './wire/ipv6.ts';
 import { ACK, destinationPort as tcpDestination, flags, RST, sourcePort as tcpSource, SYN } from './wire/tcp.ts';
 import { destinationPort as udpDestination, sourcePort as udpSource } from './wire/udp.ts';
 import { PROTOCOL_IGMP } from './wire/membership.ts';
-import { view } from './wire/memory.ts';
 import { writeVnetPlain } from './wire/vnet.ts';
 
 const DHCP_SERVER = 67;
@@ -102,29 +102,28 @@ function sourceIsNobodys(): boolean {
   return isUnspecified6(key, KEY_GUEST) || equalWords(key, KEY_GUEST, key, KEY_FAR) || isNobodys6(key, KEY_GUEST);
 }
 
-/** Joins to the flow's segment in `frame`, which lies in the slot at `at`, those of the `following` slots that go on with it. How many. */
-function joinFollowing(flow: number, at: number, following: number): number {
+/** Joins to the flow's segment in `frame`, which is the one at `index` of its batch, those of the `following` ones that go on with it. How many. */
+function joinFollowing(flow: number, index: number, following: number): number {
   if (following === 0 || !canGrow() || !comesInOrder(flow)) return 0;
-  const lengths = RECEIVE_LENGTHS + 4 * ((at - RECEIVE) / SLOT);
   let joined = 0;
   for (let next = 1; next <= following; next++) {
-    const length = view.getInt32(lengths + 4 * next, true);
-    if (!join(at + next * SLOT, length)) break;
-    counters[Counter.bytes_from_guest]! += length - LINK_HEADER;
+    const length = receivedLength(index + next);
+    if (!join(receivedAt[index + next]!, length, receivedHeader > 0)) break;
+    counters[Counter.bytes_from_guest]! += length - receivedHeader;
     joined++;
   }
   counters[Counter.frames_from_guest]! += joined;
   return joined;
 }
 
-function takeTcp(at: number, following: number): number {
+function takeTcp(index: number, following: number): number {
   const from = tcpSource(frame.l4);
   const to = tcpDestination(frame.l4);
   if (from === 0 || to === 0 || destinationIsGroup()) return ignore(Counter.frames_not_served);
   const ports = (from << 16) | to;
   const flow = find(ports, ipv4.PROTOCOL_TCP);
   if (flow < 0 && sourceIsNobodys()) return ignore(Counter.frames_bad_address);
-  const joined = flow < 0 ? 0 : joinFollowing(flow, at, following);
+  const joined = flow < 0 ? 0 : joinFollowing(flow, index, following);
   if (flow >= 0 && !segmentFromGuest(flow)) return joined;
   if ((flags(frame.l4) & (SYN | ACK | RST)) !== SYN || !open(ports)) answerStray(key);
   return joined;
@@ -162,8 +161,11 @@ function learnMac(): boolean {
   return true;
 }
 
-/** The packet in `frame`, whose addresses are in `key`; it lies in the slot at `at` when others are `following`. How many of these are done with it. */
-function packetFromGuest(at: number, following: number): number {
+/**
+ * The packet in `frame`, whose addresses are in `key`; it is the one at `index` of its
+ * batch when others are `following`. How many of these are done with it.
+ */
+function packetFromGuest(index: number, following: number): number {
   // The guest's own kernel leaves the sum to us, or has seen that it is right; what it only forwards may have come over a bad link.
   if (!verifyL4Checksum()) {
     counters[Counter.frames_bad_checksum]!++;
@@ -174,7 +176,7 @@ function packetFromGuest(at: number, following: number): number {
   let joined = 0;
   switch (frame.protocol) {
     case ipv4.PROTOCOL_TCP:
-      joined = wantsTcp ? takeTcp(at, following) : ignore(Counter.frames_not_served);
+      joined = wantsTcp ? takeTcp(index, following) : ignore(Counter.frames_not_served);
       break;
     case ipv4.PROTOCOL_UDP:
       if (wantsUdp) takeUdp();
@@ -202,11 +204,12 @@ function fragmentFromGuest(): void {
   else ignore(counterOf(verdict));
 }
 
-/** Handles the frame of `length` bytes, link header first, in the slot at `at`, and how many of the `following` ones are done with it. */
-export function frameFromGuest(at: number, length: number, following: number): number {
-  const verdict = parse(at, length, LINK_HEADER > 0);
+/** Handles the frame at `index` of the batch (link/received.ts). How many of the `following` ones are done with it. */
+export function frameFromGuest(index: number, following: number): number {
+  const length = receivedLength(index);
+  const verdict = parse(receivedAt[index]!, length, receivedHeader > 0);
   counters[Counter.frames_from_guest]!++;
-  counters[Counter.bytes_from_guest]! += length - LINK_HEADER;
+  counters[Counter.bytes_from_guest]! += length - receivedHeader;
   if (verdict !== Verdict.OK && verdict !== Verdict.FRAGMENT) return ignore(counterOf(verdict));
   if (!learnMac()) return ignore(Counter.frames_bad_address);
   if (verdict === Verdict.FRAGMENT) {
@@ -215,7 +218,17 @@ export function frameFromGuest(at: number, length: number, following: number): n
     return 0;
   }
   if (logs(LogLevel.TRACE))
-    log(LogLevel.TRACE, MessageId.FRAME_IN, 2, length - LINK_HEADER, frame.protocol === 0 ? frame.etherType : frame.protocol, 0, 0, 0, 0);
+    log(
+      LogLevel.TRACE,
+      MessageId.FRAME_IN,
+      2,
+      length - receivedHeader,
+      frame.protocol === 0 ? frame.etherType : frame.protocol,
+      0,
+      0,
+      0,
+      0,
+    );
   if (frame.etherType === ETHERTYPE_ARP) {
     if (!wantsIpv4) return ignore(Counter.frames_not_served);
     transmitAnswer(answerArp(frame.l2, ANSWER + LINK_HEADER), Counter.arp_answered);
@@ -224,5 +237,5 @@ export function frameFromGuest(at: number, length: number, following: number): n
   if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return ignore(Counter.frames_not_served);
   readKey();
   observe(frame.family);
-  return packetFromGuest(at, following);
+  return packetFromGuest(index, following);
 }

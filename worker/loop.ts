@@ -5,24 +5,21 @@
  * watchdog's share; the log lines.
  */
 import { Counter } from '../shared/counters.ts';
-import { LogLevel, MessageId } from '../shared/messages.ts';
 import { CHANNEL_FD } from '../shared/roles.ts';
 import { sendJournal } from './channel.ts';
 import { EXIT_OPENER, leave } from './exit.ts';
 import { askingAgain, nextAgain } from './flow/again.ts';
 import { nowMs, setNow } from './flow/clock.ts';
-import { log } from './flow/journal.ts';
 import { answerResult, answerSocket, HOST, NAMESPACE, NO_ANSWER, OPENER_GONE, receiveAnswer, sendKept } from './flow/opener.ts';
 import { FREE, GENERATION, KIND, PING, REPLIES, ROW, rows, SPLICE, SPLICED_DATAGRAMS, TCP, UDP } from './flow/row.ts';
 import { collectDue, due, openTimers, untilNextTimer } from './flow/timers.ts';
 import { EPOLLIN, EPOLLOUT, setEpoll, watchDescriptor } from './flow/watch.ts';
 import { expirePackets, untilNextExpiry } from './fragment/expiry.ts';
-import { frameFromGuest } from './guest.ts';
+import { LINK, linkEvent, settleLink } from './guest_link.ts';
 import { pingOpened, pingSocketEvent, pingTimerEvent } from './icmp/ping.ts';
-import { CLOCK, EVENTS, MAX_EVENTS, RECEIVE, RECEIVE_LENGTHS, RECEIVE_SLOTS, SLOT } from './link/arena.ts';
+import { CLOCK, EVENTS, MAX_EVENTS } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { kernel } from './link/kernel.ts';
-import { receiveFrames } from './link/tap.ts';
 import { datagramSocketOpened, LISTENERS, listenerEvent, splicedSocketOpened, untilListenersWake, wakeListeners } from './listener.ts';
 import { learnFromLooks, looksBeforeSleep } from './patience.ts';
 import { splicedOpened } from './splice/connection.ts';
@@ -35,21 +32,13 @@ import { socketEvent, timerEvent } from './tcp/events.ts';
 import { udpSocketEvent, udpTimerEvent } from './udp/flow.ts';
 import { repliesOpened } from './udp/group.ts';
 import { repliesSocketEvent, repliesTimerEvent } from './udp/replies.ts';
-import { sendRun } from './udp/send.ts';
 import { noteActivity, untilWatchdog, watchdogTurn } from './watchdog.ts';
 import { view } from './wire/memory.ts';
 
 /** What an event is about when it is no flow. */
 export const CHANNEL = -1;
-export const TAP = -2;
 export const OPENER_HOST = -3;
 export const OPENER_NAMESPACE = -4;
-
-const EAGAIN = 11;
-const EINTR = 4;
-/** Batches of frames in one turn, so that a flooding guest can't keep the host's side waiting. */
-const BATCHES_AT_ONCE = 4;
-const CTL_DELETE = 2;
 
 let epoll = -1;
 let channelEvent: () => void = () => {};
@@ -67,34 +56,6 @@ export function openLoop(onChannel: () => void): void {
   watchDescriptor(CHANNEL_FD, EPOLLIN, CHANNEL);
   readClock();
   openTimers(nowMs);
-}
-
-let tap = -1;
-
-/** Begins to take frames from the guest. */
-export function watchTap(fd: number): void {
-  tap = fd;
-  watchDescriptor(fd, EPOLLIN, TAP);
-}
-
-function tapFailed(errno: number): void {
-  kernel.epollControl(epoll, CTL_DELETE, tap, 0, 0, 0);
-  log(LogLevel.INFO, MessageId.TAP_GONE, 1, errno, 0, 0, 0, 0, 0);
-}
-
-function tapEvent(): void {
-  for (let batch = 0; batch < BATCHES_AT_ONCE; batch++) {
-    const frames = receiveFrames();
-    if (frames < 0) {
-      if (frames !== -EAGAIN && frames !== -EINTR) tapFailed(-frames);
-      return;
-    }
-    for (let slot = 0; slot < frames; slot++)
-      slot += frameFromGuest(RECEIVE + slot * SLOT, view.getInt32(RECEIVE_LENGTHS + 4 * slot, true), frames - slot - 1);
-    sendRun();
-    flushAcknowledgements();
-    if (frames < RECEIVE_SLOTS) return;
-  }
 }
 
 function openerEvent(opener: number, events: number): void {
@@ -154,8 +115,8 @@ function dispatch(at: number): void {
   const events = view.getInt32(at, true);
   const data = view.getInt32(at + 4, true);
   switch (data) {
-    case TAP:
-      tapEvent();
+    case LINK:
+      linkEvent(events);
       return;
     case OPENER_HOST:
       openerEvent(HOST, events);
@@ -249,6 +210,7 @@ export function turn(): void {
   flushAcknowledgements();
   watchdogTurn(count < MAX_EVENTS);
   flushAcknowledgements();
+  settleLink();
   sendJournal();
 }
 

@@ -27,16 +27,16 @@ import { openWaiting } from './flow/waiting.ts';
 import { EPOLLIN, watchDescriptor } from './flow/watch.ts';
 import { openReassemblies } from './fragment/store.ts';
 import { setProtocols } from './guest.ts';
+import { takeStream, takeTap, watchLink } from './guest_link.ts';
 import { ARENA_SIZE, GUEST_MAC, OUR_MAC, RECEIVE } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { bindKernel, kernel } from './link/kernel.ts';
 import { setLinkMtu } from './link/mtu.ts';
-import { openTap } from './link/tap.ts';
 import { openMemberships } from './local/groups.ts';
 import { setIdentity } from './local/identity.ts';
 import { setNames } from './local/names.ts';
 import { closeListeners, openListener, setForwardedPorts } from './listener.ts';
-import { OPENER_HOST, OPENER_NAMESPACE, openLoop, runLoop, watchTap } from './loop.ts';
+import { OPENER_HOST, OPENER_NAMESPACE, openLoop, runLoop } from './loop.ts';
 import { setSplicedDatagramTimeouts } from './splice/datagram.ts';
 import { abort } from './splice/ending.ts';
 import { setSpliceTimeouts } from './splice/expiry.ts';
@@ -49,12 +49,11 @@ import { setTimeouts } from './tcp/timeout.ts';
 import { setPeekOffset } from './tcp/transmit.ts';
 import { outdateNameFlows, setUdpTimeouts } from './udp/flow.ts';
 import { openWatchdog } from './watchdog.ts';
+import { setSumOfLong } from './wire/checksum.ts';
 import { bindMemory, bytes } from './wire/memory.ts';
 
 /** Beside dist/, where the bundle lies. */
 const ADDON = '../native/out/worker.node';
-
-let tap = -1;
 
 function bytesOf(value: Uint8Array | null | undefined): Uint8Array {
   return value ?? new Uint8Array(0);
@@ -132,8 +131,10 @@ function takeGrant(grant: ravioli.Grant.$Properties, fds: number[]): void {
   if (fd === undefined) leave(EXIT_CHANNEL);
   switch (grant.kind) {
     case GrantKind.TAP:
-      tap = fd;
-      openTap(fd, grant.value ?? 0);
+      takeTap(fd, grant.value ?? 0);
+      break;
+    case GrantKind.STREAM:
+      takeStream(fd);
       break;
     case GrantKind.OPENER_HOST:
       setOpener(HOST, fd, OPENER_HOST);
@@ -192,7 +193,7 @@ function channelEvent(): void {
     else if (envelope.listeners) takeListeners(envelope.listeners, fds);
     else if (envelope.unlisten) closeListeners(envelope.unlisten.ids ?? []);
     else if (envelope.settle) sendMessage({ id: 0, settled: {} });
-    else if (envelope.start) watchTap(tap);
+    else if (envelope.start) watchLink();
     else if (envelope.statusRequest) sendMessage({ id: envelope.id ?? 0, status: { counters: Array.from(counters), flows: flowCount } });
     else if (envelope.drain) drain();
     else leave(EXIT_CHANNEL);
@@ -205,6 +206,7 @@ function main(): never {
   const arena = new ArrayBuffer(ARENA_SIZE);
   kernel.bindArena(arena);
   bindMemory(arena);
+  setSumOfLong((offset, length, seed) => kernel.checksum(offset, length, seed));
   openLoop(channelEvent);
   if (!sendMessage({ id: 0, hello: { version: CHANNEL_VERSION, pid: process.pid } })) leave(EXIT_CHANNEL);
   runLoop();

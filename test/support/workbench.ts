@@ -21,10 +21,10 @@ import { ARENA_SIZE, BUFFER_BLOCK_COUNT, GUEST_MAC, OUR_MAC } from '../../worker
 import { counters } from '../../worker/link/counters.ts';
 import { bindKernel } from '../../worker/link/kernel.ts';
 import { setLinkMtu } from '../../worker/link/mtu.ts';
-import { openTap } from '../../worker/link/tap.ts';
+import { takeTap, watchLink } from '../../worker/guest_link.ts';
 import { openMemberships } from '../../worker/local/groups.ts';
 import { setIdentity } from '../../worker/local/identity.ts';
-import { OPENER_HOST, OPENER_NAMESPACE, openLoop, turn, watchTap } from '../../worker/loop.ts';
+import { OPENER_HOST, OPENER_NAMESPACE, openLoop, turn } from '../../worker/loop.ts';
 import { setSplicedDatagramTimeouts } from '../../worker/splice/datagram.ts';
 import { setSpliceTimeouts } from '../../worker/splice/expiry.ts';
 import { openPipes, pipesFree } from '../../worker/splice/pipes.ts';
@@ -134,8 +134,8 @@ export class Workbench {
     bytes.set(MAC.guest, GUEST_MAC);
     this.#configure(options);
     openLoop(() => {});
-    openTap(this.kernel.tapFd, options.offloads ?? ALL_OFFLOADS);
-    watchTap(this.kernel.tapFd);
+    takeTap(this.kernel.tapFd, options.offloads ?? ALL_OFFLOADS);
+    watchLink();
     setOpener(HOST, this.kernel.openerFd, OPENER_HOST);
     watchDescriptor(this.kernel.openerFd, EPOLLIN, OPENER_HOST);
     sendKept(HOST);

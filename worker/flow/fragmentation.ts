@@ -8,7 +8,7 @@
  */
 import { FRAGMENT_FRAME } from '../link/arena.ts';
 import { linkMtu } from '../link/mtu.ts';
-import { LINK_HEADER } from '../link/tap.ts';
+import { LINK_HEADER } from '../link/link.ts';
 import { complement, sum } from '../wire/checksum.ts';
 import { ETHERNET_HEADER, ETHERTYPE_IPV4, etherType } from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';

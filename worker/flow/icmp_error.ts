@@ -5,7 +5,7 @@
 import { Counter } from '../../shared/counters.ts';
 import { GUEST_MAC, OUR_MAC, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
-import { LINK_HEADER } from '../link/tap.ts';
+import { LINK_HEADER } from '../link/link.ts';
 import { ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, writeEthernet } from '../wire/ethernet.ts';
 import {
   errorLength4,

@@ -3,7 +3,7 @@ import { Counter } from '../../shared/counters.ts';
 import { LogLevel, MessageId } from '../../shared/messages.ts';
 import { FRAGMENT_FRAME } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
-import { LINK_HEADER, transmitFrame } from '../link/tap.ts';
+import { LINK_HEADER, transmitFrame } from '../link/link.ts';
 import { ETHERNET_HEADER, etherType } from '../wire/ethernet.ts';
 import { beginFragments, exceedsLink, fragmentFrameLength, nextFragment } from './fragmentation.ts';
 import { log, logs } from './journal.ts';

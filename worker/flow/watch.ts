@@ -13,6 +13,7 @@ export const EPOLLHUP = 0x010;
 export const EPOLLRDHUP = 0x2000;
 const EPOLLET = 1 << 31;
 const CTL_ADD = 1;
+const CTL_DELETE = 2;
 const CTL_MOD = 3;
 
 const ALL = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -42,6 +43,11 @@ export function watchFlowAgain(flow: number): number {
 /** Watches a descriptor that is no flow, level-triggered; `data` < 0 tells which. */
 export function watchDescriptor(fd: number, events: number, data: number): number {
   return kernel.epollControl(epoll, CTL_ADD, fd, events, data, 0);
+}
+
+/** A descriptor that is no flow is watched no more. */
+export function forgetDescriptor(fd: number): void {
+  kernel.epollControl(epoll, CTL_DELETE, fd, 0, 0, 0);
 }
 
 /** Changes what such a descriptor is watched for. */

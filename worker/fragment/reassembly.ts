@@ -12,7 +12,7 @@
 import { Counter } from '../../shared/counters.ts';
 import { key, KEY_FAR, KEY_GUEST } from '../flow/table.ts';
 import { counters } from '../link/counters.ts';
-import { LINK_HEADER } from '../link/tap.ts';
+import { LINK_HEADER } from '../link/link.ts';
 import { ETHERNET_HEADER } from '../wire/ethernet.ts';
 import { frame, parse, Verdict } from '../wire/frame.ts';
 import * as ipv4 from '../wire/ipv4.ts';

@@ -25,7 +25,7 @@ import { EPOLLERR, watchFlow } from '../flow/watch.ts';
 import { RECEIVED_HOP_LIMIT, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
-import { LINK_HEADER } from '../link/tap.ts';
+import { LINK_HEADER } from '../link/link.ts';
 import { transmit } from '../flow/transmit.ts';
 import { frame } from '../wire/frame.ts';
 import {

@@ -51,8 +51,11 @@ export const RECEIVE_LENGTHS = CHANNEL_OUT + 65_536;
 export const SLOT = Math.ceil((MAX_FRAME + 64) / PAGE) * PAGE;
 export const RECEIVE = RECEIVE_LENGTHS + PAGE;
 
+/** All of them: a stream is read into the same place. */
+export const RECEIVE_SIZE = RECEIVE_SLOTS * SLOT;
+
 /** The frame being built for the guest: headers end and payload begins at TRANSMIT_PAYLOAD. */
-export const TRANSMIT = RECEIVE + RECEIVE_SLOTS * SLOT;
+export const TRANSMIT = RECEIVE + RECEIVE_SIZE;
 export const TRANSMIT_HEADROOM = 128;
 export const TRANSMIT_PAYLOAD = TRANSMIT + TRANSMIT_HEADROOM;
 
@@ -75,4 +78,8 @@ export const BUFFER_BLOCK_COUNT = 1024;
 /** Packets of the guest that are put together from fragments, a slot each (fragment/store.ts); unused ones cost no memory. */
 export const REASSEMBLIES = BUFFER_BLOCKS + BUFFER_BLOCK_COUNT * BUFFER_BLOCK;
 
-export const ARENA_SIZE = REASSEMBLIES + MAX_REASSEMBLIES * SLOT;
+/** Frames that wait to be written to a stream (stream.ts); without one it costs no memory. */
+export const STREAM_OUT = REASSEMBLIES + MAX_REASSEMBLIES * SLOT;
+export const STREAM_OUT_SIZE = 1 << 22;
+
+export const ARENA_SIZE = STREAM_OUT + STREAM_OUT_SIZE;

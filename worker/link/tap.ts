@@ -5,9 +5,9 @@
  * A frame is written as soon as it is committed: the kernel takes one packet per write, so there is nothing to gather.
  * A write that the kernel refuses (queue full, interface down) is a lost frame, as on any wire; the protocols recover.
  */
-import { VNET_HEADER } from '../../shared/limits.ts';
 import { RECEIVE, RECEIVE_LENGTHS, RECEIVE_SLOTS, SLOT } from './arena.ts';
 import { kernel } from './kernel.ts';
+import { receiveInSlots } from './received.ts';
 
 /** TUNSETOFFLOAD bits (linux/if_tun.h). */
 export const TUN_F_CSUM = 0x01;
@@ -26,22 +26,20 @@ let offloads = 0;
 export function openTap(descriptor: number, offloadBits: number): void {
   fd = descriptor;
   offloads = offloadBits;
+  receiveInSlots();
 }
-
-/** Bytes before the Ethernet header of every frame of this link. */
-export const LINK_HEADER = VNET_HEADER;
 
 /** True when the guest's kernel takes UDP superframes (USO) of this family. */
 export function takesUdpSegments(family: number): boolean {
   return (offloads & (family === 4 ? TUN_F_USO4 : TUN_F_USO6)) !== 0;
 }
 
-/** Reads a batch of frames: slot i starts at RECEIVE + i × SLOT, its length is int32 i of RECEIVE_LENGTHS. Count or −errno. */
-export function receiveFrames(): number {
+/** Reads a batch of frames (received.ts). Count or −errno. */
+export function receiveTap(): number {
   return kernel.readPackets(fd, RECEIVE, SLOT, RECEIVE_LENGTHS, RECEIVE_SLOTS, ENOUGH);
 }
 
-/** Sends the frame of `length` bytes (with the link header) from `at`. Bytes written or −errno. */
-export function transmitFrame(at: number, length: number): number {
+/** Sends the frame of `length` bytes (with its virtio-net header) from `at`. Bytes written or −errno. */
+export function transmitTap(at: number, length: number): number {
   return kernel.write(fd, at, length);
 }

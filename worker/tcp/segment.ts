@@ -9,7 +9,7 @@ import { isIpv4, pseudoSum, writeNetworkHeaders } from '../flow/packet.ts';
 import { FLAGS, PORTS, ROW, rows } from '../flow/row.ts';
 import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
-import { LINK_HEADER } from '../link/tap.ts';
+import { LINK_HEADER } from '../link/link.ts';
 import { transmit } from '../flow/transmit.ts';
 import { PROTOCOL_TCP } from '../wire/ipv4.ts';
 import { IPV6_HEADER } from '../wire/ipv6.ts';

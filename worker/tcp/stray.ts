@@ -3,7 +3,7 @@ import { Counter } from '../../shared/counters.ts';
 import { ETHERNET_HEADER, writeEthernet } from '../wire/ethernet.ts';
 import { GUEST_MAC, OUR_MAC, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
-import { LINK_HEADER } from '../link/tap.ts';
+import { LINK_HEADER } from '../link/link.ts';
 import { transmit } from '../flow/transmit.ts';
 import { pseudoSum4, pseudoSum6 } from '../wire/checksum.ts';
 import { etherType } from '../wire/ethernet.ts';

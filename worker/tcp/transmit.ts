@@ -8,10 +8,12 @@
 import { Counter } from '../../shared/counters.ts';
 import { counters } from '../link/counters.ts';
 import { askAgain } from '../flow/again.ts';
+import { waitForRoom } from '../flow/link_room.ts';
 import { isIpv4 } from '../flow/packet.ts';
 import { FD, FLAGS, ROW, rows } from '../flow/row.ts';
 import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { kernel } from '../link/kernel.ts';
+import { linkHasRoom } from '../link/link.ts';
 import { FIN, PSH } from '../wire/tcp.ts';
 import { windowLeft } from './congestion.ts';
 import { abort } from './ending.ts';
@@ -116,6 +118,7 @@ export function push(flow: number): boolean {
   const row = flow * ROW;
   if ((rows[row + FLAGS]! & ESTABLISHED) === 0) return false;
   for (let frames = 0; (rows[row + FLAGS]! & HOST_READABLE) !== 0; frames++) {
+    if (!linkHasRoom() && waitForRoom(flow)) return false;
     const room = usableWindow(row);
     if (room <= 0) {
       // Nothing in flight means no ACK will come by itself: ask for the window (RFC 9293 §3.8.6.1).

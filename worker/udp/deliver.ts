@@ -9,7 +9,7 @@ import { transmit } from '../flow/transmit.ts';
 import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { linkMtu } from '../link/mtu.ts';
-import { LINK_HEADER, takesUdpSegments } from '../link/tap.ts';
+import { LINK_HEADER, takesUdpSegments } from '../link/link.ts';
 import { IPV4_HEADER, PROTOCOL_UDP } from '../wire/ipv4.ts';
 import { IPV6_HEADER } from '../wire/ipv6.ts';
 import { setChecksum, UDP_CHECKSUM, UDP_HEADER, writeUdp } from '../wire/udp.ts';

@@ -14,6 +14,7 @@ import { nowMs } from '../flow/clock.ts';
 import { forward, isGroup, standsForResolver, target } from '../flow/forward.ts';
 import { logFlow, logFlowLimit } from '../flow/journal.ts';
 import { requestSocket } from '../flow/opener.ts';
+import { waitForRoom } from '../flow/link_room.ts';
 import { isIpv4 } from '../flow/packet.ts';
 import { openPath, pathAsked } from '../flow/path.ts';
 import { release } from '../flow/release.ts';
@@ -26,6 +27,7 @@ import { EPOLLERR, watchFlow } from '../flow/watch.ts';
 import { SEGMENT_CLASS, SEGMENT_SIZE, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
+import { linkHasRoom } from '../link/link.ts';
 import { frame } from '../wire/frame.ts';
 import { PROTOCOL_UDP } from '../wire/ipv4.ts';
 import { view } from '../wire/memory.ts';
@@ -187,7 +189,11 @@ function receiveBatch(flow: number): boolean {
 /** Events of the flow's host socket. */
 export function udpSocketEvent(flow: number, events: number): void {
   if ((events & EPOLLERR) !== 0) tellErrors(flow, SPLIT, 0);
-  for (let batch = 1; receiveBatch(flow); batch++) if (batch >= BATCHES_AT_ONCE && askAgain(flow)) return;
+  for (let batch = 1; ; batch++) {
+    if (!linkHasRoom() && waitForRoom(flow)) return;
+    if (!receiveBatch(flow)) return;
+    if (batch >= BATCHES_AT_ONCE && askAgain(flow)) return;
+  }
 }
 
 /** The flow's timer is due: ends an idle flow, or waits on. */

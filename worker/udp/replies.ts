@@ -30,7 +30,7 @@ import { watchFlow } from '../flow/watch.ts';
 import { SENDER, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
-import { LINK_HEADER } from '../link/tap.ts';
+import { LINK_HEADER } from '../link/link.ts';
 import { pseudoSum4, pseudoSum6 } from '../wire/checksum.ts';
 import { PROTOCOL_UDP } from '../wire/ipv4.ts';
 import { IPV6_HEADER, readAddress } from '../wire/ipv6.ts';

@@ -2,7 +2,7 @@
  * Datagrams of the guest to the host's sockets.
  *
  * Theory of operation. A batch of frames often holds several datagrams of one flow. Those that follow each other, ask for the
- * same path (flow/path.ts) and are equally long (the last may be shorter) are copied together behind the first, in the slot that this one
+ * same path (flow/path.ts) and are equally long (the last may be shorter) are copied together behind the first, where this one
  * came in, and leave by one call as what the kernel splits again (UDP_SEGMENT): the way through its stack is walked once for all of
  * them. Whatever doesn't continue the run sends it, and so does the end of the batch, so a lone datagram waits for nothing. UDP_SEGMENT
  * stays set on the socket until a datagram comes that it would split.
@@ -13,9 +13,10 @@
 import { Counter } from '../../shared/counters.ts';
 import { setPath } from '../flow/path.ts';
 import { FD, ROW, rows } from '../flow/row.ts';
-import { RECEIVE, RECEIVE_SLOTS, SLOT } from '../link/arena.ts';
+import { RECEIVE, RECEIVE_SIZE, SLOT } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
+import { receivedHeader } from '../link/received.ts';
 import { bytes } from '../wire/memory.ts';
 import { UDP_HEADER } from '../wire/udp.ts';
 import { tellErrors, tellLocalError } from './error.ts';
@@ -115,7 +116,8 @@ function startRun(flow: number, at: number, length: number, path: number): void 
   runSegment = length;
   runAt = at;
   runEnd = at + length;
-  const slotEnd = at - ((at - RECEIVE) % SLOT) + SLOT;
+  // In place, what follows comes from further behind: there is always room for it.
+  const slotEnd = receivedHeader > 0 ? at - ((at - RECEIVE) % SLOT) + SLOT : RECEIVE + RECEIVE_SIZE;
   runLimit = Math.min(slotEnd, at + MOST_BYTES);
 }
 
@@ -132,7 +134,7 @@ export function sendWithOthers(flow: number, at: number, length: number, gsoSize
     return;
   }
   sendRun();
-  const inSlot = at >= RECEIVE && at < RECEIVE + RECEIVE_SLOTS * SLOT;
+  const inSlot = at >= RECEIVE && at < RECEIVE + RECEIVE_SIZE;
   if (alone || length === 0 || !inSlot) sendToHost(flow, at, length, gsoSize, path);
   else startRun(flow, at, length, path);
 }

@@ -5,6 +5,15 @@
  */
 import { view } from './memory.ts';
 
+/** What is longer is summed by the addon, where there is one. */
+const LONG = 256;
+let sumLong: ((offset: number, length: number, seed: number) => number) | null = null;
+
+/** Lends the addon's sum to long ranges. */
+export function setSumOfLong(addon: (offset: number, length: number, seed: number) => number): void {
+  sumLong = addon;
+}
+
 /** Folds a sum (below 2³²) to 16 bits. The first step leaves at most 0x1fffe, so the second is the last. */
 export function fold(total: number): number {
   const folded = (total >>> 16) + (total & 0xffff);
@@ -22,6 +31,7 @@ export function complement(folded: number): number {
  * `offset` must be an even distance from the start of what is summed.
  */
 export function sum(offset: number, length: number, seed: number): number {
+  if (length > LONG && sumLong !== null) return sumLong(offset, length, seed);
   let total = seed;
   let at = offset;
   const end = offset + length;

@@ -108,6 +108,13 @@ export function writeFragment4(at: number, total: number, id: number, offset: nu
   view.setInt16(at + CHECKSUM, complement(headerSum(at)));
 }
 
+/** Sets the length of the whole packet, and the checksum. */
+export function setTotalLength(at: number, total: number): void {
+  view.setInt16(at + TOTAL_LENGTH, total);
+  view.setInt16(at + CHECKSUM, 0);
+  view.setInt16(at + CHECKSUM, complement(headerSum(at)));
+}
+
 /** Whether no router may fragment the packet. */
 export function dontFragment(at: number): boolean {
   return (view.getUint16(at + FRAGMENT) & DONT_FRAGMENT) !== 0;

@@ -137,6 +137,10 @@ export function writeNext(at: number, next: number, payload: number): void {
   view.setUint8(at + NEXT_HEADER, next);
 }
 
+export function setPayloadLength(at: number, payload: number): void {
+  view.setInt16(at + PAYLOAD_LENGTH, payload);
+}
+
 /** Writes a header. `from` and `to` are columns of four words each, read from `fromIndex` and `toIndex`; `label` has 20 bits. */
 export function writeIpv6(
   at: number,

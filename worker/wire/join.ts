@@ -54,8 +54,8 @@ function continues(l4: number): boolean {
   return sameWords(l4 + tcp.TCP_HEADER, here + tcp.TCP_HEADER, frame.payload - here - tcp.TCP_HEADER);
 }
 
-function checksumIsRight(at: number, l3: number, l4: number, length: number): boolean {
-  if ((vnet.flags(at) & (vnet.VIRTIO_NET_HDR_F_NEEDS_CSUM | vnet.VIRTIO_NET_HDR_F_DATA_VALID)) !== 0) return true;
+function checksumIsRight(vnetFlags: number, l3: number, l4: number, length: number): boolean {
+  if ((vnetFlags & (vnet.VIRTIO_NET_HDR_F_NEEDS_CSUM | vnet.VIRTIO_NET_HDR_F_DATA_VALID)) !== 0) return true;
   const pseudo =
     frame.family === 4
       ? pseudoSum4(ipv4.source(l3), ipv4.destination(l3), ipv4.PROTOCOL_TCP, length)
@@ -64,21 +64,23 @@ function checksumIsRight(at: number, l3: number, l4: number, length: number): bo
 }
 
 /**
- * Joins the frame of `length` bytes at `at`, with its virtio-net header, to the one in `frame`, for which `canGrow` is true and behind
- * whose end is room for a whole packet. False when it does not go on with that, or is not right: then nothing has changed.
+ * Joins the frame of `length` bytes at `at`, with a virtio-net header if `hasVnet`, to the one in `frame`, for which `canGrow` is true and behind
+ * whose end is room for a whole packet, or nothing but what is behind it in the same batch. False when it does not go
+ * on with that, or is not right: then nothing has changed.
  */
-export function join(at: number, length: number): boolean {
-  const l2 = at + vnet.VNET_HEADER;
+export function join(at: number, length: number, hasVnet: boolean): boolean {
+  const l2 = hasVnet ? at + vnet.VNET_HEADER : at;
   const l3 = l2 + frame.l3 - frame.l2;
   const l4 = l3 + frame.l4 - frame.l3;
   const payload = l4 + frame.payload - frame.l4;
   const end = at + length;
   const more = end - payload;
-  if (more <= 0 || frame.end + more - frame.l3 > LARGEST_PACKET || vnet.gsoType(at) !== vnet.VIRTIO_NET_HDR_GSO_NONE) return false;
+  if (more <= 0 || frame.end + more - frame.l3 > LARGEST_PACKET) return false;
+  if (hasVnet && vnet.gsoType(at) !== vnet.VIRTIO_NET_HDR_GSO_NONE) return false;
   // The Ethernet header is 14 bytes long: its last word overlaps the one before.
   if (!sameWords(l2, frame.l2, 12) || view.getInt32(l2 + 10) !== view.getInt32(frame.l2 + 10)) return false;
   if (!(frame.family === 4 ? sameIpv4(l3, end - l3) : sameIpv6(l3, end - l3))) return false;
-  if (!continues(l4) || !checksumIsRight(at, l3, l4, end - l4)) return false;
+  if (!continues(l4) || !checksumIsRight(hasVnet ? vnet.flags(at) : 0, l3, l4, end - l4)) return false;
   bytes.copyWithin(frame.end, payload, end);
   frame.end += more;
   tcp.setFlags(frame.l4, tcp.flags(frame.l4) | tcp.flags(l4));

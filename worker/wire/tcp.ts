@@ -61,6 +61,10 @@ export function flags(at: number): number {
 }
 
 /** Writes the flags of a header that is there. */
+export function setSequence(at: number, seq: number): void {
+  view.setInt32(at + SEQUENCE, seq);
+}
+
 export function setFlags(at: number, bits: number): void {
   view.setUint8(at + FLAGS, bits);
 }

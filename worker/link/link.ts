@@ -1,0 +1,52 @@
+/**
+ * The one link of this process to its guest: a tap, or a stream. Which is known once, at the start.
+ */
+import { VNET_HEADER } from '../../shared/limits.ts';
+import { RECEIVE_SLOTS } from './arena.ts';
+import { flushStream, holdsFrame, receiveStream, streamHasMore, streamHasRoom, transmitStream } from './stream.ts';
+import { receiveTap, takesUdpSegments as tapTakesUdpSegments, transmitTap } from './tap.ts';
+
+/** Bytes before the Ethernet header of every frame that is sent: a virtio-net header, whatever the link. */
+export const LINK_HEADER = VNET_HEADER;
+
+let isStream = false;
+
+/** The link is a stream from now on, else a tap. */
+export function setLink(stream: boolean): void {
+  isStream = stream;
+}
+
+/** Reads a batch of frames (received.ts). Count, or −errno; 0 = the guest has closed the stream. */
+export function receiveFrames(): number {
+  return isStream ? receiveStream() : receiveTap();
+}
+
+/** Whether a batch of so many `frames` may have left others. */
+export function leftFrames(frames: number): boolean {
+  return isStream ? streamHasMore() : frames === RECEIVE_SLOTS;
+}
+
+/** Whether frames of an earlier read wait here, of which no event will tell. */
+export function holdsFrames(): boolean {
+  return isStream && holdsFrame();
+}
+
+/** Sends the frame of `length` bytes (with the link header) from `at`. Negative: it is lost. */
+export function transmitFrame(at: number, length: number): number {
+  return isStream ? transmitStream(at, length) : transmitTap(at, length);
+}
+
+/** What a stream has gathered goes out. 0 or −errno. */
+export function flushLink(): number {
+  return isStream ? flushStream() : 0;
+}
+
+/** False while so much waits for the guest that nobody is to send more. */
+export function linkHasRoom(): boolean {
+  return !isStream || streamHasRoom();
+}
+
+/** True when the guest's kernel takes UDP superframes (USO) of this family. */
+export function takesUdpSegments(family: number): boolean {
+  return !isStream && tapTakesUdpSegments(family);
+}
