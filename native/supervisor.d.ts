@@ -39,6 +39,15 @@ export interface Native {
   waitReadable(fd: number, timeoutMs: number): number;
   /** The same with POLLOUT. */
   waitWritable(fd: number, timeoutMs: number): number;
+  /** getsockopt and setsockopt of an int. */
+  socketOption(fd: number, level: number, name: number): number;
+  setSocketOption(fd: number, level: number, name: number, value: number): number;
+  /** getsockname: struct sockaddr of any family. */
+  socketName(fd: number): Uint8Array | number;
+  /** SO_BINDTODEVICE: the name of the interface that the socket is bound to, '' for none. */
+  socketInterface(fd: number): string | number;
+  /** Sets O_NONBLOCK. */
+  setNonBlocking(fd: number): number;
   /** PR_SET_DUMPABLE 0, PR_SET_NAME. */
   harden(name: string): number;
   /** tcgetattr: struct termios. */

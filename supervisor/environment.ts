@@ -5,6 +5,7 @@
  * would change the runtime (NODE_OPTIONS, LD_PRELOAD …) aside under a prefix; the command gets them back.
  */
 import { readFileSync } from 'node:fs';
+import { LISTEN_VARIABLES } from './host/handed-sockets.ts';
 
 /** What the launcher puts before the names of variables that are not for us. */
 export const KEPT_PREFIX = 'RAVIOLI_KEPT_';
@@ -28,10 +29,12 @@ export function readStarted(): Started {
   return { environment: readFileSync('/proc/self/environ', 'latin1'), words: readFileSync('/proc/self/cmdline', 'latin1') };
 }
 
-/** The command's environment as byte strings NAME=value. */
+/** The command's environment as byte strings NAME=value. Sockets that were handed in to us are not there for the command. */
 export function environmentOfCommand({ environment }: Started): string[] {
-  return split(environment)
-    .filter((entry) => !entry.startsWith(`${EARLY_WORKER}=`))
+  const entries = split(environment);
+  const withheld = [EARLY_WORKER, ...(variable(entries, 'LISTEN_PID') === String(process.pid) ? LISTEN_VARIABLES : [])];
+  return entries
+    .filter((entry) => !withheld.includes(entry.slice(0, entry.indexOf('='))))
     .map((entry) => (entry.startsWith(KEPT_PREFIX) ? entry.slice(KEPT_PREFIX.length) : entry));
 }
 

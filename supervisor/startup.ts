@@ -6,7 +6,7 @@
  * Then the dialogue with the worker: Hello, Config, the pivot, Seal, Sealed; the kernel is asked whether that is true; and only then is the
  * worker given the descriptors that carry the guest's bytes.
  */
-import { accessSync, closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import { accessSync, closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Native } from '../native/supervisor.d.ts';
 import { FLOW_ROW_BYTES, MAX_FLOWS, RESERVED_DESCRIPTORS } from '../shared/limits.ts';
@@ -23,9 +23,11 @@ import { Listeners } from './forwarding/listeners.ts';
 import { configureNamespace, type NamespaceFacts } from './host/namespace.ts';
 import { NetlinkDialogue } from './host/netlink.ts';
 import { readEphemeralPorts } from './host/ephemeral-ports.ts';
+import { hear, NETLINK_SOCK_DIAG } from './host/socket-diagnosis.ts';
 import { NO_RESOLVERS, readResolvers } from './host/resolvers.ts';
 import { linkIndex, probeTemplate } from './host/template.ts';
 import { readUdpTimeouts } from './host/udp-timeouts.ts';
+import { type Hear, PortFollower } from './forwarding/port-follower.ts';
 import { openNamespaces, watchProcess } from './join.ts';
 import type { Ending, LifecycleEvent } from './lifecycle.ts';
 import type { Log } from './log.ts';
@@ -37,6 +39,8 @@ import { UsageError } from './usage-error.ts';
 import { WorkerRoom } from './worker-room.ts';
 
 const NETLINK_ROUTE = 0;
+/** Every call with it fails with EBADF. */
+const NO_DESCRIPTOR = -1;
 
 /** What start-up needs of the run around it. */
 export interface Surroundings {
@@ -72,6 +76,18 @@ export interface Rooms {
   readonly banner: readonly string[];
   /** What the kernel was found to offer, for --debug. */
   readonly features: readonly string[];
+}
+
+/** The guest's namespace, ready to be used. */
+interface PreparedGuest {
+  readonly tap: number;
+  readonly offloads: number;
+  readonly facts: NamespaceFacts;
+  readonly opener: Opener;
+  /** The worker's end of the opener's other socket. */
+  readonly worker: number;
+  /** A socket that tells of the namespace's sockets; NO_DESCRIPTOR where the kernel has none. */
+  readonly diagnosis: number;
 }
 
 /** One start-up. */
@@ -117,7 +133,7 @@ export class Startup {
     mark('command and opener started');
     const guestPid = await this.#guestPid(control);
     mark('guest exists');
-    const { tap, offloads, facts, opener: guestOpener, worker: namespaceOpener } = this.#prepareGuest(plan, guestPid);
+    const { tap, offloads, facts, opener: guestOpener, worker: namespaceOpener, diagnosis } = this.#prepareGuest(plan, guestPid);
     seal(host.opener);
     mark('guest configured');
     await worker.configure(this.#config(plan, facts, maxDescriptors), this.#native.memfd('flows', MAX_FLOWS * FLOW_ROW_BYTES));
@@ -130,7 +146,8 @@ export class Startup {
     const failed = (line: string): void => this.#around.emit({ type: 'failed', line });
     new NameFollower({ options, mapping: plan.worker, opener: host.opener, worker, log, failed }, plan.nameService).start();
     const listeners = this.#listeners(plan, host.opener, guestOpener, worker, limit);
-    const fault = await listeners.apply(plan.forwarding);
+    const forwarding = new PortFollower(listeners, { hear: this.#hear(diagnosis), log, failed });
+    const fault = await forwarding.apply(plan.forwarding);
     if (fault !== null) {
       throw new UsageError(fault);
     }
@@ -142,7 +159,7 @@ export class Startup {
       `SO_PEEK_OFF for TCP: IPv4 ${this.#peekOffset[4]}, IPv6 ${this.#peekOffset[6]}`,
     ];
     const command = control === null ? null : { pid: guestPid, control };
-    return { worker, command, guest: guestPid, forwarding: listeners, banner: bannerLines(plan, facts.mac), features };
+    return { worker, command, guest: guestPid, forwarding, banner: bannerLines(plan, facts.mac), features };
   }
 
   /** Asks the kernel about the host's network. */
@@ -195,10 +212,11 @@ export class Startup {
   }
 
   /** Makes the tap in the guest's namespace and configures it, then seals the opener that did it. */
-  #prepareGuest(plan: Plan, pid: number): { tap: number; offloads: number; facts: NamespaceFacts; opener: Opener; worker: number } {
+  #prepareGuest(plan: Plan, pid: number): PreparedGuest {
     const { opener, worker } = this.#startOpener('guest', plan, openNamespaces(this.#native, pid));
     opener.post(Verb.TAP, plan.namespace.interfaceName);
     opener.post(Verb.NETLINK);
+    opener.post(Verb.SOCKET_DIAGNOSIS);
     opener.post(Verb.SEAL);
     const { result: offloads, descriptor: tap } = opener.collect(Verb.TAP);
     this.#around.mark('tap made');
@@ -215,13 +233,21 @@ export class Startup {
     if (result < 0 || netlink === null) {
       throw new UsageError(explain('netlink', -result));
     }
+    const { descriptor: diagnosis } = opener.collect(Verb.SOCKET_DIAGNOSIS);
     const facts = configureNamespace(new NetlinkDialogue(this.#native, netlink), plan.namespace);
     this.#native.close(netlink);
     seal(opener);
     for (const line of facts.warnings) {
       this.#around.log.warning(line);
     }
-    return { tap, offloads, facts, opener, worker };
+    return { tap, offloads, facts, opener, worker, diagnosis: diagnosis ?? NO_DESCRIPTOR };
+  }
+
+  /** Who listens on which ports, as the kernel tells of each namespace. */
+  #hear(guest: number): Hear {
+    const host = this.#native.netlinkSocket(NETLINK_SOCK_DIAG);
+    const dialogues = { host: new NetlinkDialogue(this.#native, host), guest: new NetlinkDialogue(this.#native, guest) };
+    return (side, protocol, ports, seen) => hear(dialogues[side], protocol, ports, seen);
   }
 
   #listeners(plan: Plan, host: Opener, guest: Opener, worker: WorkerRoom, limit: number): Listeners {
@@ -234,6 +260,7 @@ export class Startup {
       descriptors: { limit, listeners: limit - 2 * RESERVED_DESCRIPTORS },
       freeBind: this.#around.options.freebind,
       uplink: plan.worker.templateInterface,
+      inodeOf: (descriptor) => fstatSync(descriptor).ino,
       interfaceIndex: (name) => this.#hostRoutes((netlink) => linkIndex(netlink, name)),
     });
   }

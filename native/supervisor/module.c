@@ -4,7 +4,7 @@
 static napi_value initialize(napi_env env, napi_value exports) {
   const struct function *const families[] = {descriptor_functions, channel_functions, watch_functions, process_functions,
                                              netlink_functions,    spawn_functions,      terminal_functions, tap_functions,
-                                             local_functions};
+                                             local_functions,      socket_functions};
   for (size_t family = 0; family < sizeof families / sizeof *families; family++) {
     for (const struct function *entry = families[family]; entry->name; entry++) {
       napi_value function;

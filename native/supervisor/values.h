@@ -40,6 +40,6 @@ struct function {
   napi_callback call;
 };
 extern const struct function descriptor_functions[], channel_functions[], watch_functions[], process_functions[], netlink_functions[],
-    spawn_functions[], terminal_functions[], tap_functions[], local_functions[];
+    spawn_functions[], terminal_functions[], tap_functions[], local_functions[], socket_functions[];
 
 #endif

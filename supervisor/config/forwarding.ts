@@ -11,9 +11,8 @@ import { wrong } from './values.ts';
 export function planForwarding(options: Options, host: HostPorts): ForwardingTable {
   const table = rulesOfOptions(options, host);
   if (options.spliceOnly) throw new UsageError('--splice-only is not supported yet');
-  for (const { option, text, none, scan } of options.forwarding) {
+  for (const { option, text, none } of options.forwarding) {
     if (none) continue;
-    if (scan) throw wrong(option, text, "'auto' is not supported yet; give ports, or 'none'");
     if (option === '--udp-ns') throw wrong(option, text, "UDP of the host's loopback can't be forwarded yet; give 'none'");
   }
   return table;

@@ -13,6 +13,7 @@ import type { ListenQuestion, Opener, OpenerReply } from '../opener.ts';
 import { descriptorFault, type DescriptorSupply } from './descriptor-demand.ts';
 import { listeningFault } from './listening-fault.ts';
 import { LoopbackPorts } from './loopback-ports.ts';
+import { OwnSockets } from './own-sockets.ts';
 import { countPorts } from './port-range.ts';
 import { type Enabled, type ForwardingRule, sameRule } from './rule.ts';
 import { EMPTY_TABLE, type ForwardingTable } from './table.ts';
@@ -58,10 +59,13 @@ export interface ListenerParts {
   readonly uplink: number;
   /** Index of a link of the host by its name; null = there is none. */
   interfaceIndex(name: string): number | null;
+  /** Inode of a descriptor (fstat), by which its socket is known among others. */
+  inodeOf(descriptor: number): number;
 }
 
 interface Listening {
   readonly ids: readonly number[];
+  readonly inodes: readonly number[];
   readonly rule: ForwardingRule;
   readonly port: number;
 }
@@ -70,6 +74,7 @@ interface Listening {
 export class Listeners {
   readonly #parts: ListenerParts;
   readonly #listening = new Map<string, Listening>();
+  readonly #own = { host: { tcp: new OwnSockets(), udp: new OwnSockets() }, guest: { tcp: new OwnSockets(), udp: new OwnSockets() } };
   readonly #freeIds: number[] = [];
   readonly #ports: LoopbackPorts;
   #nextId = 0;
@@ -94,6 +99,11 @@ export class Listeners {
   /** The rules in force. */
   current(): ForwardingTable {
     return this.#table;
+  }
+
+  /** What we listen on in a namespace. */
+  own(side: 'host' | 'guest', protocol: 'tcp' | 'udp'): OwnSockets {
+    return this.#own[side][protocol];
   }
 
   isOpen(rule: ForwardingRule, port: number): boolean {
@@ -129,6 +139,7 @@ export class Listeners {
     if (listening === undefined) return;
     this.#listening.delete(name);
     this.#taken.push(...listening.ids);
+    for (const inode of listening.inodes) this.#own[rule.side][rule.protocol].remove(inode);
     this.#need(listening, 'release');
   }
 
@@ -240,7 +251,9 @@ export class Listeners {
       this.#given.push({ facts, descriptor });
       return id;
     });
-    const listening = { ids, rule, port };
+    const inodes = descriptors.map((descriptor) => this.#parts.inodeOf(descriptor));
+    for (const inode of inodes) this.#own[rule.side][rule.protocol].add(port, inode);
+    const listening = { ids, inodes, rule, port };
     this.#listening.set(nameOf(rule, port), listening);
     this.#need(listening, 'need');
     return 0;

@@ -87,7 +87,16 @@ function make(
   const room = new Room();
   const interfaceIndex = (name: string): number | null => (name === 'eth0' ? 7 : null);
   return {
-    listeners: new Listeners({ openers: { host, guest }, worker: room, enabled, descriptors, freeBind: false, uplink: 3, interfaceIndex }),
+    listeners: new Listeners({
+      openers: { host, guest },
+      worker: room,
+      enabled,
+      descriptors,
+      freeBind: false,
+      uplink: 3,
+      interfaceIndex,
+      inodeOf: (fd) => fd + 5000,
+    }),
     host,
     guest,
     room,
