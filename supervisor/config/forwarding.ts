@@ -5,16 +5,11 @@ import { expandSpec, type HostPorts } from '../forwarding/expansion.ts';
 import { type ForwardingTable, makeTable } from '../forwarding/table.ts';
 import { UsageError } from '../usage-error.ts';
 import type { Options } from './options.ts';
-import { wrong } from './values.ts';
 
 /** The table that the options make on this host. Throws UsageError. */
 export function planForwarding(options: Options, host: HostPorts): ForwardingTable {
   const table = rulesOfOptions(options, host);
   if (options.spliceOnly) throw new UsageError('--splice-only is not supported yet');
-  for (const { option, text, none } of options.forwarding) {
-    if (none) continue;
-    if (option === '--udp-ns') throw wrong(option, text, "UDP of the host's loopback can't be forwarded yet; give 'none'");
-  }
   return table;
 }
 

@@ -233,7 +233,6 @@ describe('supervisor/config/plan: contradictions', () => {
   for (const [line, tables, message] of [
     ['-6', ONLY4, '--ipv6-only: this host has no interface with a usable IPv6 address and route; leave the option out'],
     ['-4', NOTHING, '--ipv4-only: this host has no interface with a usable IPv4 address and route; leave the option out'],
-    ['-U 80', UPLINK, "--udp-ns '80': UDP of the host's loopback can't be forwarded yet; give 'none'"],
     ['--splice-only', UPLINK, '--splice-only is not supported yet'],
     ['-4 -T 80:::1', UPLINK, "--tcp-ns '80:::1': 0.0.0.0 can't lead to ::1: that is another family; give an IPv4 target"],
     ['--ns-mac-addr 9a:55:9a:55:9a:55', UPLINK, '--ns-mac-addr is our own MAC address (--mac-addr); the two must differ'],
