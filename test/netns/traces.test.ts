@@ -88,7 +88,7 @@ describe('the way to a host', function () {
       [END4, '-4'],
       [END6, '-6'],
     ] as const) {
-      for (const more of [[], ['-I']])
+      for (const more of [[], ['-I'], ['-T']])
         await run(['traceroute', family, '-n', '-m', '6', ...more, target], { namespace: translator.guest, user: 0 });
       await run(['tracepath', family, '-n', target], { namespace: translator.guest });
     }
