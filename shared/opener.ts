@@ -35,10 +35,7 @@ export const OpenerRequest = {
 
 /** What can be asked of an opener. SETUP verbs are refused once it is sealed (all but those of sockets). */
 export const Verb = {
-  /**
-   * Non-blocking TCP socket, NODELAY, RECVERR (with a HOP_LIMIT also those of errors), bound if asked, connect started: result 0 also
-   * for EINPROGRESS.
-   */
+  /** Non-blocking TCP socket, NODELAY, bound if asked, connect started: result 0 also for EINPROGRESS. FLAGS: `ConnectFlag`. */
   TCP_CONNECT: 1,
   /** UDP socket, bound to SOURCE:SOURCE_PORT, connected to DESTINATION; RECVERR, UDP_GRO where the kernel has it. Result: the local port. */
   UDP_CONNECT: 2,
@@ -87,10 +84,12 @@ export const ListenFlag = {
   FREE_BIND: 2,
 } as const;
 
-/** FLAGS of UDP_CONNECT. */
+/** FLAGS of UDP_CONNECT and TCP_CONNECT. */
 export const ConnectFlag = {
-  /** What was heard between bind and connect stays in the socket: it may be from anybody. */
+  /** UDP. What was heard between bind and connect stays in the socket: it may be from anybody. */
   KEEP: 1,
+  /** TCP. The socket keeps who ends the connect (RECVERR) and, with a HOP_LIMIT, how far that one is; whoever gets it turns that off when it is connected. */
+  ERRORS: 2,
 } as const;
 
 /** FLAGS of PORTS. */

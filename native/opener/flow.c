@@ -66,9 +66,10 @@ int open_tcp(struct flow *flow, const struct opener_request *request, int *descr
     return fd;
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
-  /* Who ends the connect, and how far that one is (Linux 5.8). The worker turns it off when there is a connection. */
-  set_option(fd, flow->is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, flow->is_v6 ? IPV6_RECVERR : IP_RECVERR, 1);
-  if (request->hop_limit)
+  /* Who ends the connect, and how far that one is (Linux 5.8). */
+  if (request->flags & CONNECT_ERRORS)
+    set_option(fd, flow->is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, flow->is_v6 ? IPV6_RECVERR : IP_RECVERR, 1);
+  if ((request->flags & CONNECT_ERRORS) && request->hop_limit)
     set_option(fd, flow->is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, flow->is_v6 ? IPV6_RECVHOPLIMIT : IP_RECVTTL, 1);
   if (request->mss && set_option(fd, IPPROTO_TCP, TCP_MAXSEG, request->mss))
     return give_up(fd);

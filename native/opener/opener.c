@@ -84,7 +84,8 @@ static bool is_reserved_zero(const struct opener_request *request) {
 static bool are_flags_good(const struct opener_request *request) {
   if (request->verb == VERB_TCP_LISTEN || request->verb == VERB_UDP_LISTEN || request->verb == VERB_PORTS)
     return true;
-  return (request->flags & ~(request->verb == VERB_UDP_CONNECT ? CONNECT_KEEP : 0)) == 0;
+  int flags = request->verb == VERB_UDP_CONNECT ? CONNECT_KEEP : request->verb == VERB_TCP_CONNECT ? CONNECT_ERRORS : 0;
+  return (request->flags & ~flags) == 0;
 }
 
 /* The result of a request; `*descriptor` is set when one comes with it. */

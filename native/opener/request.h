@@ -50,9 +50,10 @@ enum listen_flag {
   LISTEN_FREE_BIND = 2,
 };
 
-/* Flag of UDP_CONNECT: what was heard between bind and connect stays in the socket. */
+/* Of UDP_CONNECT: what was heard between bind and connect stays in the socket. Of TCP_CONNECT: so does who ends the connect. */
 enum connect_flag {
   CONNECT_KEEP = 1,
+  CONNECT_ERRORS = 2,
 };
 
 /* Flags of PORTS. */

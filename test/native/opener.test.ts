@@ -76,7 +76,7 @@ describe('native/opener', () => {
       ['a family that there is not', { ...tcp4, family: 5 }, EINVAL],
       ['a verb that there is not', { ...tcp4, verb: 8 }, EINVAL],
       ['verb 0', { ...tcp4, verb: 0 }, EINVAL],
-      ['a flag', { ...tcp4, flags: 1 }, EINVAL],
+      ['a flag of UDP', { ...tcp4, flags: 1 }, EINVAL],
       ['a reserved byte', { ...tcp4, reserved: 12 }, EINVAL],
       ['a source that is not ours', { ...tcp4, source: '198.51.100.1' }, EADDRNOTAVAIL],
       ['a tap', { verb: Verb.TAP, name: 'tap9' }, EPERM],
@@ -109,7 +109,7 @@ describe('native/opener', () => {
 
     it('makes a TCP connection with the options asked for', async () => {
       const port = await namespace.serve('tcp');
-      const asked = { ...tcp4, destinationPort: port, sourcePort: 40123, mss: 1000, hopLimit: 33, trafficClass: 0xb8 };
+      const asked = { ...tcp4, destinationPort: port, sourcePort: 40123, mss: 1000, hopLimit: 33, trafficClass: 0xb8, flags: 2 };
       const { result, fd } = await opener.ask('worker', asked);
       expect(result).to.equal(0);
       expect(options.getOption(fd, 6, 1), 'TCP_NODELAY').to.equal(1);

@@ -7,6 +7,7 @@ export interface Request {
   id: number;
   verb: number;
   family: number;
+  flags: number;
   hopLimit: number;
   trafficClass: number;
   interface: number;
@@ -45,6 +46,7 @@ export class FakeOpener extends FakeFile {
       id: view.getUint32(OpenerRequest.ID, true),
       verb: view.getUint8(OpenerRequest.VERB),
       family: view.getUint8(OpenerRequest.FAMILY),
+      flags: view.getUint8(OpenerRequest.FLAGS),
       hopLimit: view.getUint8(OpenerRequest.HOP_LIMIT),
       trafficClass: view.getUint8(OpenerRequest.TRAFFIC_CLASS),
       interface: view.getUint32(OpenerRequest.INTERFACE, true),

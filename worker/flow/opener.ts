@@ -52,10 +52,13 @@ function keep(opener: number): boolean {
   return true;
 }
 
+/** Of `marks`: the socket keeps who ends its connect. */
+export const ASKS_WHO = 1 << 16;
+
 /**
- * Asks for a socket to `target`, from `source` (flow/forward.ts). `verb` of `Verb`; ports in host order; `marks` of what it sends by itself: hop limit,
- * 0 = the kernel's, and from bit 8 TOS or traffic class; `opener` HOST or NAMESPACE. Returns false when too many requests wait already, or
- * there is no such opener.
+ * Asks for a socket to `target`, from `source` (flow/forward.ts). `verb` of `Verb`; ports in host order; `marks` of what it sends by itself:
+ * hop limit, 0 = the kernel's, from bit 8 TOS or traffic class, and ASKS_WHO or not, for TCP_CONNECT; `opener` HOST or NAMESPACE.
+ * Returns false when too many requests wait already, or there is no such opener.
  */
 export function requestSocket(
   verb: number,
@@ -72,13 +75,14 @@ export function requestSocket(
   view.setUint8(at + OpenerRequest.VERB, verb);
   view.setUint8(at + OpenerRequest.FAMILY, family);
   view.setUint8(at + OpenerRequest.HOP_LIMIT, marks & 0xff);
-  view.setUint8(at + OpenerRequest.TRAFFIC_CLASS, marks >>> 8);
+  view.setUint8(at + OpenerRequest.TRAFFIC_CLASS, (marks >>> 8) & 0xff);
   view.setInt32(at + OpenerRequest.INTERFACE, targetInterface, true);
   view.setUint16(at + OpenerRequest.SOURCE_PORT, sourcePort, true);
   view.setUint16(at + OpenerRequest.DESTINATION_PORT, destinationPort, true);
   for (let i = 0; i < 4; i++) view.setInt32(at + OpenerRequest.SOURCE + 4 * i, source[i]!);
   // Who asks from an address of its own answers somebody, and may have been heard already.
   if (verb === Verb.UDP_CONNECT && (source[0] !== 0 || source[3] !== 0)) view.setUint8(at + OpenerRequest.FLAGS, ConnectFlag.KEEP);
+  if ((marks & ASKS_WHO) !== 0) view.setUint8(at + OpenerRequest.FLAGS, ConnectFlag.ERRORS);
   if (family === 4) view.setInt32(at + OpenerRequest.SOURCE + 8, 0xffff);
   for (let i = 0; i < 4; i++) view.setInt32(at + OpenerRequest.DESTINATION + 4 * i, target[i]!);
   if (keptCount[opener]! > 0) return keep(opener);

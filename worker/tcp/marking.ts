@@ -3,6 +3,7 @@
  * by TCP meets the routers that it would meet on the host; what follows has those of the guest's latest segment. ECN bits are between
  * each kernel and its peer (RFC 3168 §6.1).
  */
+import { ASKS_WHO } from '../flow/opener.ts';
 import { DEFAULT_HOP_LIMIT, setTrafficClass, setUnicastHops } from '../flow/path.ts';
 import { rows } from '../flow/row.ts';
 import { frame } from '../wire/frame.ts';
@@ -32,9 +33,9 @@ function trafficClassOf(marks: number): number {
   return (marks >>> DSCP_SHIFT) << ECN_BITS;
 }
 
-/** `marks` as a request for a socket has them (flow/opener.ts). */
+/** `marks` as the request for a socket has them, which asks who ends the connect, too (flow/opener.ts). */
 export function marksOfSocket(marks: number): number {
-  return hopLimitOf(marks) | (trafficClassOf(marks) << TRAFFIC_CLASS_SHIFT);
+  return hopLimitOf(marks) | (trafficClassOf(marks) << TRAFFIC_CLASS_SHIFT) | ASKS_WHO;
 }
 
 /** What the flow's host socket sends from now on has the `marks`. */

@@ -1,6 +1,7 @@
 /** A SYN that does not arrive, and the marks that it and what follows it have on the host's side. */
 import { expect } from 'chai';
 import { addressFromBytes } from '../../../shared/addresses.ts';
+import { ConnectFlag } from '../../../shared/opener.ts';
 import { ECONNREFUSED, EHOSTUNREACH } from '../../support/fake_file.ts';
 import { ACK, parseFrame, RST, sum16, SYN } from '../../support/guest_frame.ts';
 import { Dialogue, FAR_PORT, GUEST_PORT, pattern } from '../../support/tcp_dialogue.ts';
@@ -91,9 +92,9 @@ for (const ends of [ENDS4, ENDS6]) {
 
     it('it has the guest’s hop limit and DSCP; the ordinary hop limit asks for nothing', () => {
       const [request] = connecting(3, EF | ECT0).bench.kernel.opener.requests;
-      expect(request).to.deep.include({ hopLimit: 3, trafficClass: EF });
+      expect(request).to.deep.include({ hopLimit: 3, trafficClass: EF, flags: ConnectFlag.ERRORS });
       const [ordinary] = connecting().bench.kernel.opener.requests;
-      expect(ordinary).to.deep.include({ hopLimit: 0, trafficClass: 0 });
+      expect(ordinary).to.deep.include({ hopLimit: 0, trafficClass: 0, flags: ConnectFlag.ERRORS });
     });
 
     it('RFC 1122 §4.2.3.9: once there is a connection, errors are not for its socket any more', () => {
