@@ -156,40 +156,60 @@ export class Listeners {
   /**
    * Puts other rules in place of all. Listeners of rules that scan are left to whoever looks, but for those of rules that are gone. When a
    * rule that is not weak can't be, all is as before, and the result says why in a line for people; else it is null.
+   *
+   * What need not wait for the port of another is opened first, so a failure there touches nothing that was open. One that shows only when
+   * ports have been vacated interrupts the listeners of these, and no others.
    */
   async apply(table: ForwardingTable): Promise<string | null> {
     const before = this.#table;
     const after = rulesOf(table);
     const shortage = descriptorFault(after, this.#parts.descriptors);
     if (shortage !== null) return shortage;
-    const gone = [...this.#listening.values()].filter(({ rule }) => !after.some((other) => sameRule(other, rule)));
-    for (const { rule, port } of gone) this.close(rule, port);
-    this.flush();
-    // Their ports are free only when the worker has closed them.
-    if (gone.length > 0) await this.#parts.worker.settled();
-    this.#table = table;
-    const fault = this.#openAll(after.filter((rule) => !rule.scan));
-    this.flush();
-    if (fault === null) return null;
-    const made = [...this.#listening.values()].filter(({ rule }) => !rulesOf(before).some((other) => sameRule(other, rule)));
-    for (const { rule, port } of made) this.close(rule, port);
-    this.flush();
-    await this.#parts.worker.settled();
-    this.#table = before;
+    const gone = this.#notOf(after);
+    const vacated = new Set(gone.map(({ rule, port }) => portNameOf(rule, port)));
+    // There may be no room for old and new at once.
+    const old = rulesOf(before).filter((rule) => !after.some((other) => sameRule(other, rule)));
+    const isRoomy = descriptorFault([...old, ...after], this.#parts.descriptors) === null;
+    let fault = this.#openAll(after, (rule, port) => isRoomy && !vacated.has(portNameOf(rule, port)));
+    if (fault === null && (gone.length > 0 || !isRoomy)) {
+      await this.#closeAll(gone);
+      fault = this.#openAll(after, () => true);
+    }
+    if (fault === null) {
+      this.#table = table;
+      this.flush();
+      return null;
+    }
+    const made = this.#notOf(rulesOf(before));
+    if (made.length > 0) await this.#closeAll(made);
     for (const { rule, port } of gone) this.open(rule, [port]);
     this.flush();
     return fault;
   }
 
-  /** Opens every port of every rule; a line about the first that can't be and must. */
-  #openAll(rules: readonly ForwardingRule[]): string | null {
+  /** Listeners of other rules than these. */
+  #notOf(rules: readonly ForwardingRule[]): readonly Listening[] {
+    return [...this.#listening.values()].filter(({ rule }) => !rules.some((other) => sameRule(other, rule)));
+  }
+
+  /** Closes listeners; their ports are free only when the worker has done so. */
+  async #closeAll(listening: readonly Listening[]): Promise<void> {
+    for (const { rule, port } of listening) this.close(rule, port);
+    this.flush();
+    await this.#parts.worker.settled();
+  }
+
+  /** Opens those ports of every rule that does not scan that are `wanted`; a line about the first that can't be and must. */
+  #openAll(rules: readonly ForwardingRule[], wanted: (rule: ForwardingRule, port: number) => boolean): string | null {
     for (const rule of rules) {
+      if (rule.scan) continue;
+      const ports = Array.from({ length: countPorts(rule) }, (_, index) => rule.first + index);
       const failed = this.open(
         rule,
-        Array.from({ length: countPorts(rule) }, (_, index) => rule.first + index),
+        ports.filter((port) => wanted(rule, port)),
       );
       const [first] = failed;
-      if (first !== undefined && (!rule.weak || failed.size === countPorts(rule))) return listeningFault(rule, first[0], first[1]);
+      if (first !== undefined && (!rule.weak || failed.size === ports.length)) return listeningFault(rule, first[0], first[1]);
     }
     return null;
   }
@@ -279,6 +299,11 @@ export class Listeners {
 
 function rulesOf({ host, guest }: ForwardingTable): readonly ForwardingRule[] {
   return [...host, ...guest];
+}
+
+/** Two listeners on the same port of a protocol can be in each other's way, whatever their addresses. */
+function portNameOf({ side, protocol }: ForwardingRule, port: number): string {
+  return `${side} ${protocol} ${port}`;
 }
 
 /** Two listeners of the same name can't be at the same time. */
