@@ -2,17 +2,17 @@
  * Who makes room when the flow table or the descriptors are used up: the UDP or ping flow that nobody has answered and whose sender
  * has been silent longest.
  *
- * Theory of operation. Such flows are a doubly linked chain through their rows, the longest silent first. A flow joins when its
- * socket is there, goes to the end with each datagram of the one who began it, and leaves with the first answer: so finding the
- * one to end costs the same however many there are. Flows with answers, connections, and flows whose socket is still being made are
- * never ended for another.
+ * Theory of operation. Such flows, and those that wait for replies of a group's hosts (udp/replies.ts), are a doubly linked chain through
+ * their rows, the longest silent first. A flow joins when its socket is there, goes to the end with each datagram of the one who began
+ * it, and leaves with the first answer: so finding the one to end costs the same however many there are. Flows with answers,
+ * connections, and flows whose socket is still being made are never ended for another.
  */
 import { Counter } from '../../shared/counters.ts';
 import { MessageId } from '../../shared/messages.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { logFlow } from './journal.ts';
-import { FD, KIND, NEWER, OLDER, ROW, rows, UDP } from './row.ts';
+import { FD, KIND, NEWER, OLDER, PING, ROW, rows, UDP } from './row.ts';
 import { hasRoom, remove } from './table.ts';
 import { stopTimer } from './timers.ts';
 
@@ -56,7 +56,8 @@ export function makeRoom(): boolean {
   const flow = oldest;
   const row = flow * ROW;
   leaveUnanswered(flow);
-  counters[rows[row + KIND] === UDP ? Counter.udp_flows_ended : Counter.ping_flows_ended]!++;
+  if (rows[row + KIND] === UDP) counters[Counter.udp_flows_ended]!++;
+  else if (rows[row + KIND] === PING) counters[Counter.ping_flows_ended]!++;
   counters[Counter.flows_displaced]!++;
   logFlow(MessageId.FLOW_ENDED, flow, 0);
   stopTimer(flow);

@@ -21,11 +21,11 @@ import { forward, showSender } from '../flow/forward.ts';
 import { logFlowLimit } from '../flow/journal.ts';
 import { requestSocket } from '../flow/opener.ts';
 import { isIpv4, writeNetworkHeadersFrom } from '../flow/packet.ts';
-import { FAR, FD, GENERATION, GUEST, KIND, LAST_ACTIVE, PORTS, REPLIES, ROW, rows } from '../flow/row.ts';
+import { FAR, FD, FLAGS, GENERATION, GUEST, KIND, LAST_ACTIVE, PORTS, REPLIES, ROW, rows } from '../flow/row.ts';
 import { add, find, key, KEY_FAR, KEY_GUEST, remove } from '../flow/table.ts';
 import { setTimer, stopTimer } from '../flow/timers.ts';
 import { transmit } from '../flow/transmit.ts';
-import { makeRoom } from '../flow/unanswered.ts';
+import { leaveUnanswered, makeRoom, noteUnanswered } from '../flow/unanswered.ts';
 import { watchFlow } from '../flow/watch.ts';
 import { SENDER, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
@@ -37,7 +37,7 @@ import { IPV6_HEADER, readAddress } from '../wire/ipv6.ts';
 import { view } from '../wire/memory.ts';
 import { setChecksum, UDP_CHECKSUM, UDP_HEADER, writeUdp } from '../wire/udp.ts';
 import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_NONE, writeVnet } from '../wire/vnet.ts';
-import { FIRST_ASKER, HEARD_BY, HEARD_BY_GENERATION, HEARING_PORT, NEXT_ASKER } from './row.ts';
+import { ANSWERED, FIRST_ASKER, HEARD_BY, HEARD_BY_GENERATION, HEARING_PORT, NEXT_ASKER } from './row.ts';
 
 /** Longer than any protocol of discovery waits: SSDP asks for replies within 5 s (UDA 2.0 §1.3.2), ms. */
 const TIMEOUT = 30_000;
@@ -87,7 +87,8 @@ export function awaitReplies(asker: number): boolean {
   }
   const ports = rows[row + PORTS]! & ~0xffff;
   let flow = find(ports, PROTOCOL_UDP);
-  if (flow < 0) flow = begin(asker, ports);
+  if (flow >= 0) noteQuestion(flow);
+  else flow = begin(asker, ports);
   if (flow < 0) return false;
   rows[row + HEARD_BY] = flow + 1;
   rows[row + HEARD_BY_GENERATION] = rows[flow * ROW + GENERATION]!;
@@ -104,11 +105,18 @@ function hearerOf(asker: number): number {
   return rows[row + KIND] === REPLIES && rows[row + GENERATION] === rows[asker * ROW + HEARD_BY_GENERATION] ? flow : -1;
 }
 
+/** Something was asked of which the flow hears the replies. Until there is one it makes room for others (flow/unanswered.ts). */
+function noteQuestion(flow: number): void {
+  const row = flow * ROW;
+  rows[row + LAST_ACTIVE] = nowMs;
+  if ((rows[row + FLAGS]! & ANSWERED) === 0 && rows[row + FD]! >= 0) noteUnanswered(flow);
+}
+
 /** A flow to a group is used. False when replies to it are no longer heard: then it has to begin anew. */
 export function keepReplies(asker: number): boolean {
   const flow = hearerOf(asker);
   if (flow < 0) return false;
-  rows[flow * ROW + LAST_ACTIVE] = nowMs;
+  noteQuestion(flow);
   return true;
 }
 
@@ -129,7 +137,9 @@ export function hearReplies(flow: number, port: number, socket: number): number 
   if (port < 0) return port;
   rows[row + FD] = socket;
   rows[row + HEARING_PORT] = port;
-  return watchFlow(flow);
+  const watched = watchFlow(flow);
+  if (watched >= 0) noteQuestion(flow);
+  return watched;
 }
 
 /** Takes a flow that has waited for the replies' port out of the chain; −1 when there is none. */
@@ -147,6 +157,7 @@ export function askFromPort(asker: number, flow: number): boolean {
 /** Ends the hearing; nobody waits for it any more. */
 export function endReplies(flow: number): void {
   stopTimer(flow);
+  leaveUnanswered(flow);
   if (rows[flow * ROW + FD]! >= 0) kernel.close(rows[flow * ROW + FD]!);
   remove(flow);
 }
@@ -166,7 +177,8 @@ function replyToGuest(row: number, port: number, length: number): void {
   transmit(at, TRANSMIT_PAYLOAD + length - at);
 }
 
-function receiveReply(row: number): boolean {
+function receiveReply(flow: number): boolean {
+  const row = flow * ROW;
   const length = kernel.receiveFrom(rows[row + FD]!, TRANSMIT_PAYLOAD, LARGEST_DATAGRAM, SENDER);
   if (length < 0) return false;
   const port = view.getInt32(SENDER_PORT, true);
@@ -176,6 +188,8 @@ function receiveReply(row: number): boolean {
     return true;
   }
   rows[row + LAST_ACTIVE] = nowMs;
+  rows[row + FLAGS]! |= ANSWERED;
+  leaveUnanswered(flow);
   counters[Counter.udp_datagrams_in]!++;
   replyToGuest(row, port, length);
   return true;
@@ -183,7 +197,7 @@ function receiveReply(row: number): boolean {
 
 /** Events of the socket that hears. */
 export function repliesSocketEvent(flow: number): void {
-  for (let taken = 1; receiveReply(flow * ROW); taken++) if (taken >= REPLIES_AT_ONCE && askAgain(flow)) return;
+  for (let taken = 1; receiveReply(flow); taken++) if (taken >= REPLIES_AT_ONCE && askAgain(flow)) return;
 }
 
 /** The timer is due: ends the hearing, or waits on. */

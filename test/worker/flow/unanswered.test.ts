@@ -114,6 +114,30 @@ for (const limit of [{ flows: 3 }, { flows: 9, descriptors: 3 }]) {
       expect(guest.bench.kernel.opener.requests.map(({ verb }) => verb)).to.deep.equal([Verb.UDP_REPLIES]);
     });
 
+    it('what hears replies to a group makes room as well, the longest silent first, and is begun anew when it is needed again', () => {
+      const guest = new Guest(limit);
+      const group = { ...ENDS4, far: Uint8Array.of(239, 255, 255, 250) };
+      const ask = (port: number): void => guest.bench.deliver(buildDatagram(group, port, 1900, pattern(1)));
+      for (const port of [21, 22, 23, 24, 25]) {
+        ask(port);
+        guest.give(100 + port);
+        if (guest.bench.kernel.opener.requests.length > 0) guest.give(200 + port);
+      }
+      expect(guest.bench.counter('udp_flows_refused'), 'questions that found no room').to.equal(0);
+      expect(guest.bench.counter('flows_displaced')).to.equal(7);
+      expect(guest.ports().slice(-2), 'the last question has both its sockets').to.deep.equal([125, 225]);
+      guest.open(1);
+      guest.open(2);
+      guest.open(3);
+      expect(guest.ports()).to.deep.equal([1, 2, 3]);
+      ask(25);
+      guest.give(325);
+      guest.give(425);
+      expect(guest.sockets.get(425)?.sent).to.deep.equal([pattern(1)]);
+      guest.bench.advance(61_000);
+      guest.bench.expectNothingLeft();
+    });
+
     it('pings are of the same kind: without replies they make room, with one they stay', () => {
       const guest = new Guest(limit);
       const pings = [1, 2].map((identifier) => {

@@ -75,6 +75,17 @@ for (const [name, ends, device] of [
       expect(new DataView((packet?.l4 as Uint8Array).buffer, packet?.l4.byteOffset).getUint32(0)).to.equal((5353 << 16) | 5353);
     });
 
+    it('a question to another port of the group is listened for as long as the first', () => {
+      const { bench, replies } = asked(ends);
+      bench.advance(29_000);
+      bench.deliver(buildDatagram(ends, PORT, SSDP + 1, pattern(10)));
+      bench.kernel.opener.answer(HEARD, new FakeDatagram());
+      bench.advance(20_000);
+      replies.answerFrom(parseAddress(device) as Uint8Array, 1234, pattern(300));
+      bench.settle();
+      expect(bench.packets(to(ends, device))).to.have.length(1);
+    });
+
     it('a reply comes from who has sent it, to the port that has asked', () => {
       const { bench, replies } = asked(ends);
       replies.answerFrom(parseAddress(device) as Uint8Array, 1234, pattern(300));
