@@ -20,12 +20,12 @@ import type { Forwarding } from './control/server.ts';
 import type { EarlyWorker } from './early.ts';
 import { explain } from './explain.ts';
 import { Listeners } from './forwarding/listeners.ts';
-import { configureNamespace, type NamespaceFacts } from './host/namespace.ts';
+import { configureNamespace, type NamespaceFacts, raiseLoopback } from './host/namespace.ts';
 import { NetlinkDialogue } from './host/netlink.ts';
 import { readEphemeralPorts } from './host/ephemeral-ports.ts';
 import { hear, NETLINK_SOCK_DIAG } from './host/socket-diagnosis.ts';
 import { NO_RESOLVERS, readResolvers } from './host/resolvers.ts';
-import { linkIndex, probeTemplate } from './host/template.ts';
+import { linkIndex, noTemplate, probeTemplate } from './host/template.ts';
 import { readUdpTimeouts } from './host/udp-timeouts.ts';
 import { type Hear, PortFollower } from './forwarding/port-follower.ts';
 import { openNamespaces, watchProcess } from './join.ts';
@@ -79,9 +79,15 @@ export interface Rooms {
 }
 
 /** The guest's namespace, ready to be used. */
-interface PreparedGuest {
-  readonly tap: number;
+interface Tap {
+  readonly descriptor: number;
+  /** TUN_F_* that its kernel took. */
   readonly offloads: number;
+}
+
+interface PreparedGuest {
+  /** null where nothing goes by frames. */
+  readonly tap: Tap | null;
   readonly facts: NamespaceFacts;
   readonly opener: Opener;
   /** The worker's end of the opener's other socket. */
@@ -133,14 +139,16 @@ export class Startup {
     mark('command and opener started');
     const guestPid = await this.#guestPid(control);
     mark('guest exists');
-    const { tap, offloads, facts, opener: guestOpener, worker: namespaceOpener, diagnosis } = this.#prepareGuest(plan, guestPid);
+    const { tap, facts, opener: guestOpener, worker: namespaceOpener, diagnosis } = this.#prepareGuest(plan, guestPid);
     seal(host.opener);
     mark('guest configured');
     await worker.configure(this.#config(plan, facts, maxDescriptors), this.#native.memfd('flows', MAX_FLOWS * FLOW_ROW_BYTES));
     mark('worker configured');
     await worker.seal(readFileSync(`${this.#around.installation.root}/dist/worker.filter`));
     mark('worker sealed');
-    worker.grant(GrantKind.TAP, offloads, tap);
+    if (tap !== null) {
+      worker.grant(GrantKind.TAP, tap.offloads, tap.descriptor);
+    }
     worker.grant(GrantKind.OPENER_HOST, 0, host.worker);
     worker.grant(GrantKind.OPENER_NAMESPACE, 0, namespaceOpener);
     const failed = (line: string): void => this.#around.emit({ type: 'failed', line });
@@ -155,7 +163,7 @@ export class Startup {
     worker.start();
     mark('ready');
     const features = [
-      `offloads of the tap: 0x${offloads.toString(16)} (TUN_F_*); descriptors for flows: ${maxDescriptors}`,
+      `offloads of the tap: 0x${(tap?.offloads ?? 0).toString(16)} (TUN_F_*); descriptors for flows: ${maxDescriptors}`,
       `SO_PEEK_OFF for TCP: IPv4 ${this.#peekOffset[4]}, IPv6 ${this.#peekOffset[6]}`,
     ];
     const command = control === null ? null : { pid: guestPid, control };
@@ -177,7 +185,7 @@ export class Startup {
 
   #plan(): Plan {
     const { options } = this.#around;
-    const template = this.#hostRoutes((netlink) => probeTemplate(netlink, options));
+    const template = options.spliceOnly ? noTemplate(options) : this.#hostRoutes((netlink) => probeTemplate(netlink, options));
     return makePlan(options, template, {
       hostname: hostname(),
       resolvers: readResolvers() ?? NO_RESOLVERS,
@@ -214,33 +222,41 @@ export class Startup {
   /** Makes the tap in the guest's namespace and configures it, then seals the opener that did it. */
   #prepareGuest(plan: Plan, pid: number): PreparedGuest {
     const { opener, worker } = this.#startOpener('guest', plan, openNamespaces(this.#native, pid));
-    opener.post(Verb.TAP, plan.namespace.interfaceName);
+    if (plan.worker.taps) {
+      opener.post(Verb.TAP, plan.namespace.interfaceName);
+    }
     opener.post(Verb.NETLINK);
     opener.post(Verb.SOCKET_DIAGNOSIS);
     opener.post(Verb.SEAL);
-    const { result: offloads, descriptor: tap } = opener.collect(Verb.TAP);
-    this.#around.mark('tap made');
-    if (offloads < 0 || tap === null) {
-      const step = isTunAccessible() ? 'create-tap' : 'open-tun';
-      throw new UsageError(explain(step, -offloads, plan.namespace.interfaceName));
-    }
-    if (this.#around.options.pid === null) {
-      // The namespace is the command's and ends with it. Removing the device before that would hold the worker's end, and ours, for the
-      // 20-40 ms of the kernel's grace periods; with the namespace it happens in the background.
-      this.#native.keepTap(tap);
-    }
+    const tap = plan.worker.taps ? this.#takeTap(opener, plan.namespace.interfaceName) : null;
     const { result, descriptor: netlink } = opener.collect(Verb.NETLINK);
     if (result < 0 || netlink === null) {
       throw new UsageError(explain('netlink', -result));
     }
     const { descriptor: diagnosis } = opener.collect(Verb.SOCKET_DIAGNOSIS);
-    const facts = configureNamespace(new NetlinkDialogue(this.#native, netlink), plan.namespace);
+    const dialogue = new NetlinkDialogue(this.#native, netlink);
+    const facts = tap === null ? raiseLoopback(dialogue) : configureNamespace(dialogue, plan.namespace);
     this.#native.close(netlink);
     seal(opener);
     for (const line of facts.warnings) {
       this.#around.log.warning(line);
     }
-    return { tap, offloads, facts, opener, worker, diagnosis: diagnosis ?? NO_DESCRIPTOR };
+    return { tap, facts, opener, worker, diagnosis: diagnosis ?? NO_DESCRIPTOR };
+  }
+
+  #takeTap(opener: Opener, name: string): Tap {
+    const { result: offloads, descriptor } = opener.collect(Verb.TAP);
+    this.#around.mark('tap made');
+    if (offloads < 0 || descriptor === null) {
+      const step = isTunAccessible() ? 'create-tap' : 'open-tun';
+      throw new UsageError(explain(step, -offloads, name));
+    }
+    if (this.#around.options.pid === null) {
+      // The namespace is the command's and ends with it. Removing the device before that would hold the worker's end, and ours, for the
+      // 20-40 ms of the kernel's grace periods; with the namespace it happens in the background.
+      this.#native.keepTap(descriptor);
+    }
+    return { descriptor, offloads };
   }
 
   /** Who listens on which ports, as the kernel tells of each namespace. */

@@ -8,6 +8,7 @@ import type { FamilyPlan, Plan } from './plan.ts';
 /** Lines without the program's name, in their order. `guestMac` is what the tap device has in the end. */
 export function bannerLines(plan: Plan, guestMac: Uint8Array): string[] {
   const { namespace, worker, nameService } = plan;
+  if (!worker.taps) return ['The namespace has no interface: loopbacks are joined, and nothing else', ...forwardingLines(plan)];
   const lines = [
     `Template interface: ${templateOf('IPv4', namespace.ipv4)}${templateOf('IPv6', namespace.ipv6)}`.replace(/, $/, ''),
     `Namespace interface: ${namespace.interfaceName}, MAC ${formatMac(guestMac)}${namespace.mtu > 0 ? `, MTU ${namespace.mtu}` : ''}`,

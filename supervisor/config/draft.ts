@@ -8,6 +8,7 @@ import { LogLevel } from '../../shared/messages.ts';
 import type { ForwardingSpec } from '../forwarding/spec.ts';
 import { UsageError } from '../usage-error.ts';
 import type { Options } from './options.ts';
+import { finishPorts } from './port-options.ts';
 import {
   type Refused,
   addressValue,
@@ -237,7 +238,6 @@ export function finish(draft: Draft, words: readonly string[]): Options {
       if (!copies) throw new UsageError(`${option} has no meaning without --config-net; add that or leave it out`);
     }
   }
-  refuseWithoutSplice(draft);
   if (pid !== null && !draft.pidNamespace)
     throw new UsageError(`--no-pidns concerns a command that is started here; process ${pid} already runs`);
   if (pid !== null && !draft.foreground) draft.warnings.push('running in the background is not supported yet; staying in the foreground');
@@ -250,23 +250,12 @@ export function finish(draft: Draft, words: readonly string[]): Options {
     foreground: true,
     logLevel: spawns && draft.logLevel === LogLevel.INFO ? LogLevel.WARNING : draft.logLevel,
     ndp: draft.ndp && draft.icmp,
-    loopbackToLoopback: draft.loopbackToLoopback || draft.spliceOnly,
     ra: draft.ra && !draft.configureNetwork,
     dns: draft.dns === null ? null : Object.freeze([...draft.dns]),
     search: draft.search === null ? null : Object.freeze([...draft.search]),
-    forwarding: Object.freeze([...draft.forwarding]),
+    ...finishPorts(draft),
     warnings: Object.freeze([...draft.warnings, ...mtuWarnings(draft)]),
   });
-}
-
-function refuseWithoutSplice(draft: Draft): void {
-  for (const [option, given] of [
-    ['--splice-only', draft.spliceOnly],
-    ['--host-lo-to-ns-lo', draft.loopbackToLoopback],
-  ] as const) {
-    if (given && !draft.splice)
-      throw new UsageError(`${option} can't be together with --no-splice, which ends what it is about; leave one out`);
-  }
 }
 
 function finishPrefix(draft: Draft): number | null {

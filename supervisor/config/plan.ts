@@ -114,7 +114,7 @@ const LOCAL_GATEWAY6 = 'fe80::1';
 
 /** Throws UsageError when options contradict what the host offers. */
 export function makePlan(options: Options, template: Template, facts: HostFacts): Plan {
-  refuseMissingFamily(options, template);
+  if (!options.spliceOnly) refuseMissingFamily(options, template);
   const ipv4 = template.ipv4 === null ? null : planIPv4(options, template.ipv4);
   const ipv6 = template.ipv6 === null ? null : planIPv6(options, template.ipv6);
   const worker = planWorker(options, facts, template, ipv4, ipv6);

@@ -3,7 +3,8 @@
  */
 import { FORWARDING_OPTIONS, type ForwardingOption, parseSpec } from '../forwarding/spec.ts';
 import type { Draft } from './draft.ts';
-import type { OptionRow } from './options.ts';
+import type { OptionRow, Options } from './options.ts';
+import { UsageError } from '../usage-error.ts';
 import { wrong } from './values.ts';
 
 /** Each adds to what was said before. `none` takes nothing back, but may stand before others. */
@@ -58,3 +59,38 @@ export const SPLICE: readonly OptionRow[] = [
     },
   },
 ];
+
+const NOTHING = Object.freeze([]);
+
+/** What is not there where only loopbacks are joined. */
+const WITHOUT_FRAMES = {
+  icmp: false,
+  ndp: false,
+  ra: false,
+  dhcp: false,
+  dhcpv6: false,
+  mapGateway: false,
+  mapHostLoopback4: null,
+  mapHostLoopback6: null,
+  mapGuestAddress4: null,
+  mapGuestAddress6: null,
+  dns: NOTHING,
+  search: NOTHING,
+  dnsForward4: null,
+  dnsForward6: null,
+  configureNetwork: false,
+  loopbackToLoopback: true,
+} as const;
+
+/** What the whole line means for forwarding. Throws UsageError where options contradict each other. */
+export function finishPorts(draft: Draft): Pick<Options, 'forwarding'> & Partial<Options> {
+  for (const [option, given] of [
+    ['--splice-only', draft.spliceOnly],
+    ['--host-lo-to-ns-lo', draft.loopbackToLoopback],
+  ] as const) {
+    if (given && !draft.splice) {
+      throw new UsageError(`${option} can't be together with --no-splice, which ends what it is about; leave one out`);
+    }
+  }
+  return { forwarding: Object.freeze([...draft.forwarding]), ...(draft.spliceOnly ? WITHOUT_FRAMES : {}) };
+}

@@ -75,6 +75,16 @@ export function configureNamespace(dialogue: NetlinkDialogue, plan: NamespacePla
   }
 }
 
+/**
+ * What `configureNamespace` does where there shall be no tap device: loopback goes up.
+ * Throws UsageError with the cause.
+ */
+export function raiseLoopback(dialogue: NetlinkDialogue): NamespaceFacts {
+  const [errno] = dialogue.execute([changeLink(LOOPBACK_INDEX, UP)]);
+  if (errno !== 0) throw new UsageError(explain('change-link', errno as number, "'lo' up"));
+  return Object.freeze({ index: 0, mac: new Uint8Array(6), mtu: 0, linkLocal: null, warnings: Object.freeze([]) });
+}
+
 function configure(dialogue: NetlinkDialogue, plan: NamespacePlan): NamespaceFacts {
   const tap = findTap(dialogue, plan.interfaceName);
   const mac = plan.mac ?? tap.mac;

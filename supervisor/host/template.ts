@@ -64,6 +64,11 @@ export const LOCAL_MODE: FamilyTemplate = Object.freeze({
   routes: [],
 });
 
+/** For a guest that gets nothing of the host: local mode, without a look at the host. */
+export function noTemplate({ ipv4, ipv6 }: Pick<TemplateOptions, 'ipv4' | 'ipv6'>): Template {
+  return Object.freeze({ ipv4: ipv4 ? LOCAL_MODE : null, ipv6: ipv6 ? LOCAL_MODE : null, notes: Object.freeze([]) });
+}
+
 /**
  * Reads the host's tables over `dialogue`, a NETLINK_ROUTE socket of the host's network namespace.
  * Throws UsageError when `--interface` names none that can be used, NetlinkError when the kernel refuses.

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { formatAddress } from '../../shared/addresses.ts';
 import { parseArguments } from '../../supervisor/args.ts';
 import { makePlan } from '../../supervisor/config/plan.ts';
-import { configureNamespace, type NamespaceFacts } from '../../supervisor/host/namespace.ts';
+import { configureNamespace, raiseLoopback, type NamespaceFacts } from '../../supervisor/host/namespace.ts';
 import { MessageType, NetlinkDialogue, type NetlinkMessage, parseAttributes, viewOf } from '../../supervisor/host/netlink.ts';
 import { parseInterfaceAddress, parseRoute } from '../../supervisor/host/rtnetlink.ts';
 import { probeTemplate } from '../../supervisor/host/template.ts';
@@ -66,6 +66,14 @@ function run(line: string, verdict: (change: string, round: number) => number = 
 }
 
 describe('supervisor/host/namespace: the dialogue', () => {
+  it('is one change where there is no interface: loopback goes up', () => {
+    const kernel = new FakeKernel({ links: [] });
+    expect(raiseLoopback(new NetlinkDialogue(kernel, 5))).to.include({ index: 0, mtu: 0, linkLocal: null });
+    expect(kernel.changes.map(named)).to.eql(['lo up']);
+    kernel.verdict = () => 1;
+    expect(() => raiseLoopback(new NetlinkDialogue(kernel, 5))).to.throw(UsageError, "'lo' up");
+  });
+
   it('is one question and one batch, in the order that leaves no address to detection', () => {
     const { kernel, facts, changes } = run('--config-net --ns-mac-addr 02:00:00:00:00:09');
     expect(formatAddress(facts().linkLocal as Uint8Array)).to.equal('fe80::ff:fe00:9');

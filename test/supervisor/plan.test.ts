@@ -6,7 +6,7 @@ import { type NameService, succeedNameService } from '../../supervisor/config/na
 import { isGatewayOnPrefix, makePlan, type Plan } from '../../supervisor/config/plan.ts';
 import { NetlinkDialogue } from '../../supervisor/host/netlink.ts';
 import { parseResolvers } from '../../supervisor/host/resolvers.ts';
-import { probeTemplate } from '../../supervisor/host/template.ts';
+import { noTemplate, probeTemplate } from '../../supervisor/host/template.ts';
 import { UsageError } from '../../supervisor/usage-error.ts';
 import { tableOf } from '../support/forwarding_words.ts';
 import { FakeKernel, type FakeTables } from '../support/fake_rtnetlink.ts';
@@ -34,6 +34,13 @@ const ROUTABLE6: FakeTables = {
 };
 const NO_GATEWAY: FakeTables = { ...UPLINK, routes: [{ hops: [{ index: 2 }] }] };
 
+const FACTS = {
+  hostname: 'host',
+  resolvers: parseResolvers(''),
+  udpTimeouts: { unanswered: 33_000, answered: 133_000 },
+  ephemeralPorts: { first: 32_768, last: 60_999 },
+};
+
 function plan(line: string, tables: FakeTables = UPLINK, resolvConf = ''): Plan {
   const invocation = parseArguments(
     'pasta',
@@ -41,12 +48,7 @@ function plan(line: string, tables: FakeTables = UPLINK, resolvConf = ''): Plan 
   );
   if (invocation.kind !== 'run') throw new Error('no run');
   const template = probeTemplate(new NetlinkDialogue(new FakeKernel(tables), 5), invocation.options);
-  return makePlan(invocation.options, template, {
-    hostname: 'host',
-    resolvers: parseResolvers(resolvConf),
-    udpTimeouts: { unanswered: 33_000, answered: 133_000 },
-    ephemeralPorts: { first: 32_768, last: 60_999 },
-  });
+  return makePlan(invocation.options, template, { ...FACTS, resolvers: parseResolvers(resolvConf) });
 }
 
 /** Fields of the worker as text; empty = not set. */
@@ -163,6 +165,7 @@ describe('supervisor/config/plan: what the worker is told', () => {
   it('is told how loopbacks are joined', () => {
     expect(worker('--no-splice')).to.include({ splices: 'false', taps: 'true', guestLoopback: 'false' });
     expect(worker('--host-lo-to-ns-lo')).to.include({ splices: 'true', taps: 'true', guestLoopback: 'true' });
+    expect(worker('--splice-only')).to.include({ splices: 'true', taps: 'false', guestLoopback: 'true', icmp: 'false' });
   });
 });
 
@@ -233,7 +236,6 @@ describe('supervisor/config/plan: contradictions', () => {
   for (const [line, tables, message] of [
     ['-6', ONLY4, '--ipv6-only: this host has no interface with a usable IPv6 address and route; leave the option out'],
     ['-4', NOTHING, '--ipv4-only: this host has no interface with a usable IPv4 address and route; leave the option out'],
-    ['--splice-only', UPLINK, '--splice-only is not supported yet'],
     ['-4 -T 80:::1', UPLINK, "--tcp-ns '80:::1': 0.0.0.0 can't lead to ::1: that is another family; give an IPv4 target"],
     ['--ns-mac-addr 9a:55:9a:55:9a:55', UPLINK, '--ns-mac-addr is our own MAC address (--mac-addr); the two must differ'],
   ] as const) {
@@ -362,5 +364,17 @@ describe('supervisor/config/banner', () => {
       'Forwarded to the host: TCP [*]%lo:22 => 22',
     ]);
     expect(bannerLines(plan(''), new Uint8Array(6)).join()).not.to.contain('Forwarded');
+  });
+
+  it('of a run without interface tells of that and of the rules alone', () => {
+    const invocation = parseArguments('pasta', ['--splice-only', '-4', '-D', '192.0.2.1', '-t', '80']);
+    if (invocation.kind !== 'run') throw new Error('no run');
+    const bare = makePlan(invocation.options, noTemplate(invocation.options), FACTS);
+    expect(bannerLines(bare, new Uint8Array(6))).to.eql([
+      'The namespace has no interface: loopbacks are joined, and nothing else',
+      'Forwarded to the namespace: TCP [0.0.0.0]:80 => 80',
+    ]);
+    expect(bare.nameService).to.include({ forward4: null, host4: null });
+    expect([bare.warnings, bare.nameService.servers]).to.eql([[], []]);
   });
 });

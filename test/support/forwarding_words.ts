@@ -2,7 +2,7 @@
  * From words of a command line to forwarding rules, the way start-up goes: both families up, and Linux's own ephemeral ports.
  */
 import { parseArguments } from '../../supervisor/args.ts';
-import { rulesOfOptions } from '../../supervisor/config/forwarding.ts';
+import { planForwarding } from '../../supervisor/config/forwarding.ts';
 import type { ForwardingTable } from '../../supervisor/forwarding/table.ts';
 import { UsageError } from '../../supervisor/usage-error.ts';
 
@@ -12,7 +12,7 @@ export function tableOf(words: readonly string[], scan = true): ForwardingTable 
   if (invocation.kind !== 'run') throw new Error('no run');
   const { options } = invocation;
   const { ipv4, ipv6, tcp, udp } = options;
-  return rulesOfOptions(options, { ipv4, ipv6, tcp, udp, scan, ephemeral: { first: 32_768, last: 60_999 } });
+  return planForwarding(options, { ipv4, ipv6, tcp, udp, scan, ephemeral: { first: 32_768, last: 60_999 } });
 }
 
 /** What is said about the words; `accepted` when nothing is. */
