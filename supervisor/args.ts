@@ -28,8 +28,7 @@ export function parseArguments(programName: string, argv: readonly string[]): In
     return text !== null;
   });
   if (text !== null) return { kind: 'text', stdout: text };
-  if (mode === 'passt') throw new UsageError('passt mode is not available yet; pasta is');
-  return { kind: 'run', mode, options: finish(draft, words as readonly string[]) };
+  return { kind: 'run', mode, options: finish(mode, draft, words as readonly string[]) };
 }
 
 function take(row: OptionRow, draft: Parameters<NonNullable<OptionRow['set']>>[0], value: string): void {

@@ -30,6 +30,8 @@ export type LifecycleEvent =
   | { readonly type: 'commandEnded'; readonly code: number }
   /** The process whose namespace we joined has ended. */
   | { readonly type: 'guestGone' }
+  /** The last machine has closed its socket. */
+  | { readonly type: 'machineGone' }
   /** A signal asks us to end. `patient`: the command handles that signal and gets a moment for it. */
   | { readonly type: 'asked'; readonly signal: EndingSignal; readonly patient: boolean }
   /** No child is left. */
@@ -101,6 +103,8 @@ function whileOpen(now: Situation, event: LifecycleEvent): { next: Situation; ef
         : leave(1, error(`the command ended with status ${event.code} before its network was ready`));
     case 'guestGone':
       return leave(0, { do: 'report', level: 'info', line: "the process that owned the guest's namespace has ended" });
+    case 'machineGone':
+      return leave(0);
     case 'asked':
       return ask(event.signal, event.patient && now.state === 'running');
     case 'emptied':

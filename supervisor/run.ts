@@ -72,6 +72,7 @@ export class Run {
         adopt: (pid, onEnd) => this.#adopt(pid, onEnd),
         emit: (event) => this.#emit(event),
         status: (counters, flows) => this.#showStatus(counters, flows),
+        linkGone: (errno) => this.#rooms?.machine?.gone(errno),
         mark: (step) => this.#mark(step),
         startCommand: (spawner, hostname) => this.#startCommand(spawner, hostname),
       }).run();

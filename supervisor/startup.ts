@@ -13,7 +13,7 @@ import { FLOW_ROW_BYTES, MAX_FLOWS, RESERVED_DESCRIPTORS } from '../shared/limit
 import { LogLevel } from '../shared/messages.ts';
 import { Verb } from '../shared/opener.ts';
 import { GrantKind } from '../shared/roles.ts';
-import { bannerLines } from './config/banner.ts';
+import { bannerLines, machineBannerLines } from './config/banner.ts';
 import type { Options } from './config/options.ts';
 import { makePlan, type Plan } from './config/plan.ts';
 import type { Forwarding } from './control/server.ts';
@@ -31,6 +31,7 @@ import { type Hear, PortFollower } from './forwarding/port-follower.ts';
 import { openNamespaces, watchProcess } from './join.ts';
 import type { Ending, LifecycleEvent } from './lifecycle.ts';
 import type { Log } from './log.ts';
+import { MachineSocket } from './machine-socket.ts';
 import { NameFollower } from './name-follower.ts';
 import { Opener } from './opener.ts';
 import type { Installation } from './runtime.ts';
@@ -57,6 +58,8 @@ export interface Surroundings {
   emit(event: LifecycleEvent): void;
   /** A status of the worker, while it runs. */
   status(counters: readonly number[], flows: number): void;
+  /** The worker's link to a machine has ended. */
+  linkGone(errno: number): void;
   /** Remembers when a step was done, for --debug. */
   mark(step: string): void;
   /** Starts the command's jail under this host name, and gives its control socket. */
@@ -68,8 +71,10 @@ export interface Rooms {
   readonly worker: WorkerRoom;
   /** The waiting command; null when a namespace was joined. */
   readonly command: { readonly pid: number; readonly control: Control } | null;
-  /** A process of the guest's namespace. */
-  readonly guest: number;
+  /** Where a machine connects; null: the guest is a namespace. */
+  readonly machine: MachineSocket | null;
+  /** A process of the guest's namespace; null: the guest is a machine. */
+  readonly guest: number | null;
   /** Which ports lead where. */
   readonly forwarding: Forwarding;
   /** Lines about what was set up, for people. */
@@ -96,6 +101,14 @@ interface PreparedGuest {
   readonly diagnosis: number;
 }
 
+/** A namespace that is served, and a process in it. */
+interface NamespaceGuest extends PreparedGuest {
+  readonly pid: number;
+}
+
+/** Whom frames are for before the machine has spoken. */
+const BROADCAST_MAC = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
+
 /** One start-up. */
 export class Startup {
   readonly #around: Surroundings;
@@ -120,7 +133,7 @@ export class Startup {
    * @throws UsageError or Error with one line for people.
    */
   async run(): Promise<Rooms> {
-    const { options, log, mark } = this.#around;
+    const { mode, options, log, mark } = this.#around;
     const limit = this.#native.raiseDescriptorLimit();
     const maxDescriptors = limit - RESERVED_DESCRIPTORS;
     const worker = new WorkerRoom(this.#around, this.#spawner);
@@ -133,41 +146,45 @@ export class Startup {
       log.warning(line);
     }
     mark('plan made');
-    const control = options.pid === null ? await this.#around.startCommand(this.#spawner, plan.hostname) : null;
+    const machine = mode === 'passt' ? this.#machineSocket(worker) : null;
+    const control = mode === 'pasta' && options.pid === null ? await this.#around.startCommand(this.#spawner, plan.hostname) : null;
     const host = this.#startOpener('host', plan, null);
     host.opener.post(Verb.SEAL);
     mark('command and opener started');
-    const guestPid = await this.#guestPid(control);
-    mark('guest exists');
-    const { tap, facts, opener: guestOpener, worker: namespaceOpener, diagnosis } = this.#prepareGuest(plan, guestPid);
+    const guest = mode === 'pasta' ? await this.#namespaceGuest(plan, control) : null;
     seal(host.opener);
     mark('guest configured');
-    await worker.configure(this.#config(plan, facts, maxDescriptors), this.#native.memfd('flows', MAX_FLOWS * FLOW_ROW_BYTES));
+    const guestMac = guest?.facts.mac ?? BROADCAST_MAC;
+    await worker.configure(this.#config(plan, guestMac, maxDescriptors), this.#native.memfd('flows', MAX_FLOWS * FLOW_ROW_BYTES));
     mark('worker configured');
     await worker.seal(readFileSync(`${this.#around.installation.root}/dist/worker.filter`));
     mark('worker sealed');
-    if (tap !== null) {
-      worker.grant(GrantKind.TAP, tap.offloads, tap.descriptor);
-    }
     worker.grant(GrantKind.OPENER_HOST, 0, host.worker);
-    worker.grant(GrantKind.OPENER_NAMESPACE, 0, namespaceOpener);
+    if (guest !== null) {
+      if (guest.tap !== null) worker.grant(GrantKind.TAP, guest.tap.offloads, guest.tap.descriptor);
+      worker.grant(GrantKind.OPENER_NAMESPACE, 0, guest.worker);
+    }
     const failed = (line: string): void => this.#around.emit({ type: 'failed', line });
     new NameFollower({ options, mapping: plan.worker, opener: host.opener, worker, log, failed }, plan.nameService).start();
-    const listeners = this.#listeners(plan, host.opener, guestOpener, worker, limit);
-    const forwarding = new PortFollower(listeners, { hear: this.#hear(diagnosis), log, failed });
+    const listeners = this.#listeners(plan, host.opener, guest?.opener ?? null, worker, limit);
+    const forwarding = new PortFollower(listeners, { hear: this.#hear(guest?.diagnosis ?? NO_DESCRIPTOR), log, failed });
     const fault = await forwarding.apply(plan.forwarding);
     if (fault !== null) {
       throw new UsageError(fault);
     }
     mark('listeners bound');
     worker.start();
+    machine?.start();
     mark('ready');
+    const tap = guest?.tap ?? null;
+    const offloads = tap === null ? 'no tap' : `offloads of the tap: 0x${tap.offloads.toString(16)} (TUN_F_*)`;
     const features = [
-      `offloads of the tap: 0x${(tap?.offloads ?? 0).toString(16)} (TUN_F_*); descriptors for flows: ${maxDescriptors}`,
+      `${offloads}; descriptors for flows: ${maxDescriptors}`,
       `SO_PEEK_OFF for TCP: IPv4 ${this.#peekOffset[4]}, IPv6 ${this.#peekOffset[6]}`,
     ];
-    const command = control === null ? null : { pid: guestPid, control };
-    return { worker, command, guest: guestPid, forwarding, banner: bannerLines(plan, facts.mac), features };
+    const command = control === null || guest === null ? null : { pid: guest.pid, control };
+    const banner = guest === null ? machineBannerLines(plan, machine?.path ?? null) : bannerLines(plan, guestMac);
+    return { worker, machine, command, guest: guest?.pid ?? null, forwarding, banner, features };
   }
 
   /** Asks the kernel about the host's network. */
@@ -192,6 +209,19 @@ export class Startup {
       udpTimeouts: readUdpTimeouts(),
       ephemeralPorts: readEphemeralPorts(),
     });
+  }
+
+  /** The namespace of a command or process, with a tap in it. */
+  async #namespaceGuest(plan: Plan, control: Control | null): Promise<NamespaceGuest> {
+    const pid = await this.#guestPid(control);
+    this.#around.mark('guest exists');
+    return { pid, ...this.#prepareGuest(plan, pid) };
+  }
+
+  #machineSocket(worker: WorkerRoom): MachineSocket {
+    const { native, log, options, emit } = this.#around;
+    const give = (descriptor: number): void => worker.grant(GrantKind.STREAM, 0, descriptor);
+    return new MachineSocket({ native, log, options, give, ended: () => emit({ type: 'machineGone' }) });
   }
 
   /** The process whose namespaces are the guest's; our command has made them all when it says that it is ready. */
@@ -266,12 +296,12 @@ export class Startup {
     return (side, protocol, ports, seen) => hear(dialogues[side], protocol, ports, seen);
   }
 
-  #listeners(plan: Plan, host: Opener, guest: Opener, worker: WorkerRoom, limit: number): Listeners {
+  #listeners(plan: Plan, host: Opener, guest: Opener | null, worker: WorkerRoom, limit: number): Listeners {
     const { ipv4, ipv6, tcp, udp } = plan.worker;
     return new Listeners({
       openers: { host, guest },
       worker,
-      enabled: { ipv4, ipv6, tcp, udp, scan: true },
+      enabled: { ipv4, ipv6, tcp, udp, scan: guest !== null },
       // As many as are kept for the worker itself are left to flows.
       descriptors: { limit, listeners: limit - 2 * RESERVED_DESCRIPTORS },
       freeBind: this.#around.options.freebind,
@@ -281,10 +311,10 @@ export class Startup {
     });
   }
 
-  #config(plan: Plan, facts: NamespaceFacts, maxDescriptors: number): Parameters<WorkerRoom['configure']>[0] {
+  #config(plan: Plan, guestMac: Uint8Array, maxDescriptors: number): Parameters<WorkerRoom['configure']>[0] {
     return {
       ...plan.worker,
-      guestMac: facts.mac,
+      guestMac,
       secret: randomBytes(16),
       maxFlows: MAX_FLOWS,
       maxDescriptors,

@@ -150,6 +150,8 @@ export class WorkerRoom {
     } else if (envelope.log) {
       const { level, message, values } = envelope.log;
       this.#around.log.fromWorker((level ?? 0) as LogLevel, message ?? 0, values ?? []);
+    } else if (envelope.linkGone) {
+      this.#around.linkGone(envelope.linkGone.errno ?? 0);
     } else if (envelope.settled) {
       this.#settling.shift()?.();
     } else if (envelope.status) {

@@ -5,13 +5,32 @@ import { formatAddress, formatMac, formatNetmask } from '../../shared/addresses.
 import { describeRule } from '../forwarding/rule.ts';
 import type { FamilyPlan, Plan } from './plan.ts';
 
-/** Lines without the program's name, in their order. `guestMac` is what the tap device has in the end. */
+/** Lines without the program's name, in their order, of a namespace. `guestMac` is what the tap device has in the end. */
 export function bannerLines(plan: Plan, guestMac: Uint8Array): string[] {
+  const { interfaceName, mtu } = plan.namespace;
+  const link = `Namespace interface: ${interfaceName}, MAC ${formatMac(guestMac)}${mtu > 0 ? `, MTU ${mtu}` : ''}`;
+  return [templateLine(plan), link, ...networkLines(plan)];
+}
+
+/** The same of a machine, which connects to `path`, or null: is connected. People and wrappers look for the first line. */
+export function machineBannerLines(plan: Plan, path: string | null): string[] {
+  if (path === null) return [templateLine(plan), ...networkLines(plan)];
+  return [
+    `UNIX domain socket bound at ${path}`,
+    templateLine(plan),
+    ...networkLines(plan),
+    `Start QEMU (7.2 or newer) with: -device virtio-net-pci,netdev=s -netdev stream,id=s,server=off,addr.type=unix,addr.path=${path}`,
+  ];
+}
+
+function templateLine({ namespace }: Plan): string {
+  return `Template interface: ${templateOf('IPv4', namespace.ipv4)}${templateOf('IPv6', namespace.ipv6)}`.replace(/, $/, '');
+}
+
+function networkLines(plan: Plan): string[] {
   const { namespace, worker, nameService } = plan;
   if (!worker.taps) return ['The namespace has no interface: loopbacks are joined, and nothing else', ...forwardingLines(plan)];
   const lines = [
-    `Template interface: ${templateOf('IPv4', namespace.ipv4)}${templateOf('IPv6', namespace.ipv6)}`.replace(/, $/, ''),
-    `Namespace interface: ${namespace.interfaceName}, MAC ${formatMac(guestMac)}${namespace.mtu > 0 ? `, MTU ${namespace.mtu}` : ''}`,
     `Our MAC: ${formatMac(worker.ourMac)}`,
     ...plan.notes.map((note) => `Note: ${note}`),
     ...loopbackLine(plan),

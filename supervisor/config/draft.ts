@@ -2,6 +2,7 @@
  * The options while they are read, and how each one changes them. The order on the command line counts: a later option wins unless its
  * rule says otherwise. `finish()` checks what only the whole line shows, and freezes.
  */
+import { finishMachine } from './machine-options.ts';
 import { familyOf, formatAddress } from '../../shared/addresses.ts';
 import { DEFAULT_MTU, DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { LogLevel } from '../../shared/messages.ts';
@@ -63,6 +64,8 @@ const UNSAID = {
   hostname: null,
   fqdn: null,
   controlPath: null,
+  socketPath: null,
+  machineFd: null,
   pid: null,
   netmask: null,
 } as const;
@@ -86,7 +89,9 @@ export function newDraft(mode: 'pasta' | 'passt'): Draft {
     mapGateway: true,
     forwarding: [],
     freebind: false,
-    splice: true,
+    // There is no loopback on the other side that sockets could be made in.
+    splice: mode === 'pasta',
+    oneOff: false,
     spliceOnly: false,
     loopbackToLoopback: false,
     configureNetwork: false,
@@ -226,9 +231,10 @@ export function setIsolation(draft: Draft, text: string): void {
 }
 
 /** Checks what concerns several options at once, and freezes. `words` are those behind the options, in pasta mode. */
-export function finish(draft: Draft, words: readonly string[]): Options {
+export function finish(mode: 'pasta' | 'passt', draft: Draft, words: readonly string[]): Options {
   const { netmask, netmaskText, ...rest } = draft;
   const prefixLength4 = finishPrefix(draft);
+  if (mode === 'passt') finishMachine(draft, words);
   const pid = words.length === 1 ? pidOf(words[0] as string) : null;
   if (!draft.configureNetwork) {
     for (const [option, copies] of [
@@ -241,7 +247,7 @@ export function finish(draft: Draft, words: readonly string[]): Options {
   if (pid !== null && !draft.pidNamespace)
     throw new UsageError(`--no-pidns concerns a command that is started here; process ${pid} already runs`);
   if (pid !== null && !draft.foreground) draft.warnings.push('running in the background is not supported yet; staying in the foreground');
-  const spawns = pid === null;
+  const spawns = mode === 'pasta' && pid === null;
   return Object.freeze({
     ...rest,
     prefixLength4,

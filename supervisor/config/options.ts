@@ -23,6 +23,7 @@ import {
 } from './draft.ts';
 import type { ForwardingSpec } from '../forwarding/spec.ts';
 import type { OptionName } from './getopt.ts';
+import { MACHINE } from './machine-options.ts';
 import { PORTS_IN, PORTS_OUT, SPLICE } from './port-options.ts';
 import { TIMEOUTS } from './timeouts.ts';
 import { interfaceValue, macValue, mtuValue } from './values.ts';
@@ -101,6 +102,12 @@ export interface Options {
   readonly copyAddresses: boolean;
   readonly copyRoutes: boolean;
   readonly pidNamespace: boolean;
+  /** Where a machine connects; null = the first free path of ours. */
+  readonly socketPath: string | null;
+  /** A socket that a machine is connected to; null = listen. */
+  readonly machineFd: number | null;
+  /** Leave with the first machine. */
+  readonly oneOff: boolean;
   /** Process whose namespaces to join; null = run something. */
   readonly pid: number | null;
   /** What to run; null = a shell (or nothing, with `pid`). */
@@ -330,15 +337,7 @@ export const OPTIONS: readonly OptionRow[] = [
   { long: 'hostname', short: 'H', argument: 'NAME', modes: 'both', help: 'Host name of the guest', set: setHostname },
   { long: 'fqdn', argument: 'NAME', modes: 'both', help: 'Full name of the guest', set: setFqdn },
   ...PORTS_IN,
-  { long: 'socket', short: 's', argument: 'PATH', modes: 'passt', help: 'Socket for the machine', awaits: 'machine' },
-  { long: 'socket-path', short: 's', argument: 'PATH', modes: 'passt', help: 'The same as --socket', awaits: 'machine' },
-  { long: 'vhost-user', modes: 'passt', help: 'Speak vhost-user on the socket', awaits: 'machine' },
-  { long: 'print-capabilities', modes: 'passt', help: 'Print what a vhost-user back-end can do', awaits: 'machine' },
-  { long: 'repair-path', argument: 'PATH', modes: 'passt', help: 'Socket of the repair helper', awaits: 'migration' },
-  { long: 'migrate-exit', modes: 'passt', help: 'Leave after a migration', awaits: 'migration' },
-  { long: 'migrate-no-linger', modes: 'passt', help: 'Close sockets after a migration', awaits: 'migration' },
-  { long: 'fd', short: 'F', argument: 'NUMBER', modes: 'passt', help: 'Connected socket of the machine', awaits: 'machine' },
-  { long: 'one-off', short: '1', modes: 'passt', help: 'Leave with the first client', awaits: 'machine' },
+  ...MACHINE,
   {
     long: 'ns-ifname',
     short: 'I',

@@ -87,9 +87,10 @@ export function isAlive(pid: number): boolean {
 
 /**
  * Whether a client may be in the guest: its network namespace is the guest's, which is not ours as well, or can't be known.
- * `guest` is a process of the guest's namespace.
+ * `guest` is a process of the guest's namespace; null: a machine, which has none.
  */
-export function mayBeInGuest(client: number, guest: number): boolean {
+export function mayBeInGuest(client: number, guest: number | null): boolean {
+  if (guest === null) return false;
   try {
     const inside = networkOf(guest);
     return inside !== networkOf('self') && inside === networkOf(client);

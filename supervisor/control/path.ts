@@ -1,5 +1,5 @@
 /**
- * Where a control socket listens: takes the path, and the place of a socket that a dead process has left there.
+ * Where a socket of ours listens: takes the path, and the place of a socket that a dead process has left there.
  */
 import { lstatSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -19,10 +19,10 @@ type Sockets = Pick<Native, 'localListen' | 'localConnect' | 'close'>;
  * Listens at `path`; the descriptor is the caller's. A socket at which nobody listens any more is removed first, nothing else is.
  * @throws UsageError
  */
-export function listenAt(native: Sockets, path: string): number {
+export function listenAt(native: Sockets, path: string, what = 'control socket'): number {
   let fd = native.localListen(path);
   if (fd === -EADDRINUSE && removeStale(native, path)) fd = native.localListen(path);
-  if (fd < 0) throw new UsageError(`cannot make the control socket '${path}': ${causeOf(path, -fd)}`);
+  if (fd < 0) throw new UsageError(`cannot make the ${what} '${path}': ${causeOf(path, -fd)}`);
   return fd;
 }
 

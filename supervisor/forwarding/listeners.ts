@@ -20,6 +20,7 @@ import { EMPTY_TABLE, type ForwardingTable } from './table.ts';
 
 const EPERM = 1;
 const ENODEV = 19;
+const EOPNOTSUPP = 95;
 const EAFNOSUPPORT = 97;
 /** Loopback is the first link of every network namespace. */
 const LOOPBACK_LINK = 1;
@@ -48,7 +49,7 @@ export type ListeningOpener = Pick<Opener, 'postListener' | 'collectListener' | 
 
 /** What listeners are made of. */
 export interface ListenerParts {
-  readonly openers: { readonly host: ListeningOpener; readonly guest: ListeningOpener };
+  readonly openers: { readonly host: ListeningOpener; readonly guest: ListeningOpener | null };
   readonly worker: ListenerRoom;
   /** What may be forwarded at all. */
   readonly enabled: Enabled;
@@ -216,6 +217,7 @@ export class Listeners {
 
   #ask({ side }: ForwardingRule, questions: readonly ListenQuestion[]): OpenerReply[] {
     const opener = this.#parts.openers[side];
+    if (opener === null) return questions.map(() => ({ result: -EOPNOTSUPP, descriptor: null }));
     for (const question of questions) opener.postListener(question);
     return questions.map(({ protocol }) => opener.collectListener(protocol));
   }

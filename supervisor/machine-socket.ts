@@ -1,0 +1,114 @@
+/**
+ * Where a virtual machine's network connects to us: a UNIX socket that we listen at, or one that is connected already.
+ *
+ * Theory of operation. One machine at a time. When it goes, its flows stay, and the next one that connects goes on with them: a machine
+ * monitor that is started again finds its network as it was. Somebody who connects while a machine is there is sent away. The worker is
+ * given the socket and says when the machine has gone; no frame is ever seen here.
+ */
+import type { Native } from '../native/supervisor.d.ts';
+import { listenAt } from './control/path.ts';
+import type { Log } from './log.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Sockets that nobody has named: the first that is free. */
+const DEFAULT_PATH = '/tmp/passt_';
+const MOST_DEFAULTS = 1024;
+
+const EAGAIN = 11;
+const ECONNREFUSED = 111;
+const ENOENT = 2;
+
+/** What is asked for. */
+export interface MachineOptions {
+  /** Path to listen at; null = one of ours. */
+  readonly socketPath: string | null;
+  /** A connected socket; null = listen. */
+  readonly machineFd: number | null;
+  /** The first machine is the last. */
+  readonly oneOff: boolean;
+}
+
+export interface MachineParts {
+  readonly native: Native;
+  readonly log: Log;
+  readonly options: MachineOptions;
+  /** Gives the worker the socket of a machine, which is its own from then on. */
+  give(descriptor: number): void;
+  /** The last machine has gone. */
+  ended(): void;
+}
+
+/** The place where machines connect. */
+export class MachineSocket {
+  readonly #parts: MachineParts;
+  readonly #listener: number;
+  /** Where it listens; null: it does not. */
+  readonly path: string | null;
+  #watcher: { stop(): void } | null = null;
+  #present = false;
+
+  /** Takes the path at once, so that a wrong one is told before anything is started. @throws UsageError */
+  constructor(parts: MachineParts) {
+    const { native, options } = parts;
+    this.#parts = parts;
+    if (options.machineFd !== null) {
+      this.path = null;
+      this.#listener = -1;
+      return;
+    }
+    this.path = options.socketPath ?? freePath(native);
+    this.#listener = listenAt(native, this.path, 'machine socket');
+  }
+
+  /** Machines are served from now on. */
+  start(): void {
+    const { native, options } = this.#parts;
+    if (options.machineFd !== null) this.#welcome(options.machineFd);
+    else this.#watcher = native.watch(this.#listener, () => this.#accept());
+  }
+
+  /** The worker says that its machine has gone; `errno` 0: it has closed its end. */
+  gone(errno: number): void {
+    const { log, options } = this.#parts;
+    this.#present = false;
+    log.info(errno === 0 ? 'The machine has closed its socket' : `The machine's socket has failed (errno ${errno})`);
+    if (options.oneOff || options.machineFd !== null) {
+      this.#watcher?.stop();
+      this.#parts.ended();
+    }
+  }
+
+  #accept(): void {
+    const { native, log } = this.#parts;
+    for (;;) {
+      const client = native.localAccept(this.#listener);
+      if (typeof client === 'number') {
+        if (client !== -EAGAIN) log.warning(`a machine can't be accepted (errno ${-client})`);
+        return;
+      }
+      if (this.#present) {
+        log.warning(`process ${client.pid} was sent away: a machine is connected already`);
+        native.close(client.fd);
+        continue;
+      }
+      log.info(`Machine connected, process ${client.pid}`);
+      this.#welcome(client.fd);
+    }
+  }
+
+  #welcome(descriptor: number): void {
+    this.#present = true;
+    this.#parts.give(descriptor);
+  }
+}
+
+/** The first of our paths at which nobody listens. */
+function freePath(native: Native): string {
+  for (let number = 1; number <= MOST_DEFAULTS; number++) {
+    const path = `${DEFAULT_PATH}${number}.socket`;
+    const fd = native.localConnect(path);
+    if (fd === -ENOENT || fd === -ECONNREFUSED) return path;
+    if (fd >= 0) native.close(fd);
+  }
+  throw new UsageError(`no path from ${DEFAULT_PATH}1.socket to ${DEFAULT_PATH}${MOST_DEFAULTS}.socket is free; give one with --socket`);
+}
