@@ -337,14 +337,6 @@ describe('supervisor/args: every wrong word has its own line', () => {
   it('are at least sixty', () => expect(wrong.length).to.be.greaterThan(60));
 
   it('refuses options of the other mode, and a name that is neither', () => {
-    expect(complaint(['-f'], '/usr/bin/passt')).to.equal('accepted');
-    expect(complaint(['-f', 'sleep'], 'passt')).to.equal("'sleep': passt runs nothing and takes no arguments; leave it out");
-    expect(complaint(['-F', '9', '-s', '/x'], 'passt')).to.equal(
-      '--fd is a connected socket already, and --socket a path to listen at; give one of the two',
-    );
-    expect(complaint(['--fd', 'x'], 'passt')).to.equal("--fd 'x': is no descriptor; give its number");
-    expect(complaint(['--fd', '2'], 'passt')).to.equal("--fd '2': is a standard descriptor; give one from 3 on");
-    expect(complaint(['-s', '/x', '-s', '/y'], 'passt')).to.equal("--socket '/y': '/x' was given before; give one path");
     expect(complaint(['--config-net'], 'passt')).to.equal('--config-net is an option of pasta, not of passt');
     expect(complaint([], '/usr/bin/ravioli')).to.equal("'ravioli' names no mode; start this program under the name pasta or passt");
     expect(complaint(['-f'], '/opt/passt/pasta.avx2')).to.equal('accepted');

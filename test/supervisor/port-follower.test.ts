@@ -236,7 +236,7 @@ describe('supervisor/forwarding/port-follower', () => {
     await world.follow([scanning('host', 'tcp')]);
     clock.tick(1000);
     expect(world.lines).to.deep.equal([
-      "can't listen on TCP port 80 (address already in use): another program has it; choose another port, or stop that program (tried again while somebody listens at the other side)",
+      "--tcp-ports '1-65535,auto': can't listen on TCP port 80 (address already in use); another program has it; choose another port, or stop that program (tried again while somebody listens at the other side)",
     ]);
     world.end('host', 'tcp', 80);
     clock.tick(250);

@@ -1,0 +1,126 @@
+/** The options of passt, and the place where machines connect. */
+import { expect } from 'chai';
+import type { Native } from '../../native/supervisor.d.ts';
+import { parseArguments } from '../../supervisor/args.ts';
+import type { Options } from '../../supervisor/config/options.ts';
+import type { Log } from '../../supervisor/log.ts';
+import { MachineSocket } from '../../supervisor/machine-socket.ts';
+import { UsageError } from '../../supervisor/usage-error.ts';
+
+const EAGAIN = 11;
+const ENOENT = 2;
+const ECONNREFUSED = 111;
+
+function complaint(...argv: string[]): string {
+  try {
+    parseArguments('/usr/bin/passt', argv);
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+  return 'accepted';
+}
+
+function options(...argv: string[]): Options {
+  const invocation = parseArguments('passt', argv);
+  if (invocation.kind !== 'run') throw new Error('no run');
+  return invocation.options;
+}
+
+/** The system's sockets: who listens where, and who comes. */
+class World {
+  readonly listening = new Set<string>();
+  readonly stale = new Set<string>();
+  readonly comers: { fd: number; pid: number; uid: number }[] = [];
+  readonly given: number[] = [];
+  readonly closed: number[] = [];
+  readonly lines: string[] = [];
+  ended = 0;
+  bound: string | null = null;
+  #readable: () => void = () => {};
+
+  machine(...argv: string[]): MachineSocket {
+    const native = {
+      localConnect: (path: string) => (this.listening.has(path) ? 50 : this.stale.has(path) ? -ECONNREFUSED : -ENOENT),
+      localListen: (path: string) => {
+        this.bound = path;
+        return 7;
+      },
+      localAccept: () => this.comers.shift() ?? -EAGAIN,
+      watch: (_fd: number, readable: () => void) => {
+        this.#readable = readable;
+        return { stop: () => {} };
+      },
+      close: (fd: number) => this.closed.push(fd),
+    } as unknown as Native;
+    const say = (line: string): number => this.lines.push(line);
+    const log = { info: say, warning: say } as unknown as Log;
+    const give = (fd: number): number => this.given.push(fd);
+    return new MachineSocket({ native, log, options: options('-f', ...argv), give, ended: () => this.ended++ });
+  }
+
+  come(fd: number): void {
+    this.comers.push({ fd, pid: 4711, uid: 1000 });
+    this.#readable();
+  }
+}
+
+describe('supervisor: machines', () => {
+  it('have options of their own, and each wrong value its line', () => {
+    expect(complaint('-f')).to.equal('accepted');
+    expect(complaint('-f', 'sleep')).to.equal("'sleep': passt runs nothing and takes no arguments; leave it out");
+    expect(complaint('-F', '9', '-s', '/x')).to.equal(
+      '--fd is a connected socket already, and --socket a path to listen at; give one of the two',
+    );
+    expect(complaint('--fd', 'x')).to.equal("--fd 'x': is no descriptor; give its number");
+    expect(complaint('--fd', '2')).to.equal("--fd '2': is a standard descriptor; give one from 3 on");
+    expect(complaint('-s', '/x', '-s', '/y')).to.equal("--socket '/y': '/x' was given before; give one path");
+    expect(complaint('-s', '')).to.equal("--socket '': is no path");
+    expect(options('-f').splice).to.equal(false);
+  });
+
+  it('connect at the path that was given, else at the first where nobody listens', () => {
+    const world = new World();
+    expect(world.machine('-s', '/run/x.socket').path).to.equal('/run/x.socket');
+    world.listening.add('/tmp/passt_1.socket');
+    world.stale.add('/tmp/passt_2.socket');
+    expect(world.machine().path).to.equal('/tmp/passt_2.socket');
+    expect(world.bound).to.equal('/tmp/passt_2.socket');
+    expect(world.closed).to.deep.equal([50]);
+  });
+
+  it('are served one at a time, the next one after the first has gone', () => {
+    const world = new World();
+    const machine = world.machine('-s', '/x');
+    machine.start();
+    world.come(20);
+    world.come(21);
+    expect(world.given).to.deep.equal([20]);
+    expect(world.closed).to.deep.equal([21]);
+    machine.gone(0);
+    world.come(22);
+    expect(world.given).to.deep.equal([20, 22]);
+    expect(world.ended).to.equal(0);
+    expect(world.lines).to.deep.equal([
+      'Machine connected, process 4711',
+      'process 4711 was sent away: a machine is connected already',
+      'The machine has closed its socket',
+      'Machine connected, process 4711',
+    ]);
+  });
+
+  it('end the run with the first that goes, where that was asked for or its socket was given', () => {
+    for (const argv of [
+      ['-1', '-s', '/x'],
+      ['-F', '9'],
+    ]) {
+      const world = new World();
+      const machine = world.machine(...argv);
+      machine.start();
+      if (argv.length === 3) world.come(20);
+      expect(world.given).to.have.length(1);
+      machine.gone(104);
+      expect(world.ended).to.equal(1);
+    }
+  });
+});
