@@ -7,6 +7,7 @@ import type { FamilyPlan, Plan } from './plan.ts';
 
 /** Lines without the program's name, in their order, of a namespace. `guestMac` is what the tap device has in the end. */
 export function bannerLines(plan: Plan, guestMac: Uint8Array): string[] {
+  if (!plan.worker.taps) return ['The namespace has no interface: loopbacks are joined, and nothing else', ...forwardingLines(plan)];
   const { interfaceName, mtu } = plan.namespace;
   const link = `Namespace interface: ${interfaceName}, MAC ${formatMac(guestMac)}${mtu > 0 ? `, MTU ${mtu}` : ''}`;
   return [templateLine(plan), link, ...networkLines(plan)];
@@ -29,7 +30,6 @@ function templateLine({ namespace }: Plan): string {
 
 function networkLines(plan: Plan): string[] {
   const { namespace, worker, nameService } = plan;
-  if (!worker.taps) return ['The namespace has no interface: loopbacks are joined, and nothing else', ...forwardingLines(plan)];
   const lines = [
     `Our MAC: ${formatMac(worker.ourMac)}`,
     ...plan.notes.map((note) => `Note: ${note}`),

@@ -132,7 +132,9 @@ const SEGMENT = {
   timestamp: { value: 1, echo: 2 },
 };
 
-describe('worker/link/stream', () => {
+describe('worker/link/stream', function () {
+  this.timeout(20_000);
+
   after(receiveInSlots);
 
   it('reads the frames that were sent, however the stream is cut', () => {
@@ -156,7 +158,7 @@ describe('worker/link/stream', () => {
         expect(seen).to.deep.equal(frames);
         expect(receivedHeader).to.equal(0);
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     );
   });
 
