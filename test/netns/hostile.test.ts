@@ -4,14 +4,16 @@
  */
 import { expect } from 'chai';
 import { type Endpoint, type Socket, startEndpoint } from '../support/endpoint.ts';
-import { buildDatagram, buildEcho, type Ends } from '../support/guest_frame.ts';
+import { fragment } from '../support/fragments.ts';
+import { buildDatagram, buildEcho, type Ends, withChecksum } from '../support/guest_frame.ts';
 import { ADDRESSES, type Case, ERRORS, HEADERS, LENGTHS } from '../support/hostile_cases.ts';
 import { check, start } from '../support/processes.ts';
 import { residentBytes } from '../support/processtable.ts';
 import { countersOf, countOnTheWire, sendFrames } from '../support/raw_frames.ts';
 import { HOST4, HOST6, makeTopology, TARGET4, type Topology } from '../support/topology.ts';
 import { startTranslator, type Translator } from '../support/translator.ts';
-import { ENDS4 } from '../support/workbench.ts';
+import { pattern } from '../support/tcp_dialogue.ts';
+import { ENDS4, ENDS6 } from '../support/workbench.ts';
 
 const PORT = 6300;
 const DESCRIPTORS = 1024;
@@ -19,6 +21,8 @@ const TRANSFER = 20_000_000;
 /** What a room may hold more after a flood than before: V8's code and garbage. */
 const MARGIN = 8_000_000;
 const STORM = 20_000;
+/** Packets that come in broken fragments, more than are put together at the same time. */
+const FRAGMENTS = 400;
 /** Where echo requests and datagrams go to be lost. */
 const NOWHERE = { ...ENDS4, far: Uint8Array.of(203, 0, 113, 200) };
 const CLOSED = { ...ENDS4, far: Uint8Array.from(TARGET4.split('.').map(Number)) };
@@ -119,6 +123,38 @@ describe('hostile guests', function () {
     const after = await countersOf(translator);
     expect(after('frames_malformed') - before('frames_malformed')).to.be.above(1000);
     expect(after('udp_flows_opened') + after('ping_flows_opened')).to.equal(0);
+  });
+
+  /** Fragments of a datagram of which the first comes alone, or contradicts the second, or which reach beyond what a packet can hold. */
+  const brokenFragments = (ends: Ends): Uint8Array[] => {
+    const whole = withChecksum(buildDatagram(ends, 4000, 9, pattern(2000)), ends);
+    return Array.from({ length: FRAGMENTS }, (_, id) => [
+      fragment(whole, { offset: 0, end: 1000, more: true }, { id }),
+      fragment(whole, { offset: 504, end: 1504, more: true, bytes: pattern(1000, 7) }, { id: id + (id % 2) * FRAGMENTS }),
+      fragment(whole, { offset: 65_528, end: 66_528, more: false, bytes: pattern(1000) }, { id }),
+    ]).flat();
+  };
+
+  it('fragments that overlap, never complete or reach too far go nowhere, and memory has a bound', async () => {
+    const sniffer = start(['tshark', '-n', '-l', '-i', 'eth0', '-f', OF_THE_HOST], { namespace: topology.host, user: 0 });
+    await sniffer.waitFor(/Capture started/);
+    const frames = [...brokenFragments(ENDS4), ...brokenFragments(ENDS6)];
+    await flood(frames, 1);
+    const memory = residentBytes(translator.pids());
+    const before = await countersOf(translator);
+    await flood(frames, 20);
+    const after = await countersOf(translator);
+    const grown = (name: string): number => after(name) - before(name);
+    for (const counter of ['frames_fragment', 'fragments_malformed', 'fragments_overlapping', 'reassemblies_evicted'])
+      expect(grown(counter), counter).to.be.above(100);
+    expect(grown('datagrams_reassembled')).to.equal(0);
+    expect(after('flows')).to.equal(0);
+    expect(residentBytes(translator.pids()) - memory, 'memory that has grown').to.be.below(MARGIN);
+    const honest = await guest.open('0.0.0.0');
+    honest.send(TARGET4, ports++, 77);
+    await sniffer.waitFor(/Len=77/);
+    await sniffer.stop();
+    expect(sniffer.stdout().trim().split('\n'), 'packets of the host').to.have.length(1);
   });
 
   /** Frames that begin STORM flows, each another; `again`: once more with others. */
