@@ -9,17 +9,18 @@ import { Counter } from '../../shared/counters.ts';
 import { LogLevel, MessageId } from '../../shared/messages.ts';
 import { Verb } from '../../shared/opener.ts';
 import { askAgain } from '../flow/again.ts';
+import { begin, take } from '../flow/begin.ts';
 import { nowMs } from '../flow/clock.ts';
 import { forward } from '../flow/forward.ts';
-import { log, logFlow, logFlowLimit } from '../flow/journal.ts';
+import { log, logFlow } from '../flow/journal.ts';
 import { requestSocket } from '../flow/opener.ts';
 import { release } from '../flow/release.ts';
 import { isIpv4, writeDistantHeaders } from '../flow/packet.ts';
 import { openPath, pathAsked, setPath } from '../flow/path.ts';
 import { FAR, FD, FLAGS, LAST_ACTIVE, PING, PORTS, PROTOCOL, ROW, rows } from '../flow/row.ts';
-import { add, find, key, KEY_FAR, remove } from '../flow/table.ts';
+import { find, key, KEY_FAR } from '../flow/table.ts';
 import { setTimer } from '../flow/timers.ts';
-import { leaveUnanswered, makeRoom, noteUnanswered } from '../flow/unanswered.ts';
+import { leaveUnanswered, noteUnanswered } from '../flow/unanswered.ts';
 import { keepWaiting, takeWaiting, waitingAt, waitingLength, waitingPath } from '../flow/waiting.ts';
 import { EPOLLERR, watchFlow } from '../flow/watch.ts';
 import { RECEIVED_HOP_LIMIT, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
@@ -64,22 +65,11 @@ const ANSWERED = 1;
 let refusalTold = false;
 
 function open(ports: number): number {
-  const flow = makeRoom() ? add(PING, ports, frame.protocol) : -1;
-  if (flow < 0) {
-    counters[Counter.ping_flows_refused]!++;
-    logFlowLimit();
-    return -1;
-  }
+  const flow = take(PING, ports, frame.protocol, Counter.ping_flows_refused);
+  if (flow < 0) return -1;
   forward(key, KEY_FAR, frame.family, 0);
-  if (!requestSocket(Verb.PING, flow, frame.family, ports >>> 16, 0, 0)) {
-    remove(flow);
-    counters[Counter.ping_flows_refused]!++;
-    return -1;
-  }
-  counters[Counter.ping_flows_opened]!++;
-  setTimer(flow, (nowMs + TIMEOUT) | 0);
-  logFlow(MessageId.FLOW_BEGAN, flow, 0);
-  return flow;
+  const asked = requestSocket(Verb.PING, flow, frame.family, ports >>> 16, 0, 0);
+  return begin(flow, asked, (nowMs + TIMEOUT) | 0, Counter.ping_flows_opened, Counter.ping_flows_refused) ? flow : -1;
 }
 
 /** The echo request in `frame`, whose addresses are in `key`; other messages of the guest are not forwarded. */

@@ -10,18 +10,19 @@ import { DEFAULT_UDP_TIMEOUTS, LARGEST_DATAGRAM } from '../../shared/limits.ts';
 import { MessageId } from '../../shared/messages.ts';
 import { Verb } from '../../shared/opener.ts';
 import { askAgain } from '../flow/again.ts';
+import { begin, take } from '../flow/begin.ts';
 import { nowMs } from '../flow/clock.ts';
 import { forward, isGroup, standsForResolver, target } from '../flow/forward.ts';
-import { logFlow, logFlowLimit } from '../flow/journal.ts';
+import { logFlow } from '../flow/journal.ts';
 import { requestSocket } from '../flow/opener.ts';
 import { waitForRoom } from '../flow/link_room.ts';
 import { isIpv4 } from '../flow/packet.ts';
 import { openPath, pathAsked } from '../flow/path.ts';
 import { release } from '../flow/release.ts';
 import { FAR, FD, FLAGS, KIND, LAST_ACTIVE, PORTS, ROW, rows, UDP } from '../flow/row.ts';
-import { add, find, key, KEY_FAR, remove, rowsInUse } from '../flow/table.ts';
+import { find, key, KEY_FAR, remove, rowsInUse } from '../flow/table.ts';
 import { setTimer } from '../flow/timers.ts';
-import { leaveUnanswered, makeRoom, noteUnanswered } from '../flow/unanswered.ts';
+import { leaveUnanswered, noteUnanswered } from '../flow/unanswered.ts';
 import { keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength, waitingPath } from '../flow/waiting.ts';
 import { EPOLLERR, watchFlow } from '../flow/watch.ts';
 import { SEGMENT_CLASS, SEGMENT_SIZE, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
@@ -64,35 +65,23 @@ function endsAt(row: number): number {
   return timeout === 0 ? (nowMs + NEVER) | 0 : (rows[row + LAST_ACTIVE]! + timeout) | 0;
 }
 
-/** Takes a row for the key and the ports (flow/table.ts), for `start`. −1 when there is no room. */
-export function take(ports: number): number {
-  const flow = makeRoom() ? add(UDP, ports, PROTOCOL_UDP) : -1;
-  if (flow >= 0) return flow;
-  counters[Counter.udp_flows_refused]!++;
-  logFlowLimit();
-  return -1;
+/** Takes a row for the key and the ports (flow/begin.ts), for `start`. −1 when there is no room. */
+export function takeUdp(ports: number): number {
+  return take(UDP, ports, PROTOCOL_UDP, Counter.udp_flows_refused);
 }
 
-/** Begins the flow of that row, when its socket was `asked` for; `flags` of row.ts. Else too many wait already: the row is free again, and the result false. */
+/** Begins the flow of that row, when its socket was `asked` for (flow/begin.ts); `flags` of row.ts. */
 export function start(flow: number, asked: boolean, flags: number): boolean {
-  if (!asked) {
-    remove(flow);
-    counters[Counter.udp_flows_refused]!++;
-    return false;
-  }
   const row = flow * ROW;
   rows[row + FLAGS] = flags;
   rows[row + LAST_ACTIVE] = nowMs;
-  counters[Counter.udp_flows_opened]!++;
-  setTimer(flow, endsAt(row));
-  logFlow(MessageId.FLOW_BEGAN, flow, 0);
-  return true;
+  return begin(flow, asked, endsAt(row), Counter.udp_flows_opened, Counter.udp_flows_refused);
 }
 
 function open(ports: number): number {
   // A flow that makes room must not have anything left to send.
   sendRun();
-  const flow = take(ports);
+  const flow = takeUdp(ports);
   if (flow < 0) return -1;
   if (!forward(key, KEY_FAR, frame.family, ports & 0xffff)) {
     // As from a host where nobody listens: programs ask their next resolver at once instead of waiting.

@@ -14,7 +14,7 @@ import { find, key, KEY_GUEST } from '../flow/table.ts';
 import { MAPPED_WORD } from '../wire/address.ts';
 import { PROTOCOL_UDP } from '../wire/ipv4.ts';
 import { deliver } from './deliver.ts';
-import { noteDatagram, start, take } from './flow.ts';
+import { noteDatagram, start, takeUdp } from './flow.ts';
 import { FROM_HOST, LISTENER } from './row.ts';
 
 function keyFamily(): number {
@@ -37,7 +37,7 @@ export function datagramFromHost(
 ): boolean {
   let flow = find(ports, PROTOCOL_UDP);
   if (flow < 0) {
-    flow = take(ports);
+    flow = takeUdp(ports);
     if (flow < 0) return false;
     if (!start(flow, requestSocket(Verb.UDP_CONNECT, flow, keyFamily(), hostPort, farPort, 0), FROM_HOST)) return false;
     rows[flow * ROW + LISTENER] = listener;
