@@ -32,6 +32,8 @@ export const MessageId = {
   STALL_REPAIRED: 11,
   /** values: 1 joined or 0 left, how many groups now, four words of the group. Debug: the guest has reported a change of its groups. */
   MEMBERSHIP: 12,
+  /** values: type of the message (RFC 2132 §9.6, 0 = BOOTP), the guest's address, two bytes and four bytes of the client's MAC. At most five per 10 s. */
+  DHCP: 13,
 } as const;
 export type MessageId = (typeof MessageId)[keyof typeof MessageId];
 

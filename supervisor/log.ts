@@ -9,7 +9,7 @@
 import { writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type Bunyan from 'bunyan';
-import { formatAddress } from '../shared/addresses.ts';
+import { formatAddress, formatMac } from '../shared/addresses.ts';
 import { LogLevel, MessageId } from '../shared/messages.ts';
 import { printable } from './usage-error.ts';
 
@@ -35,6 +35,16 @@ const LIMITS: readonly string[] = [
   'one end had closed, and it carried nothing for as long as --tcp-half-closed-timeout',
   'the guest answered nothing for nine times --tcp-keepalive',
 ];
+
+/** What happened to the guest's address, by type of message; 0 is BOOTP. */
+const DHCP_EVENTS: Readonly<Record<number, string>> = {
+  0: 'BOOTP reply with',
+  2: 'offered',
+  4: 'the client says that somebody else has',
+  5: 'acknowledged',
+  6: 'refused another address than',
+  7: 'released',
+};
 
 /** What a connection lacked, by Stall. */
 const STALLS: readonly string[] = ['something', 'a timer', 'a retransmission', 'an ACK', 'a turn to send', 'its end', 'an event'];
@@ -175,9 +185,19 @@ export function workerText(message: number, values: readonly number[]): string {
       return `a stalled connection (${b >>> 16} to ${b & 0xffff}) lacked ${STALLS[a] ?? STALLS[0]}, and goes on; ${c} so far: please report this`;
     case MessageId.MEMBERSHIP:
       return `the guest has ${a === 1 ? 'joined' : 'left'} the group ${addressOf(values.slice(2, 6))}; it is in ${b} now`;
+    case MessageId.DHCP:
+      return `DHCP: ${DHCP_EVENTS[a] ?? DHCP_EVENTS[0]} ${addressOf([0, 0, 0xffff, b])}, client ${formatMac(macOf(c, d))}`;
     default:
       return `message ${message} (${values.join(' ')})`;
   }
+}
+
+/** Two bytes and four bytes, as the worker has them. */
+function macOf(high: number, low: number): Uint8Array {
+  const bytes = new DataView(new ArrayBuffer(6));
+  bytes.setInt16(0, high);
+  bytes.setInt32(2, low);
+  return new Uint8Array(bytes.buffer);
 }
 
 /** Four big-endian words of an address, as the worker has them. */

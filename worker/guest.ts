@@ -15,6 +15,7 @@ import { LINK_HEADER } from './link/link.ts';
 import { receivedAt, receivedHeader, receivedLength } from './link/received.ts';
 import { transmit } from './flow/transmit.ts';
 import { answerArp } from './local/arp.ts';
+import { answerDhcp } from './local/dhcp.ts';
 import { answerEcho } from './local/echo.ts';
 import { takeIgmp, takeMld } from './local/membership.ts';
 import { isNobodys4, isNobodys6 } from './local/identity.ts';
@@ -26,6 +27,7 @@ import { answerStray } from './tcp/stray.ts';
 import { datagramFromGuest } from './udp/flow.ts';
 import { sendRun } from './udp/send.ts';
 import { equalWords, isUnspecified4, isUnspecified6, MAPPED_WORD } from './wire/address.ts';
+import { DHCP_SERVER } from './wire/dhcp.ts';
 import { copyMac, equalMac, ETHERTYPE_ARP, isGroupMac, isZeroMac, sourceMac } from './wire/ethernet.ts';
 import { counterOf, frame, parse, verifyL4Checksum, Verdict } from './wire/frame.ts';
 import * as ipv4 from './wire/ipv4.ts';
@@ -36,7 +38,6 @@ import { destinationPort as udpDestination, sourcePort as udpSource } from './wi
 import { PROTOCOL_IGMP } from './wire/membership.ts';
 import { writeVnetPlain } from './wire/vnet.ts';
 
-const DHCP_SERVER = 67;
 const DHCPV6_SERVER = 547;
 /** Where an answer of our own is built: a link header, then the Ethernet frame. */
 const ANSWER = TRANSMIT;
@@ -132,7 +133,10 @@ function takeTcp(index: number, following: number): number {
 function takeUdp(): number {
   const from = udpSource(frame.l4);
   const to = udpDestination(frame.l4);
-  if (from === 0 || to === 0 || to === (frame.family === 4 ? DHCP_SERVER : DHCPV6_SERVER)) return ignore(Counter.frames_not_served);
+  if (frame.family === 4 && to === DHCP_SERVER) {
+    return transmitAnswer(answerDhcp(frame, ANSWER + LINK_HEADER), Counter.dhcp_answered) ? 0 : ignore(Counter.frames_not_served);
+  }
+  if (!wantsUdp || from === 0 || to === 0 || (frame.family === 6 && to === DHCPV6_SERVER)) return ignore(Counter.frames_not_served);
   if (sourceIsNobodys()) return ignore(Counter.frames_bad_address);
   datagramFromGuest((from << 16) | to);
   return 0;
@@ -179,8 +183,7 @@ function packetFromGuest(index: number, following: number): number {
       joined = wantsTcp ? takeTcp(index, following) : ignore(Counter.frames_not_served);
       break;
     case ipv4.PROTOCOL_UDP:
-      if (wantsUdp) takeUdp();
-      else ignore(Counter.frames_not_served);
+      takeUdp();
       break;
     case PROTOCOL_IGMP:
       takeIgmp(frame);

@@ -32,6 +32,7 @@ import { ARENA_SIZE, GUEST_MAC, OUR_MAC, RECEIVE } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { bindKernel, kernel } from './link/kernel.ts';
 import { setLinkMtu } from './link/mtu.ts';
+import { setDhcp } from './local/dhcp.ts';
 import { openMemberships } from './local/groups.ts';
 import { setIdentity } from './local/identity.ts';
 import { setNames } from './local/names.ts';
@@ -72,6 +73,18 @@ function openTables(flows: number, descriptors: number): void {
   openPipes();
 }
 
+/** What the guest is told when it asks how to set itself up. */
+function setAdvice(config: ravioli.Config.$Properties, facts: { guestAddress4: Uint8Array; gateway4: Uint8Array }): void {
+  setDhcp({
+    ...facts,
+    dhcp: config.dhcp ?? false,
+    prefixLength4: config.prefixLength4 ?? 0,
+    advertisedMtu: config.advertisedMtu ?? 0,
+    hostname: config.hostname ?? '',
+    fqdn: config.fqdn ?? '',
+  });
+}
+
 function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   const [columns] = fds;
   if (columns === undefined) leave(EXIT_CHANNEL);
@@ -102,6 +115,7 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   setForwardedPorts({ frames: config.taps ?? false });
   setLoopbacks({ splices: config.splices ?? false, guestLoopback: config.guestLoopback ?? false });
   setIdentity(OUR_MAC, facts);
+  setAdvice(config, facts);
   setLinkMtu(config.mtu ?? 0);
   setPeekOffset(config.peekOffset4 ?? false, config.peekOffset6 ?? false);
   setLogLevel(config.logLevel ?? 0);

@@ -77,6 +77,14 @@ describe('supervisor/log', () => {
     );
   });
 
+  it('tells of DHCP by what became of the address, and whose client it was', () => {
+    expect(workerText(MessageId.DHCP, [2, 0xc0000202 | 0, 0x5254, 0x00abcdef])).to.equal(
+      'DHCP: offered 192.0.2.2, client 52:54:00:ab:cd:ef',
+    );
+    expect(workerText(MessageId.DHCP, [5, 0xc0000202 | 0, 0xfe54, -1])).to.equal('DHCP: acknowledged 192.0.2.2, client fe:54:ff:ff:ff:ff');
+    expect(workerText(MessageId.DHCP, [99, 0xc0000202 | 0, 0, 0])).to.equal('DHCP: BOOTP reply with 192.0.2.2, client 00:00:00:00:00:00');
+  });
+
   it('shows the worker’s lines by their level', () => {
     const { log, written } = open(LogLevel.INFO);
     log.fromWorker(LogLevel.DEBUG, MessageId.FLOW_BEGAN, [6, 1, 2, 3]);
