@@ -46,6 +46,9 @@ need_to_test() {
   need tracepath iputils-tracepath
   need mtr mtr-tiny
   need tshark tshark
+  need busybox busybox-static
+  need dhclient isc-dhcp-client
+  need dhcpcd dhcpcd-base
   if [ "$(uname -m)" = x86_64 ]; then
     need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
     need /usr/aarch64-linux-gnu/include/stdio.h libc6-dev-arm64-cross
@@ -55,7 +58,6 @@ need_to_test() {
 need_for_long() {
   need_to_test
   need "qemu-system-$(uname -m)" "$(case $(uname -m) in aarch64) echo qemu-system-arm ;; *) echo qemu-system-x86 ;; esac)"
-  need busybox busybox-static
   need xz xz-utils
   need slirp4netns slirp4netns
   need /usr/lib/postgresql postgresql

@@ -45,6 +45,8 @@ export interface TranslatorOptions {
   mtu?: number;
   /** More options, in pasta's words; only for pasta and ravioli. Default: no port is forwarded. */
   options?: readonly string[];
+  /** The namespace is set up by --config-net; otherwise by its guest, who has to ask. Default: true. */
+  configured?: boolean;
   /** Limit on open descriptors. */
   descriptors?: number;
   /** As that of RunOptions. */
@@ -126,7 +128,7 @@ export async function startTranslator(tool: Tool, topology: Topology, given: Tra
     translator = handle('bare', holder, await findDescendant(holder.pid, 'sleep'));
   } else {
     const mtu = given.mtu === undefined ? [] : ['-m', String(given.mtu)];
-    const options = ['--config-net', ...mtu, ...(given.options ?? NO_PORTS)];
+    const options = [...(given.configured === false ? [] : ['--config-net']), ...mtu, ...(given.options ?? NO_PORTS)];
     const running = start([...programWords(tool), ...options, '--', 'sh', '-c', 'echo guest-ready; exec sleep infinity'], {
       namespace: topology.host,
       timeout: 3_600_000,
