@@ -54,6 +54,13 @@ export interface Row {
 
 const ANSWER_LIMIT = 20_000;
 
+/** Ports of the guest that are forwarded in rows from the host's loopback, whose names have the word "spliced" (main.ts). */
+const SPLICED_PORTS = `${LOAD_PORT}-${LOAD_PORT + 2}`;
+const SPLICED = {
+  options: ['-t', SPLICED_PORTS, '-u', SPLICED_PORTS, '-T', 'none', '-U', 'none'],
+  without: ['slirp4netns'],
+} as const satisfies Partial<Row>;
+
 /** Seconds: less is a few ticks of the kernel's clock, and says nothing about a gigabyte. */
 const LEAST_CPU = 0.05;
 
@@ -62,15 +69,17 @@ function guestOf(subject: Subject): Translator {
   return subject.translator;
 }
 
+/** Where load comes from and goes to: from the guest to the far end, or from the host's loopback into the guest. */
+type Way = 'outward' | 'spliced';
+
+function endsOf(subject: Subject, way: Way): readonly [namespace: string | number, address: string] {
+  return way === 'outward' ? [guestOf(subject).guest, TARGET4] : [subject.topology.host, '127.0.0.1'];
+}
+
 /** Runs traffic and adds what it cost: CPU per gigabyte of the tool, segments that had to be sent again in the guest. */
-async function stream(
-  subject: Subject,
-  kind: string,
-  namespace: string | number,
-  address: string,
-  parallel = 1,
-): Promise<Record<string, number>> {
+async function stream(subject: Subject, kind: string, way: Way, parallel = 1): Promise<Record<string, number>> {
   const translator = guestOf(subject);
+  const [namespace, address] = endsOf(subject, way);
   const pids = translator.pids();
   const cpu = cpuSeconds(pids);
   const resent = kernelCounter(translator.guest, 'Tcp', 'RetransSegs');
@@ -95,20 +104,22 @@ function streamMetrics(peer?: number, bare?: number): Metric[] {
 function throughGuest(name: string, kind: 'out' | 'in', mtu: number, peer?: number, bare?: number, parallel = 1): Row {
   const metrics = streamMetrics(peer, bare);
   if (kind === 'out') metrics.push({ name: 'resent', unit: 'segments', better: 'less', bound: 0 });
-  return { name, mtu, metrics, measure: (subject) => stream(subject, kind, guestOf(subject).guest, TARGET4, parallel) };
+  return { name, mtu, metrics, measure: (subject) => stream(subject, kind, 'outward', parallel) };
 }
 
 /** Seconds of the same load before latencies are measured, for every tool: code that is compiled while it runs is at its speed then. */
 const WARM_UP = 1;
 
 /** The first second's rate is shown beside, where a goal list has it. */
-function latency(name: string, kind: string, goals: Metric[]): Row {
+function latency(name: string, kind: string, goals: Metric[], way: Way = 'outward'): Row {
   return {
     name,
+    ...(way === 'spliced' ? SPLICED : {}),
     metrics: goals,
     async measure(subject) {
       const seconds = Math.min(subject.seconds, 2);
-      const run = (length: number) => load(guestOf(subject).guest, length * 1000 + ANSWER_LIMIT, kind, TARGET4, LOAD_PORT, length);
+      const [namespace, address] = endsOf(subject, way);
+      const run = (length: number) => load(namespace, length * 1000 + ANSWER_LIMIT, kind, address, LOAD_PORT, length);
       const cold = await run(WARM_UP);
       const cpu = cpuSeconds(guestOf(subject).pids());
       const result = await run(seconds);
@@ -138,16 +149,18 @@ interface Datagrams {
   readonly size: number;
   /** Datagrams per second that are offered first. */
   readonly first: number;
+  readonly way: Way;
 }
 
 async function offer(
   subject: Subject,
-  { kind, size }: Datagrams,
+  { kind, size, way }: Datagrams,
   rate: number,
   seconds: number,
 ): Promise<[sent: number, received: number]> {
   const limit = seconds * 1000 + ANSWER_LIMIT;
-  const result = await load(guestOf(subject).guest, limit, kind, TARGET4, LOAD_PORT, seconds, size, Math.round(rate));
+  const [namespace, address] = endsOf(subject, way);
+  const result = await load(namespace, limit, kind, address, LOAD_PORT, seconds, size, Math.round(rate));
   return [result.sent as number, result.received as number];
 }
 
@@ -200,7 +213,7 @@ const CPU_METRICS: readonly Metric[] = [CPU_PER_MILLION, { name: 'CPU at first r
 
 function datagrams(name: string, kind: Datagrams['kind'], size: number, peer: number): Row {
   const metrics: Metric[] = [{ name: 'delivered', unit: 'packets/s', better: 'more', peer }, ...CPU_METRICS];
-  return { name, mtu: 1500, metrics, measure: (subject) => datagramFigures(subject, { kind, size, first: 30_000 }) };
+  return { name, mtu: 1500, metrics, measure: (subject) => datagramFigures(subject, { kind, size, first: 30_000, way: 'outward' }) };
 }
 
 /** As large as writes can be that leave the guest in one packet; the host's link carries them in fragments. */
@@ -208,7 +221,7 @@ const LARGE = 65_520 - 28;
 
 function largeDatagrams(name: string, kind: Datagrams['kind']): Row {
   const metrics: Metric[] = [{ name: 'rate', unit: 'Gbit/s', better: 'more', peer: 1.5 }, ...CPU_METRICS];
-  return { name, mtu: 65_520, metrics, measure: (subject) => datagramFigures(subject, { kind, size: LARGE, first: 1000 }) };
+  return { name, mtu: 65_520, metrics, measure: (subject) => datagramFigures(subject, { kind, size: LARGE, first: 1000, way: 'outward' }) };
 }
 
 /** Time of a whole command in a fresh namespace. */
@@ -293,11 +306,24 @@ function impaired(name: string, kind: 'out' | 'in', impairment: Impairment): Row
     mtu: 1500,
     impairment,
     metrics: [{ name: 'rate', unit: 'Gbit/s', better: 'more', bare: 0.9 }],
-    measure: (subject) => stream({ ...subject, seconds: Math.max(subject.seconds, 6) }, kind, guestOf(subject).guest, TARGET4, 8),
+    measure: (subject) => stream({ ...subject, seconds: Math.max(subject.seconds, 6) }, kind, 'outward', 8),
   };
 }
 
-const SPLICED_PORTS = `${LOAD_PORT}-${LOAD_PORT + 2}`;
+function splicedStream(name: string, kind: 'out' | 'in', parallel = 1): Row {
+  return { name, ...SPLICED, metrics: streamMetrics(1, 0.9), measure: (subject) => stream(subject, kind, 'spliced', parallel) };
+}
+
+function splicedDatagrams(name: string, kind: Datagrams['kind'], size: number): Row {
+  const metrics: Metric[] = [{ name: 'delivered', unit: 'packets/s', better: 'more', peer: 1.5 }, ...CPU_METRICS];
+  return { name, ...SPLICED, metrics, measure: (subject) => datagramFigures(subject, { kind, size, first: 30_000, way: 'spliced' }) };
+}
+
+const ROUND_TRIPS: Metric[] = [
+  { name: 'p50', unit: 'µs', better: 'less', peer: 0.9 },
+  { name: 'p99', unit: 'µs', better: 'less', peer: 0.9 },
+  { name: 'rate', unit: '/s', better: 'more' },
+];
 
 export const ROWS: readonly Row[] = [
   throughGuest('TCP out, MTU 1500', 'out', 1500, 20, 0.9),
@@ -306,18 +332,14 @@ export const ROWS: readonly Row[] = [
   throughGuest('TCP in, MTU 65520', 'in', 65_520, 1.2),
   throughGuest('TCP out, 8 flows, MTU 1500', 'out', 1500, undefined, undefined, 8),
   throughGuest('TCP in, 8 flows, MTU 1500', 'in', 1500, undefined, undefined, 8),
-  {
-    name: 'TCP spliced',
-    options: ['-t', SPLICED_PORTS, '-u', 'none', '-T', 'none', '-U', 'none'],
-    without: ['slirp4netns'],
-    metrics: streamMetrics(1, 0.9),
-    measure: (subject) => stream(subject, 'out', subject.topology.host, '127.0.0.1'),
-  },
-  latency('TCP transactions', 'rr', [
-    { name: 'p50', unit: 'µs', better: 'less', peer: 0.9 },
-    { name: 'p99', unit: 'µs', better: 'less', peer: 0.9 },
-    { name: 'rate', unit: '/s', better: 'more' },
-  ]),
+  splicedStream('TCP spliced', 'out'),
+  splicedStream('TCP spliced, back', 'in'),
+  splicedStream('TCP spliced, 8 flows', 'out', 8),
+  latency('TCP spliced transactions', 'rr', ROUND_TRIPS, 'spliced'),
+  latency('TCP spliced connect and close', 'crr', [{ name: 'rate', unit: '/s', better: 'more', peer: 1 }], 'spliced'),
+  splicedDatagrams('UDP spliced, 1400 B', 'udp-out', 1400),
+  splicedDatagrams('UDP spliced, 64 B', 'udp-out', 64),
+  latency('TCP transactions', 'rr', ROUND_TRIPS),
   latency('TCP connect and close', 'crr', [
     { name: 'rate', unit: '/s', better: 'more', peer: 1.1 },
     { name: 'first second', unit: '/s', better: 'more' },
