@@ -103,6 +103,18 @@ function copy(row: number): number {
   return account(row, read, kernel.send(peerSocket(row), TRANSMIT, read, 0), peeked);
 }
 
+let spliced = false;
+
+/**
+ * Whether anything was spliced since last asked. Who sends and who reads are at work then, and need the processors: what they do while the
+ * worker sleeps is done by it in one go.
+ */
+export function hasSpliced(): boolean {
+  const had = spliced;
+  spliced = false;
+  return had;
+}
+
 /** Reads into a pipe, and writes that. */
 function fill(row: number): number {
   const pipe = takePipe();
@@ -114,6 +126,7 @@ function fill(row: number): number {
   if (read < COPY_LENGTH) rows[row + FLAGS]! &= ~BULK;
   rows[row + PIPE] = pipe + 1;
   rows[row + HELD] = read;
+  spliced = true;
   return empty(row);
 }
 

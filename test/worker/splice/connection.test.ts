@@ -1,6 +1,7 @@
 /** How a spliced connection begins and ends, and what becomes of its bytes on the way. */
 import { expect } from 'chai';
 import { Verb } from '../../../shared/opener.ts';
+import { learnFromLooks, LOOKS } from '../../../worker/patience.ts';
 import { GUEST_SIDE } from '../../../worker/splice/connection.ts';
 import { COPY_LENGTH, PIPE_SIZE, PIPES } from '../../../worker/splice/pipes.ts';
 import { ECONNREFUSED, ECONNRESET } from '../../support/fake_file.ts';
@@ -211,6 +212,22 @@ describe('splice/connection', () => {
       bench.settle();
       pair.made.read(ENDLESS);
       expect(pair.made.farReceived.length).to.equal(4 * COPY_LENGTH + 10);
+      finish(pair);
+    });
+
+    it('have the worker sleep until there are more, when they are many: whoever sends and reads needs the processors', () => {
+      const pair = begin();
+      const waits = (length: number): number => {
+        for (let event = 0; event < LOOKS; event++) learnFromLooks(1);
+        pair.made.read(ENDLESS);
+        pair.came.write(pattern(length));
+        bench.settle();
+        const before = bench.kernel.calls.get('epollWait') ?? 0;
+        bench.turn();
+        return (bench.kernel.calls.get('epollWait') ?? 0) - before;
+      };
+      expect(waits(100)).to.be.greaterThan(LOOKS);
+      expect(waits(4 * COPY_LENGTH)).to.equal(1);
       finish(pair);
     });
 
