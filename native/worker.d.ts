@@ -40,6 +40,8 @@ export interface Native {
   receiveFrom(fd: number, offset: number, length: number, source: number): number;
   /** accept4(SOCK_NONBLOCK | SOCK_CLOEXEC): the new descriptor; at `peer` 16 bytes of the peer's address (v4-mapped), then its port as int32. */
   accept(fd: number, peer: number): number;
+  /** getsockname: at `name` 16 bytes of the local address (v4-mapped), then its port as int32. */
+  localName(fd: number, name: number): number;
   /**
    * As receiveSegments, of a socket that is connected to nobody; at `facts` 16 bytes of the sender's address, int32 port, 16 bytes of the
    * address asked, int32 interface it came by, int32 segment size (0 = single), int32 TOS or traffic class.

@@ -14,14 +14,14 @@ import { LARGEST_DATAGRAM, MAX_LISTENERS } from '../shared/limits.ts';
 import { nowMs } from './flow/clock.ts';
 import { FAR, FD, FLAGS, GENERATION, KIND, ROW, rows } from './flow/row.ts';
 import { askFrom, isGroup, setTarget, showComer, target } from './flow/forward.ts';
-import { crosses, crossOver, isLoopback } from './flow/loopback.ts';
+import { crosses, crossOver } from './flow/loopback.ts';
 import { addressGuest } from './flow/observed.ts';
 import { key, KEY_FAR, KEY_GUEST, reserveDescriptors } from './flow/table.ts';
 import { changeDescriptor, EPOLLIN, watchDescriptor } from './flow/watch.ts';
 import { COMER, HEARD, TRANSMIT_PAYLOAD } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { kernel } from './link/kernel.ts';
-import { GUEST_SIDE, spliceConnection } from './splice/connection.ts';
+import { spliceConnection } from './splice/connection.ts';
 import { endSplicedFlowsOf, spliceDatagram, splicedDatagramsOpened, splicedListener } from './splice/datagram.ts';
 import { openToGuest } from './tcp/inbound.ts';
 import { endFlowsOf, udpOpened } from './udp/flow.ts';
@@ -140,10 +140,18 @@ function goesAcross(at: number, family: number): boolean {
   return crosses(listeners[at + IS_GUESTS] !== 0, comer, family, aim);
 }
 
+/** Decides where the connection `fd` goes on the other side. */
+function findWayAcross(at: number, fd: number, family: number): boolean {
+  const ofGuest = listeners[at + IS_GUESTS] !== 0;
+  asked.fill(0);
+  if (ofGuest && kernel.localName(fd, HEARD) >= 0) readWords(HEARD, asked);
+  return crossOver(ofGuest, comer, asked, family, aim);
+}
+
 function takeConnection(at: number, fd: number): void {
   readWords(COMER, comer);
   const family = isMapped(comer, 0) ? 4 : 6;
-  if (goesAcross(at, family) && crossOver(listeners[at + IS_GUESTS] !== 0, comer, family, aim))
+  if (goesAcross(at, family) && findWayAcross(at, fd, family))
     spliceConnection(listeners[at + IS_GUESTS]!, fd, isMapped(target, 0) ? 4 : 6, listeners[at + TARGET_PORT]!);
   else if (present(at, family)) openToGuest(fd, (listeners[at + TARGET_PORT]! << 16) | view.getInt32(COMER + 16, true));
   else refuse(fd);
@@ -173,11 +181,6 @@ function takeDatagramAcross(id: number, family: number, port: number, length: nu
   const at = id * WORDS;
   const side = listeners[at + IS_GUESTS]!;
   if (hearer >= 0) for (let word = 0; word < 4; word++) asked[word] = rows[hearer * ROW + FAR + word]!;
-  // The guest's own address is no loopback, though it is asked on the same link.
-  if (side === GUEST_SIDE && !isLoopback(asked, family)) {
-    counters[Counter.comers_refused]!++;
-    return;
-  }
   for (let word = 0; word < 4; word++) {
     key[KEY_GUEST + word] = comer[word]!;
     key[KEY_FAR + word] = asked[word]!;

@@ -27,6 +27,19 @@ static napi_value accept_connection(napi_env env, napi_callback_info info)
   return answer(env, fd);
 }
 
+static napi_value local_name(napi_env env, napi_callback_info info)
+{
+  ARGUMENTS(2);
+  RANGE(out, argument[1], 20);
+  struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
+  socklen_t length = sizeof name;
+  if (getsockname(argument[0], (struct sockaddr *)&name, &length) < 0)
+    return answer(env, -errno);
+  int32_t port = address_bytes((const struct sockaddr *)&name, out);
+  memcpy(out + 16, &port, sizeof port);
+  return answer(env, 0);
+}
+
 /* Which address was asked, and the link that the question came by. */
 static void read_destination(const struct cmsghdr *header, uint8_t *address, int32_t *interface)
 {
@@ -82,4 +95,4 @@ static napi_value receive_addressed(napi_env env, napi_callback_info info)
 }
 
 const struct function listener_functions[] = {
-    {"accept", accept_connection}, {"receiveAddressed", receive_addressed}, {NULL, NULL}};
+    {"accept", accept_connection}, {"localName", local_name}, {"receiveAddressed", receive_addressed}, {NULL, NULL}};

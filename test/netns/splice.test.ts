@@ -3,7 +3,7 @@
  * read nothing. RAVIOLI_PASTA=/opt/peer/bin/pasta runs it against the peer, which passes all but urgent bytes: its streams end there.
  */
 import { expect } from 'chai';
-import { describeConnection, failure, inward, type Pair } from '../support/connections.ts';
+import { describeConnection, failure, outward, type Pair } from '../support/connections.ts';
 import { type Endpoint, type Socket, startEndpoint } from '../support/endpoint.ts';
 import { check, start } from '../support/processes.ts';
 import { makeTopology, type Topology } from '../support/topology.ts';
@@ -57,15 +57,9 @@ describe('from loopback to loopback', function () {
     topology?.remove();
   });
 
-  /** A connection made in the guest to the host's loopback. */
-  async function outward(address: string, port: number): Promise<Pair> {
-    const { guest: accepted, host: connected } = await inward(host, guest, address, port);
-    return { guest: connected, host: accepted };
-  }
-
   // Into the guest: forwarding.test.ts.
-  describeConnection('out of the guest, IPv4', (port) => outward('127.0.0.1', OUTWARD + port));
-  describeConnection('out of the guest, IPv6', (port) => outward('::1', OUTWARD + port));
+  describeConnection('out of the guest, IPv4', (port) => outward(guest, host, '127.0.0.1', OUTWARD + port));
+  describeConnection('out of the guest, IPv6', (port) => outward(guest, host, '::1', OUTWARD + port));
 
   for (const address of ['127.0.0.1', '::1']) {
     it(`resets who comes to a port that nobody listens on, ${address}`, async () => {
@@ -115,6 +109,21 @@ s = socket.create_connection(('${address}', ${INWARD}))${TALK}`;
       await server.stop();
     });
   }
+
+  it("asks the address of the host's loopback that the guest has asked, TCP and UDP", async () => {
+    const { guest: inner, host: outer } = await outward(guest, host, '127.0.0.7', OUTWARD + 8);
+    inner.end();
+    outer.resume();
+    await outer.event('end');
+    const server = await host.open('127.0.0.7', OUTWARD + 8);
+    const client = await guest.open('127.0.0.1');
+    client.send('127.0.0.7', OUTWARD + 8, 10);
+    const there = await server.message();
+    server.send(there.from as string, there.port as number, 11);
+    expect(await client.message()).to.include({ size: 11, from: '127.0.0.7', port: OUTWARD + 8 });
+    server.close();
+    client.close();
+  });
 
   it('moves on while more readers than there are pipes read nothing, and loses nothing of theirs', async () => {
     const stalled: Pair[] = [];

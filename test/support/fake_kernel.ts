@@ -264,6 +264,13 @@ export class FakeKernel implements Native {
     return file instanceof FakeDatagram ? file.receive() : -EBADF;
   }
 
+  localName(fd: number, name: number): number {
+    const file = this.#files.get(fd);
+    if (!(file instanceof FakeStream)) return -EBADF;
+    this.#range(name, 16).set(file.localAddress);
+    return 0;
+  }
+
   accept(fd: number, peer: number): number {
     const file = this.#files.get(fd);
     const comer = file instanceof FakeListener ? file.accept() : -EBADF;

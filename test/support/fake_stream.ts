@@ -36,6 +36,9 @@ export class FakeStream extends FakeFile {
   /** Where in the stream of the far end its urgent byte lies (SO_OOBINLINE); −1 = nowhere. */
   urgentMark = -1;
 
+  /** Where it was asked: 16 bytes. */
+  localAddress: Uint8Array = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1);
+
   /** From the far end, not yet taken by the worker. */
   readonly incoming = new ByteQueue();
   /** From the worker, not yet taken by the far end. */

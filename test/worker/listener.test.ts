@@ -88,16 +88,18 @@ describe('worker/listener', () => {
     });
 
   it('leads who comes from a loopback to the other side without a frame, and nobody else', () => {
-    for (const [guest, from, way] of [
+    for (const [guest, from, way, asked] of [
       [false, '127.0.0.1', 'namespaceOpener'],
       [false, '::1', 'namespaceOpener'],
       [false, '198.51.100.7', 'frame'],
       [true, '127.0.0.1', 'opener'],
+      [true, '127.0.0.1', 'nowhere', '192.0.2.2'],
       [true, '192.0.2.2', 'nowhere'],
     ] as const) {
       const { bench, listener } = listening({ ...TCP, guest });
       setLoopbacks({ splices: true, guestLoopback: false });
       const stream = arriving();
+      if (asked !== undefined) stream.localAddress = address(asked);
       listener.come(stream, address(from), FAR_PORT);
       const what = `${guest ? 'in' : 'out'} ${from}`;
       expect(seen(bench) !== undefined, what).to.equal(way === 'frame');

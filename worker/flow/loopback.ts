@@ -3,8 +3,9 @@
  *
  * Decision table, for who has come to a listener from a loopback, first row that fits:
  *   nothing is spliced, or a listener of the host has a target of its own → not this way
+ *   listener of the guest, asked at another address than its loopback → nowhere
  *   listener of the guest with a target    → that
- *   listener of the guest                  → the host's loopback, asked from the same address of it
+ *   listener of the guest                  → the same address of the host's loopback, asked from the same
  *   listener of the host, host-lo-to-ns-lo → the guest's loopback
  *   listener of the host                   → the address that the guest is known by
  */
@@ -32,7 +33,7 @@ function isSet(words: Int32Array): boolean {
 }
 
 /** Whether the four words are an address of the loopback. */
-export function isLoopback(words: Int32Array, family: number): boolean {
+function isLoopback(words: Int32Array, family: number): boolean {
   return family === 4 ? isLoopback4(words[3]!) : isLoopback6(words, 0);
 }
 
@@ -41,12 +42,16 @@ export function crosses(ofGuest: boolean, comer: Int32Array, family: number, aim
   return splices && isLoopback(comer, family) && (ofGuest || !isSet(aim));
 }
 
-/** Decides `target` and `source` (forward.ts) for who crosses. False when there is no way: the guest has no address of the family. Changes `key`. */
-export function crossOver(ofGuest: boolean, comer: Int32Array, family: number, aim: Int32Array): boolean {
+/**
+ * Decides `target` and `source` (forward.ts) for who crosses and has `asked` an address of this side. False when there is no way: the guest
+ * has no address of the family, or has asked its own listener at one that is not on its loopback. Changes `key`.
+ */
+export function crossOver(ofGuest: boolean, comer: Int32Array, asked: Int32Array, family: number, aim: Int32Array): boolean {
   const loopback = family === 4 ? LOOPBACK4 : LOOPBACK6;
   askFrom(ANY);
   if (ofGuest) {
-    setTarget(isSet(aim) ? aim : loopback, family, 0);
+    if (!isLoopback(asked, family)) return false;
+    setTarget(isSet(aim) ? aim : asked, family, 0);
     // What the kernel would choose needs no asking.
     if (comer[3] !== loopback[3] && !isSet(aim)) askFrom(comer);
     return true;

@@ -75,7 +75,7 @@ function takeRow(ports: number, protocol: number): number {
 /** Asks for both sockets. False when too many requests wait already, or the other side has no address. */
 function askForSockets(leader: number, follower: number, side: number, family: number, targetPort: number, aim: Int32Array): boolean {
   const ports = rows[leader * ROW + PORTS]!;
-  if (!crossOver(side !== HOST_SIDE, asker, family, aim)) return false;
+  if (!crossOver(side !== HOST_SIDE, asker, asked, family, aim)) return false;
   // Nothing that is heard between bind and connect is an answer, so the opener must not keep it: the source is the route's.
   askFrom(NOBODY);
   const across = side === HOST_SIDE ? NAMESPACE : HOST;
