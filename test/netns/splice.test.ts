@@ -161,8 +161,8 @@ s = socket.create_connection(('${address}', ${INWARD}))${TALK}`;
   it("goes to the guest's address, not to its loopback, unless it is asked for", async () => {
     const inner = await startEndpoint({ namespace: other.guest });
     const narrow = await inner.listen('127.0.0.1', TO_ADDRESS);
-    const refused = await host.connect('127.0.0.1', TO_ADDRESS);
-    await refused.event('close');
+    const outcome = await failure(host.connect('127.0.0.1', TO_ADDRESS).then((socket) => socket.event('close')));
+    expect(outcome).to.match(/ECONNRESET$|no error/);
     narrow.close();
     const wide = await inner.listen('0.0.0.0', TO_ADDRESS);
     const connecting = host.connect('127.0.0.1', TO_ADDRESS);
