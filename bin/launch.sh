@@ -23,11 +23,11 @@ for name in NODE_OPTIONS NODE_EXTRA_CA_CERTS NODE_PATH NODE_V8_COVERAGE NODE_DEB
 done
 
 name=${0##*/}
-# Talks to a run and starts none.
-if [ "$name" = ravioli ] && [ "${1-}" = forward ]; then
-  shift
-  exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/forward.cjs" "$@"
-fi
+# These talk to a run and start none.
+case "$name ${1-}" in
+  "pesto "*) exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/forward.cjs" "$name" "$@" ;;
+  "ravioli forward") exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/forward.cjs" "$@" ;;
+esac
 
 case $name in
   *pasta*) mode=pasta ;;

@@ -106,14 +106,19 @@ export function changeTables(
 ): readonly ShownTable[] {
   const changed = tables.map((table) => ({ ...table, rules: [...table.rules] }));
   for (const spec of specs) {
-    const { side } = FORWARDING_OPTIONS[spec.option];
-    const table = changed.find(({ id }) => id === TABLES.find((known) => known.side === side)?.id);
+    const wanted = tableOfSide(FORWARDING_OPTIONS[spec.option].side);
+    const table = changed.find(({ id }) => id === wanted);
     if (table === undefined) throw wrong(spec.option, spec.text, 'this run has no such ports; leave the option out');
     const rules = expandSpec(spec, { ...table.enabled, ephemeral });
     if (action === 'add') addRules(table.rules, rules, spec);
     else for (const rule of rules) removeRule(table.rules, rule, spec);
   }
   return changed;
+}
+
+/** The id of the table with the rules of a side. */
+export function tableOfSide(side: ForwardingRule['side']): number {
+  return side === 'host' ? TABLES[0].id : TABLES[1].id;
 }
 
 function addRules(there: ForwardingRule[], rules: readonly ForwardingRule[], spec: ForwardingSpec): void {

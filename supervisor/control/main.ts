@@ -1,5 +1,6 @@
 /**
- * The entry of `ravioli forward`: talks to runs by their control sockets. Its bundle is dist/forward.cjs.
+ * The entry of `ravioli forward` and of `pesto`, which talk to runs by their control sockets. argv: the runtime, this program, which of the
+ * two it is, and what the user wrote. Its bundle is dist/forward.cjs.
  */
 import { writeSync } from 'node:fs';
 import { readEphemeralPorts } from '../host/ephemeral-ports.ts';
@@ -9,6 +10,7 @@ import type { ShownTable } from './codec.ts';
 import { changeTables, FORWARD_HELP, type ForwardCommand, parseForward } from './forward.ts';
 import { type Instance, instanceFolder, isAlive, listInstances } from './instances.ts';
 import { listAsJson, listForPeople, type ListedRun } from './listing.ts';
+import { parsePesto, showTables, takeSteps } from './pesto.ts';
 
 /** The run has refused. */
 class Refused extends UsageError {}
@@ -19,37 +21,64 @@ interface Place {
   readonly path: string;
 }
 
-async function main(words: readonly string[]): Promise<void> {
+async function forward(words: readonly string[]): Promise<void> {
   const command = parseForward(words);
   if (command.action === 'help') writeSync(1, FORWARD_HELP);
   else if (command.action === 'list') await list(command);
-  else await change(command, command.action, onlyPlace(command));
+  else await changeRun(command, command.action, onlyPlace(command));
 }
 
 async function list(command: ForwardCommand): Promise<void> {
   const runs: ListedRun[] = [];
-  const places = command.path !== null || command.pid !== null ? [onlyPlace(command)] : found();
-  for (const place of places) {
+  const isNamed = command.path !== null || command.pid !== null;
+  for (const place of isNamed ? [onlyPlace(command)] : found()) {
     try {
       const { client, tables } = await ControlClient.open(place.path);
       client.close();
       runs.push(listed(place, tables));
     } catch (error) {
       // Those that we have found ourselves may have ended meanwhile.
-      if (!(error instanceof Unreachable) || !error.isGone || command.path !== null || command.pid !== null) throw error;
+      if (!(error instanceof Unreachable) || !error.isGone || isNamed) throw error;
     }
   }
   if (runs.length === 0 && !command.json) throw new UsageError(NO_RUN);
   writeSync(1, command.json ? listAsJson(runs) : listForPeople(runs));
 }
 
-async function change(command: ForwardCommand, action: 'add' | 'del', place: Place): Promise<void> {
-  const { client, tables } = await ControlClient.open(place.path);
+async function changeRun({ specs, json }: ForwardCommand, action: 'add' | 'del', place: Place): Promise<void> {
+  const changed = await change(place.path, (tables) => changeTables(tables, action, specs, readEphemeralPorts()));
+  if (json) writeSync(1, listAsJson([listed(place, changed)]));
+}
+
+async function pesto(words: readonly string[]): Promise<void> {
+  const command = parsePesto(words);
+  if (command.kind === 'text') {
+    writeSync(1, command.text);
+    return;
+  }
+  const { path, steps, show } = command;
+  if (steps.length === 0) {
+    const { client, tables } = await ControlClient.open(path);
+    client.close();
+    writeSync(1, showTables('passt/pasta configuration', path, tables));
+    return;
+  }
+  let before: readonly ShownTable[] = [];
+  const after = await change(path, (tables) => {
+    before = tables;
+    return takeSteps(tables, steps, readEphemeralPorts());
+  });
+  if (show) writeSync(1, showTables('Previous configuration', path, before) + showTables('Updated configuration', path, after));
+}
+
+/** Puts what `make` makes of the tables of the run at `path` in their place. */
+async function change(path: string, make: (tables: readonly ShownTable[]) => readonly ShownTable[]): Promise<readonly ShownTable[]> {
+  const { client, tables } = await ControlClient.open(path);
   try {
-    const changed = changeTables(tables, action, command.specs, readEphemeralPorts());
+    const changed = make(tables);
     const outcome = await client.replace(changed);
     if (outcome.kind === 'refused') throw new Refused(`the run has refused, nothing has changed: ${outcome.why}`);
-    if (command.json) writeSync(1, listAsJson([listed(place, changed)]));
+    return changed;
   } finally {
     client.close();
   }
@@ -77,8 +106,10 @@ function listed({ pid, path }: Place, tables: readonly ShownTable[]): ListedRun 
   return { pid, path, rules: tables.flatMap(({ rules }) => [...rules]) };
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
+const [program = '', ...words] = process.argv.slice(2);
+const isPesto = program === 'pesto';
+(isPesto ? pesto : forward)(words).catch((error: unknown) => {
   if (!(error instanceof UsageError)) throw error;
-  writeSync(2, `ravioli: ${error.message}\n`);
-  process.exitCode = error instanceof Refused ? 2 : 1;
+  writeSync(2, `${isPesto ? 'pesto' : 'ravioli'}: ${error.message}\n`);
+  process.exitCode = error instanceof Refused && !isPesto ? 2 : 1;
 });
