@@ -23,6 +23,8 @@ import { listenAt } from './path.ts';
 
 /** How long a client may take for its answer, ms. */
 export const CLIENT_MS = 5_000;
+/** How long clients are left alone when one can't be accepted, ms. */
+const REST_MS = 1_000;
 /** What is read at once. */
 const READ_BYTES = 16_384;
 const EAGAIN = -11;
@@ -113,7 +115,7 @@ export class ControlServer {
     const { native, log, uid } = this.#parts;
     const client = native.localAccept(this.#listener);
     if (typeof client === 'number') {
-      if (client !== EAGAIN) log.warning(`a client of the control socket can't be accepted (errno ${-client})`);
+      if (client !== EAGAIN) this.#rest(client);
       return;
     }
     if (client.uid !== uid && client.uid !== ROOT) {
@@ -129,6 +131,15 @@ export class ControlServer {
     }
     this.#pause();
     this.#greet(client, this.#forwarding as Forwarding);
+  }
+
+  /** A client that can't be accepted stays where it is, and would wake us at once again. */
+  #rest(result: number): void {
+    this.#pause();
+    this.#parts.log.warning(
+      `a client of the control socket can't be accepted (errno ${-result}); it is tried again every ${REST_MS / 1000} s`,
+    );
+    setTimeout(() => this.#resume(), REST_MS).unref();
   }
 
   #greet(client: Client, forwarding: Forwarding): void {

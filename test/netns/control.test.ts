@@ -123,7 +123,9 @@ describe('rules that change while there is traffic', function () {
   before(async () => {
     topology = makeTopology();
     path = `${topology.folder}/control`;
-    translator = await startTranslator('ravioli', topology, { options: ['-c', path, '-t', '7000'] });
+    translator = await startTranslator('ravioli', topology, {
+      options: ['-c', path, '-t', '7000', '-u', 'none', '-T', 'none', '-U', 'none'],
+    });
     guest = await startEndpoint({ namespace: translator.guest });
     far = await startEndpoint({ namespace: topology.far });
     host = await startEndpoint({ namespace: topology.host });
@@ -188,7 +190,7 @@ describe('rules that change while there is traffic', function () {
     const accepted = await listener.accept();
     const sender = await connecting;
     const transfer = sender.send(100 * MEGABYTE);
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 5; round++) {
       accepted.resume();
       await forward(`add -t ${7400 + round}-${7450 + round} -u ${7400 + round} -T ${7400 + round}`);
       const another = await far.connect(HOST4, 7000);
@@ -200,6 +202,17 @@ describe('rules that change while there is traffic', function () {
     accepted.resume();
     await transfer;
     await accepted.received(100 * MEGABYTE);
+    listener.close();
+  });
+
+  it('ports that follow their services can be added and taken away', async () => {
+    const listener = await guest.listen('::', 7605);
+    await forward('add -t 7600-7610,auto');
+    const connected = async (): Promise<boolean> => (await failure(far.connect(HOST4, 7605))) === 'no error';
+    while (!(await connected()));
+    expect(await failure(far.connect(HOST4, 7604))).to.contain('ECONNREFUSED');
+    await forward('del -t 7600-7610,auto');
+    expect(await failure(far.connect(HOST4, 7605))).to.contain('ECONNREFUSED');
     listener.close();
   });
 

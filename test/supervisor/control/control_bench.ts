@@ -18,6 +18,8 @@ export class ControlBench {
   readonly path = join(this.folder, 'socket');
   readonly lines: string[] = [];
   readonly server: ControlServer;
+  /** What accept() gives before clients come: −errno. */
+  readonly accepts: number[] = [];
   /** Whether a process may not ask. */
   isRefused: (pid: number) => boolean = () => false;
   enabled = ALL;
@@ -48,7 +50,7 @@ export class ControlBench {
       },
     };
     const parts = {
-      native,
+      native: { ...native, localAccept: (listener: number) => bench.accepts.shift() ?? native.localAccept(listener) },
       log,
       uid: process.geteuid?.() as number,
       isRefused: (pid: number) => bench.isRefused(pid),

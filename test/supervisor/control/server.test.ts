@@ -41,7 +41,8 @@ function measure(bytes: Uint8Array): { result: number } | { needs: number } {
   return 'result' in decoded ? { result: bytes.length } : decoded;
 }
 
-describe('supervisor/control/server', () => {
+describe('supervisor/control/server', function () {
+  this.timeout(30_000);
   let bench: ControlBench;
 
   afterEach(() => bench.close());
@@ -131,6 +132,17 @@ describe('supervisor/control/server', () => {
     expect(await change(bench.connect(), answer(rule(1000)))).to.equal(null);
     expect(bench.lines.filter((line) => /not sent its rules in time/.test(line))).to.have.length(2);
     expect(bench.shown()).to.deep.equal(['TCP [*]:1000 => 1000']);
+  });
+
+  it('leaves clients alone for a while when there is no descriptor for them, and says so once', async () => {
+    bench = new ControlBench();
+    bench.accepts.push(-24);
+    const client = bench.connect();
+    expect(await bench.logged(/warning/)).to.contain(
+      "a client of the control socket can't be accepted (errno 24); it is tried again every 1 s",
+    );
+    expect(await change(client, answer(rule(1000)))).to.equal(null);
+    expect(bench.lines.filter((line) => line.startsWith('warning'))).to.have.length(1);
   });
 
   it('one that goes away in the middle changes nothing', async () => {
