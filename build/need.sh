@@ -38,6 +38,7 @@ need_to_test() {
   need dig bind9-dnsutils
   need dnsmasq dnsmasq-base
   need nc netcat-openbsd
+  need systemd-socket-activate systemd
   need iperf3 iperf3
   need strace strace
   need nm binutils

@@ -8,10 +8,14 @@
  * this process becomes. The supervisor finds the jail, its child, in the environment: RAVIOLI_WORKER=PID:CHANNEL:CONTROL, two
  * descriptors. Whatever fails here is left to the supervisor, which then starts the worker itself and says why it can't.
  *
+ * Of the descriptors that come along, only the standard ones, those of sd_listen_fds(3) and those whose number is in a word are kept:
+ * whoever waits for the end of some pipe must not wait for ours. What a number means is for the supervisor to say.
+ *
  * A word that asks for text, for another runtime of the worker or for its complaints makes it pointless; what they mean is for the
  * supervisor to say, this is only a guess, and a wrong one costs the work of a process that is ended again.
  */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -21,7 +25,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "privileges.h"
+
 #define MAX_WORDS 64
+#define MAX_KEPT 256
+#define FD_END (1u << 30)
+#define FIRST_LISTENER 3 /* SD_LISTEN_FDS_START */
 /* Above the numbers that the child's descriptors are put to, and above any standard one that was closed. */
 #define PARKING 16
 
@@ -33,6 +42,45 @@ static bool is_pointless(char *const *words) {
       if (strncmp(*words, pointless[i], strlen(pointless[i])) == 0)
         return true;
   return false;
+}
+
+static int compare(const void *a, const void *b) {
+  unsigned left = *(const unsigned *)a, right = *(const unsigned *)b;
+  return (left > right) - (left < right);
+}
+
+/* Sockets of LISTEN_FDS, 0 when they are another process's. */
+static unsigned count_listeners(void) {
+  const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+  if (!pid || !count || strtol(pid, NULL, 10) != getpid())
+    return 0;
+  long listeners = strtol(count, NULL, 10);
+  return listeners > 0 && listeners < MAX_KEPT ? (unsigned)listeners : 0;
+}
+
+/* With more numbers than there is room for, nothing is closed. */
+static void close_others(char *const *words) {
+  unsigned kept[MAX_KEPT], listeners = count_listeners();
+  size_t count = 0;
+  for (; count < listeners; count++)
+    kept[count] = FIRST_LISTENER + (unsigned)count;
+  for (; *words && strcmp(*words, "--"); words++)
+    for (const char *at = *words; *at;) {
+      char *end;
+      if (!isdigit((unsigned char)*at)) {
+        at++;
+        continue;
+      }
+      unsigned long number = strtoul(at, &end, 10);
+      at = end;
+      if (number <= STDERR_FILENO || number >= FD_END)
+        continue;
+      if (count == MAX_KEPT)
+        return;
+      kept[count++] = (unsigned)number;
+    }
+  qsort(kept, count, sizeof *kept, compare);
+  close_descriptors(FIRST_LISTENER, kept, count);
 }
 
 /* A pair as the supervisor's addon makes them; ours is inherited, theirs is not. */
@@ -78,6 +126,7 @@ int main(int argc, char **argv) {
   char **supervisor = argv + end + 1;
   argv[end] = NULL;
   unsetenv("RAVIOLI_WORKER");
+  close_others(supervisor);
   if (!is_pointless(supervisor) && make_pair(channel) && make_pair(control)) {
     pid_t pid = start_worker(argv[1], argv + 2, channel[1], control[1]);
     snprintf(found, sizeof found, "%d:%d:%d", (int)pid, channel[0], control[0]);

@@ -26,7 +26,9 @@ import { readEphemeralPorts } from './host/ephemeral-ports.ts';
 import { hear, NETLINK_SOCK_DIAG } from './host/socket-diagnosis.ts';
 import { NO_RESOLVERS, readResolvers } from './host/resolvers.ts';
 import { linkIndex, noTemplate, probeTemplate } from './host/template.ts';
+import { collectSockets, type HandedSocket, prepareSocket, readFirstUnprivileged, refusePrivileged } from './host/handed-sockets.ts';
 import { readUdpTimeouts } from './host/udp-timeouts.ts';
+import { HandedOpener } from './forwarding/handed-opener.ts';
 import { type Hear, PortFollower } from './forwarding/port-follower.ts';
 import { openNamespaces, watchProcess } from './join.ts';
 import type { Ending, LifecycleEvent } from './lifecycle.ts';
@@ -116,6 +118,8 @@ export class Startup {
   readonly #spawner: Spawner;
   readonly #peekOffset: { readonly 4: boolean; readonly 6: boolean };
 
+  #handed: readonly HandedSocket[] = [];
+
   constructor(around: Surroundings) {
     this.#around = around;
     this.#native = around.native;
@@ -141,6 +145,7 @@ export class Startup {
     if (maxDescriptors < RESERVED_DESCRIPTORS) {
       throw new UsageError(`the limit on open files is ${limit}, which leaves none for flows; raise it with 'ulimit -Hn 4096' as root`);
     }
+    this.#handed = this.#collectSockets();
     const plan = this.#plan();
     for (const line of [...options.warnings, ...plan.warnings]) {
       log.warning(line);
@@ -200,6 +205,17 @@ export class Startup {
     }
   }
 
+  /** @throws UsageError about a socket that was handed in and can't be used. */
+  #collectSockets(): HandedSocket[] {
+    const numbers = this.#around.options.listenFd.map(({ which }) => which).filter((which) => typeof which === 'number');
+    const sockets = collectSockets(this.#native, process.env, process.pid, numbers);
+    for (const socket of sockets) {
+      refusePrivileged(socket, readFirstUnprivileged());
+      prepareSocket(this.#native, socket);
+    }
+    return sockets;
+  }
+
   #plan(): Plan {
     const { options } = this.#around;
     const template = options.spliceOnly ? noTemplate(options) : this.#hostRoutes((netlink) => probeTemplate(netlink, options));
@@ -208,6 +224,7 @@ export class Startup {
       resolvers: readResolvers() ?? NO_RESOLVERS,
       udpTimeouts: readUdpTimeouts(),
       ephemeralPorts: readEphemeralPorts(),
+      handedSockets: this.#handed,
     });
   }
 
@@ -299,7 +316,7 @@ export class Startup {
   #listeners(plan: Plan, host: Opener, guest: Opener | null, worker: WorkerRoom, limit: number): Listeners {
     const { ipv4, ipv6, tcp, udp } = plan.worker;
     return new Listeners({
-      openers: { host, guest },
+      openers: { host: new HandedOpener(host, this.#handed), guest },
       worker,
       enabled: { ipv4, ipv6, tcp, udp, scan: guest !== null },
       // As many as are kept for the worker itself are left to flows.

@@ -6,6 +6,7 @@ import { finishMachine } from './machine-options.ts';
 import { familyOf, formatAddress } from '../../shared/addresses.ts';
 import { DEFAULT_MTU, DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { LogLevel } from '../../shared/messages.ts';
+import type { HandedChoice } from '../forwarding/handed-rules.ts';
 import type { ForwardingSpec } from '../forwarding/spec.ts';
 import { UsageError } from '../usage-error.ts';
 import type { Options } from './options.ts';
@@ -27,10 +28,11 @@ import {
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** The options being read; the fields that `Options` lacks are needed only until the line has been read. */
-export interface Draft extends Mutable<Omit<Options, 'dns' | 'search' | 'forwarding' | 'warnings' | 'command'>> {
+export interface Draft extends Mutable<Omit<Options, 'dns' | 'search' | 'forwarding' | 'listenFd' | 'warnings' | 'command'>> {
   dns: Uint8Array[] | null;
   search: string[] | null;
   forwarding: ForwardingSpec[];
+  listenFd: HandedChoice[];
   warnings: string[];
   /** From `-n`; the length behind a slash is already in `prefixLength4`. */
   netmask: number | null;
@@ -88,6 +90,7 @@ export function newDraft(mode: 'pasta' | 'passt'): Draft {
     ourMac: Uint8Array.of(0x9a, 0x55, 0x9a, 0x55, 0x9a, 0x55),
     mapGateway: true,
     forwarding: [],
+    listenFd: [],
     freebind: false,
     // There is no loopback on the other side that sockets could be made in.
     splice: mode === 'pasta',
@@ -260,6 +263,7 @@ export function finish(mode: 'pasta' | 'passt', draft: Draft, words: readonly st
     dns: draft.dns === null ? null : Object.freeze([...draft.dns]),
     search: draft.search === null ? null : Object.freeze([...draft.search]),
     ...finishPorts(draft),
+    listenFd: Object.freeze([...draft.listenFd]),
     warnings: Object.freeze([...draft.warnings, ...mtuWarnings(draft)]),
   });
 }

@@ -21,8 +21,10 @@ import {
   setMapHostLoopback,
   setNetmask,
 } from './draft.ts';
+import type { HandedChoice } from '../forwarding/handed-rules.ts';
 import type { ForwardingSpec } from '../forwarding/spec.ts';
 import type { OptionName } from './getopt.ts';
+import { LISTEN_FD } from './listen-fd.ts';
 import { MACHINE } from './machine-options.ts';
 import { PORTS_IN, PORTS_OUT, SPLICE } from './port-options.ts';
 import { TIMEOUTS } from './timeouts.ts';
@@ -88,6 +90,8 @@ export interface Options {
   readonly advertiseSearch: boolean;
   /** What `-t`, `-u`, `-T` and `-U` said, in their order. */
   readonly forwarding: readonly ForwardingSpec[];
+  /** Where sockets that were handed in lead, as far as that was said. */
+  readonly listenFd: readonly HandedChoice[];
   /** Where the control socket is to be; null = nowhere. */
   readonly controlPath: string | null;
   /** Listen on addresses that the host does not have. */
@@ -337,6 +341,7 @@ export const OPTIONS: readonly OptionRow[] = [
   { long: 'hostname', short: 'H', argument: 'NAME', modes: 'both', help: 'Host name of the guest', set: setHostname },
   { long: 'fqdn', argument: 'NAME', modes: 'both', help: 'Full name of the guest', set: setFqdn },
   ...PORTS_IN,
+  LISTEN_FD,
   ...MACHINE,
   {
     long: 'ns-ifname',

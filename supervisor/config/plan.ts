@@ -5,6 +5,7 @@
 import { formatAddress, isLinkLocal, parseAddress, sameAddress, samePrefix } from '../../shared/addresses.ts';
 import type { PortRange } from '../forwarding/port-range.ts';
 import type { ForwardingTable } from '../forwarding/table.ts';
+import type { HandedSocket } from '../host/handed-sockets.ts';
 import type { InterfaceAddress, Route } from '../host/rtnetlink.ts';
 import type { Resolvers } from '../host/resolvers.ts';
 import { type FamilyTemplate, LOCAL_MODE, type Template } from '../host/template.ts';
@@ -20,6 +21,8 @@ export interface HostFacts {
   readonly resolvers: Resolvers;
   readonly udpTimeouts: UdpTimeouts;
   readonly ephemeralPorts: PortRange;
+  /** Sockets that whoever started us has bound. */
+  readonly handedSockets: readonly HandedSocket[];
 }
 
 /** The fields of channel.proto's Config that are decided here; the rest comes from the run itself. */
@@ -135,7 +138,7 @@ export function makePlan(options: Options, template: Template, facts: HostFacts)
     namespace,
     hostname: hostnameFor(options, facts),
     nameService,
-    forwarding: planForwarding(options, { ...worker, scan: true, ephemeral: facts.ephemeralPorts }),
+    forwarding: planForwarding(options, { ...worker, scan: true, ephemeral: facts.ephemeralPorts }, facts.handedSockets),
     notes: template.notes,
     warnings: Object.freeze([...overlapWarnings(worker), ...nameServiceWarnings(nameService)]),
   });

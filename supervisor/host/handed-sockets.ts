@@ -4,6 +4,7 @@
  * They need no privilege of ours for a low port, an interface or an address that is yet to come, and they queue what comes while we start.
  * What each of them is, is asked of the kernel; one that can't be listened on is refused.
  */
+import { readFileSync } from 'node:fs';
 import type { Native } from '../../native/supervisor.d.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -21,15 +22,29 @@ export interface HandedSocket extends HandedDescriptor {
   readonly port: number;
   /** The interface that it is bound to; null = none. */
   readonly interfaceName: string | null;
+  /** Its index; 0 = none. */
+  readonly link: number;
 }
 
 /** SD_LISTEN_FDS_START. */
 const FIRST = 3;
+/** Where /proc does not say. */
+const FIRST_UNPRIVILEGED = 1024;
 /** What systemd calls those that have no name. */
 const NAMELESS = 'unknown';
 
 const SOL_SOCKET = 1;
-const SO = { REUSEADDR: 2, TYPE: 3, RCVBUF: 8, OOBINLINE: 10, PEERNAME: 28, ACCEPTCONN: 30, PROTOCOL: 38, DOMAIN: 39 } as const;
+const SO = {
+  REUSEADDR: 2,
+  TYPE: 3,
+  RCVBUF: 8,
+  OOBINLINE: 10,
+  PEERNAME: 28,
+  ACCEPTCONN: 30,
+  PROTOCOL: 38,
+  DOMAIN: 39,
+  BINDTOIFINDEX: 62,
+} as const;
 const IP = { LEVEL: 0, PKTINFO: 8, RECVERR: 11, RECVTOS: 13 } as const;
 const IPV6 = { LEVEL: 41, RECVERR: 25, V6ONLY: 26, RECVPKTINFO: 49, RECVTCLASS: 66 } as const;
 const TCP = { LEVEL: 6, NODELAY: 1 } as const;
@@ -94,7 +109,44 @@ export function inspectSocket(calls: Calls, handed: HandedDescriptor): HandedSoc
   const bothFamilies = domain === AF_INET6 && isZero(address) && calls.socketOption(descriptor, IPV6.LEVEL, IPV6.V6ONLY) === 0;
   const device = calls.socketInterface(descriptor);
   const interfaceName = typeof device === 'number' || device === '' ? null : device;
-  return { ...handed, protocol, address: bothFamilies ? null : address, port, interfaceName };
+  const link = interfaceName === null ? 0 : option(SO.BINDTOIFINDEX);
+  return { ...handed, protocol, address: bothFamilies ? null : address, port, interfaceName, link };
+}
+
+/**
+ * What comes to a UDP socket is answered from sockets of its flows, which need the same port.
+ * @throws UsageError when only the socket itself can have that
+ */
+export function refusePrivileged(socket: HandedSocket, firstUnprivileged: number): void {
+  const { protocol, port } = socket;
+  if (protocol === 'tcp' || port >= firstUnprivileged) return;
+  const cure = `run 'sysctl net.ipv4.ip_unprivileged_port_start=${port}' as root`;
+  throw new UsageError(`${nameOf(socket)}: UDP port ${port} is answered from other sockets, which may not be bound to it; ${cure}`);
+}
+
+/** The first port that anybody may bind to. */
+export function readFirstUnprivileged(): number {
+  try {
+    return Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1'));
+  } catch {
+    return FIRST_UNPRIVILEGED;
+  }
+}
+
+/**
+ * All sockets that were handed in: those of the environment, and those of which a number was given.
+ * @throws UsageError about the first that can't be used
+ */
+export function collectSockets(
+  calls: Calls,
+  environment: Readonly<Record<string, string | undefined>>,
+  pid: number,
+  numbers: readonly number[],
+): HandedSocket[] {
+  const named = handedDescriptors(environment, pid);
+  const others = numbers.filter((number) => !named.some(({ descriptor }) => descriptor === number));
+  const handed = [...named, ...[...new Set(others)].map((descriptor) => ({ descriptor, name: null }))];
+  return handed.map((one) => inspectSocket(calls, one));
 }
 
 /** From struct sockaddr_in or sockaddr_in6: the port in network order at 2, the address at 4 or 8. */

@@ -7,7 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatAddress } from '../../shared/addresses.ts';
 import { environmentOfCommand } from '../../supervisor/environment.ts';
-import { handedDescriptors, inspectSocket, nameOf, prepareSocket } from '../../supervisor/host/handed-sockets.ts';
+import {
+  collectSockets,
+  handedDescriptors,
+  inspectSocket,
+  nameOf,
+  prepareSocket,
+  readFirstUnprivileged,
+  refusePrivileged,
+} from '../../supervisor/host/handed-sockets.ts';
 import { UsageError } from '../../supervisor/usage-error.ts';
 import { native } from '../native/rooms.ts';
 
@@ -163,6 +171,24 @@ describe('supervisor/host/handed-sockets: sockets', () => {
       expect(native.socketOption(udp.descriptor, level, name), `level ${level} name ${name}`).to.equal(1);
     const flags = /flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${udp.descriptor}`, 'latin1'))?.[1] as string;
     expect(Number.parseInt(flags, 8) & 0o4000, 'O_NONBLOCK').to.not.equal(0);
+  });
+
+  it('are refused: UDP that could not be answered from its port', async () => {
+    const { fd, port } = await keep(bound({ type: 'udp4' }, '127.0.0.1'));
+    const udp = inspect(fd);
+    expect(() => refusePrivileged(udp, port + 1)).to.throw(
+      UsageError,
+      `socket ${fd} ('web'): UDP port ${port} is answered from other sockets, which may not be bound to it; run 'sysctl net.ipv4.ip_unprivileged_port_start=${port}' as root`,
+    );
+    refusePrivileged(udp, port);
+    refusePrivileged({ ...udp, protocol: 'tcp' }, port + 1);
+    expect(readFirstUnprivileged()).to.be.within(0, 65_535);
+  });
+
+  it('are collected from the environment and by number, each once', async () => {
+    const { fd } = await keep(listening({ host: '127.0.0.1', port: 0 }));
+    expect(collectSockets(native, {}, 1, [fd, fd]).map(({ descriptor, name }) => [descriptor, name])).to.deep.equal([[fd, null]]);
+    expect(() => collectSockets(native, { LISTEN_PID: '1', LISTEN_FDS: '1' }, 1, [])).to.throw(UsageError, 'socket 3 ');
   });
 
   it('are called by their number and name', () => {

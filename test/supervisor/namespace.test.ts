@@ -55,6 +55,7 @@ function run(line: string, verdict: (change: string, round: number) => number = 
     resolvers: { servers: [], search: [] },
     udpTimeouts: { unanswered: 33_000, answered: 133_000 },
     ephemeralPorts: { first: 32_768, last: 60_999 },
+    handedSockets: [],
   });
   const kernel = new FakeKernel({ links: [{ index: 7, name: plan.namespace.interfaceName, mac: '02:00:00:00:00:05' }] });
   kernel.verdict = (message) => verdict(named(message), kernel.datagrams - 1);

@@ -39,6 +39,7 @@ const FACTS = {
   resolvers: parseResolvers(''),
   udpTimeouts: { unanswered: 33_000, answered: 133_000 },
   ephemeralPorts: { first: 32_768, last: 60_999 },
+  handedSockets: [],
 };
 
 function plan(line: string, tables: FakeTables = UPLINK, resolvConf = ''): Plan {

@@ -12,7 +12,7 @@ export function tableOf(words: readonly string[], scan = true): ForwardingTable 
   if (invocation.kind !== 'run') throw new Error('no run');
   const { options } = invocation;
   const { ipv4, ipv6, tcp, udp } = options;
-  return planForwarding(options, { ipv4, ipv6, tcp, udp, scan, ephemeral: { first: 32_768, last: 60_999 } });
+  return planForwarding(options, { ipv4, ipv6, tcp, udp, scan, ephemeral: { first: 32_768, last: 60_999 } }, []);
 }
 
 /** What is said about the words; `accepted` when nothing is. */

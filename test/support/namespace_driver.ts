@@ -56,6 +56,7 @@ function main(): void {
     resolvers: parseResolvers(''),
     udpTimeouts: { unanswered: 33_000, answered: 133_000 },
     ephemeralPorts: { first: 32_768, last: 60_999 },
+    handedSockets: [],
   });
   const [ours, theirs] = native.socketPair();
   const opener = spawn('unshare', ['--map-root-user', '--net', openerPath, 'pasta.opener', '3'], {

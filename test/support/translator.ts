@@ -61,7 +61,7 @@ export function programWords(tool: Tool): string[] {
 }
 
 /** Finds a process below `root` by its command name, waiting until it has exec'd. */
-async function findDescendant(root: number, name: string): Promise<number> {
+export async function descendant(root: number, name: string): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const found = tree(root).find((pid) => nameOf(pid) === name);
     if (found !== undefined) return found;
@@ -125,7 +125,7 @@ export async function startTranslator(tool: Tool, topology: Topology, given: Tra
   if (tool === 'slirp4netns') translator = await startSlirp(topology, given);
   else if (tool === 'bare') {
     const holder = start(['sleep', 'infinity'], { namespace: topology.host, timeout: 3_600_000 });
-    translator = handle('bare', holder, await findDescendant(holder.pid, 'sleep'));
+    translator = handle('bare', holder, await descendant(holder.pid, 'sleep'));
   } else {
     const mtu = given.mtu === undefined ? [] : ['-m', String(given.mtu)];
     const options = [...(given.configured === false ? [] : ['--config-net']), ...mtu, ...(given.options ?? NO_PORTS)];
@@ -136,7 +136,7 @@ export async function startTranslator(tool: Tool, topology: Topology, given: Tra
     });
     try {
       await running.waitFor(/guest-ready/);
-      translator = handle(tool, running, await findDescendant(running.pid, 'sleep'));
+      translator = handle(tool, running, await descendant(running.pid, 'sleep'));
     } catch (error) {
       await running.stop('SIGKILL');
       throw error;
