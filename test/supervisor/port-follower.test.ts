@@ -4,6 +4,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import sinon from 'sinon';
+import { listeningFault } from '../../supervisor/forwarding/listening-fault.ts';
 import { OwnSockets } from '../../supervisor/forwarding/own-sockets.ts';
 import { type Hear, PortFollower, type Protocol, type Side } from '../../supervisor/forwarding/port-follower.ts';
 import { type ForwardingRule, sameRule } from '../../supervisor/forwarding/rule.ts';
@@ -233,11 +234,10 @@ describe('supervisor/forwarding/port-follower', () => {
     const world = new World();
     world.serve('guest', 'tcp', 80);
     world.serve('host', 'tcp', 80);
-    await world.follow([scanning('host', 'tcp')]);
+    const rule = scanning('host', 'tcp');
+    await world.follow([rule]);
     clock.tick(1000);
-    expect(world.lines).to.deep.equal([
-      "--tcp-ports '1-65535,auto': can't listen on TCP port 80 (address already in use); another program has it; choose another port, or stop that program (tried again while somebody listens at the other side)",
-    ]);
+    expect(world.lines).to.deep.equal([`${listeningFault(rule, 80, EADDRINUSE)} (tried again while somebody listens at the other side)`]);
     world.end('host', 'tcp', 80);
     clock.tick(250);
     expect(world.ours).to.deep.equal(['host tcp 80']);
