@@ -43,7 +43,7 @@ export const LISTEN_FD: OptionRow = {
   long: OPTION.slice(2),
   argument: 'FD[:TARGET]',
   modes: 'both',
-  help: 'Forward what comes to this socket, a descriptor or the name of one that systemd hands in; default target: the same port',
+  help: 'Forward what comes to a socket that was handed in, by number or name; default: to the same port',
   set: (draft, text) => {
     draft.listenFd.push(parseListenFd(text));
   },
