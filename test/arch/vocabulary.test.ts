@@ -14,7 +14,7 @@ function declared(room: string): Map<string, number> {
 /** Words that wait for what will speak them: links without offloads. */
 const WAITING: Readonly<Record<string, readonly string[]>> = {
   worker: [],
-  supervisor: ['socketOption', 'setSocketOption', 'socketName', 'socketInterface', 'setNonBlocking'],
+  supervisor: [],
 };
 
 describe('arch: native vocabulary', () => {
