@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect } from 'chai';
 import { type Chain, END4, END6, makeChain, NARROW_MTU } from '../support/chain.ts';
-import { run, start } from '../support/processes.ts';
+import { type Finished, run, start } from '../support/processes.ts';
 import { HOST4, HOST6 } from '../support/topology.ts';
 import { startTranslator, type Translator } from '../support/translator.ts';
 
@@ -50,10 +50,10 @@ describe('the way to a host', function () {
       [...MTR, family, '-T', target],
     ]) {
       it(`${words.join(' ')} finds the hops that it finds on the host`, async () => {
-        const host = hops((await run(words, { namespace: chain.host, user: 0 })).stdout);
-        const guest = await run(words, { namespace: translator.guest, user: 0 });
-        expect(host).to.have.length.above(3);
-        expect(hops(guest.stdout), guest.stdout + guest.stderr).to.deep.equal(host);
+        const both = [chain.host, translator.guest].map((namespace) => run(words, { namespace, user: 0 }));
+        const [host, guest] = (await Promise.all(both)) as [Finished, Finished];
+        expect(hops(host.stdout)).to.have.length.above(3);
+        expect(hops(guest.stdout), guest.stdout + guest.stderr).to.deep.equal(hops(host.stdout));
       });
     }
 
