@@ -4,14 +4,21 @@
  * What is there is looked at again only when as much has come as the last look asked for, so a client that sends single bytes costs
  * hardly more than one that sends all at once.
  */
+import type { Enabled } from '../forwarding/rule.ts';
 import type { ForwardingTable } from '../forwarding/table.ts';
 import { decodeAnswer, MAX_ANSWER_BYTES, ProtocolError } from './codec.ts';
 
 /** One answer. */
 export class Answer {
   readonly #bytes = new Uint8Array(MAX_ANSWER_BYTES);
+  readonly #enabled: Enabled;
   #length = 0;
   #needs = 1;
+
+  /** `enabled`: what was greeted with. */
+  constructor(enabled: Enabled) {
+    this.#enabled = enabled;
+  }
 
   /** True while nothing has come. */
   get isEmpty(): boolean {
@@ -27,7 +34,7 @@ export class Answer {
     this.#bytes.set(bytes, this.#length);
     this.#length += bytes.length;
     if (this.#length < this.#needs) return null;
-    const decoded = decodeAnswer(this.#bytes.subarray(0, this.#length));
+    const decoded = decodeAnswer(this.#bytes.subarray(0, this.#length), this.#enabled);
     if ('result' in decoded) return decoded.result;
     this.#needs = decoded.needs;
     return null;

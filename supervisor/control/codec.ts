@@ -28,7 +28,7 @@ const VERDICT_HEAD = 3;
 /** The longest answer that is right. */
 export const MAX_ANSWER_BYTES = 2 * (ANSWER_HEAD + MAX_FORWARDING_RULES * RULE_BYTES) + 1;
 
-/** The tables that there are, by id: ports of the host that lead to the guest, and the other way round. */
+/** The tables that there can be, by id: ports of the host that lead to the guest, and the other way round. */
 export const TABLES = [
   { id: 1, name: 'HOST', side: 'host' },
   { id: 3, name: 'SPLICE', side: 'guest' },
@@ -54,17 +54,23 @@ export class ProtocolError extends Error {
 /** Bytes of which more may come: the result when they are complete, else how many there must be before it is worth looking again. */
 export type Partial<Result> = { readonly result: Result } | { readonly needs: number };
 
+/** The tables of a run: a machine (passt), into whose ports nobody can look, has no loopback of ours to listen on either. */
+export function tablesOf({ scan }: Enabled): readonly (typeof TABLES)[number][] {
+  return scan ? TABLES : TABLES.slice(0, 1);
+}
+
 /** The server's greeting. */
 export function encodeGreeting(table: ForwardingTable, enabled: Enabled): Uint8Array {
-  const count = table.host.length + table.guest.length;
-  const bytes = new Uint8Array(GREETING_HEAD + TABLES.length * TABLE_HEAD + count * RULE_BYTES + 1);
+  const tables = tablesOf(enabled);
+  const count = tables.reduce((sum, { side }) => sum + table[side].length, 0);
+  const bytes = new Uint8Array(GREETING_HEAD + tables.length * TABLE_HEAD + count * RULE_BYTES + 1);
   const view = new DataView(bytes.buffer);
   bytes.set(MAGIC);
   view.setUint32(8, VERSION);
   view.setUint32(12, TABLE_NAME_BYTES);
   view.setUint32(16, INTERFACE_NAME_BYTES);
   let at = GREETING_HEAD;
-  for (const { id, name, side } of TABLES) {
+  for (const { id, name, side } of tables) {
     const rules = table[side];
     bytes[at] = id;
     setText(bytes, at + 1, name);
@@ -125,7 +131,7 @@ export function encodeAnswer(tables: readonly Pick<ShownTable, 'id' | 'rules'>[]
  * The rules of a client's answer. Whether each can be (`faultOf`), and all together (`makeTable`), is not looked at here.
  * @throws ProtocolError
  */
-export function decodeAnswer(bytes: Uint8Array): Partial<ForwardingTable> {
+export function decodeAnswer(bytes: Uint8Array, enabled: Enabled): Partial<ForwardingTable> {
   const view = viewOf(bytes);
   const found: { host?: readonly ForwardingRule[]; guest?: readonly ForwardingRule[] } = {};
   for (let at = 0; ; ) {
@@ -135,7 +141,7 @@ export function decodeAnswer(bytes: Uint8Array): Partial<ForwardingTable> {
       if (bytes.length > at + 1) throw new ProtocolError(`${bytes.length - at - 1} bytes follow the end`);
       return { result: { host: found.host ?? [], guest: found.guest ?? [] } };
     }
-    const table = TABLES.find((known) => known.id === id);
+    const table = tablesOf(enabled).find((known) => known.id === id);
     if (table === undefined) throw new ProtocolError(`there is no table ${id}`);
     if (found[table.side] !== undefined) throw new ProtocolError(`table ${table.name} comes twice`);
     if (bytes.length < at + ANSWER_HEAD) return { needs: at + ANSWER_HEAD };

@@ -18,7 +18,7 @@ import { type ForwardingTable, makeTable, named } from '../forwarding/table.ts';
 import type { Log } from '../log.ts';
 import { UsageError } from '../usage-error.ts';
 import { Answer } from './answer.ts';
-import { encodeGreeting, encodeVerdict, TABLES } from './codec.ts';
+import { encodeGreeting, encodeVerdict, tablesOf } from './codec.ts';
 import { listenAt } from './path.ts';
 
 /** How long a client may take for its answer, ms. */
@@ -150,7 +150,7 @@ export class ControlServer {
       this.#end(client, 'it went away before it was greeted');
       return;
     }
-    const answer = new Answer();
+    const answer = new Answer(forwarding.enabled);
     const watch = native.watch(client.fd, () => {
       const outcome = this.#read(client.fd, answer);
       if (outcome !== undefined) settle(outcome);
@@ -184,7 +184,7 @@ export class ControlServer {
     try {
       const table = checkedTable(wanted, forwarding.enabled);
       refusal = await forwarding.apply(table);
-      if (refusal === null) for (const line of tableLines(table)) log.info(line);
+      if (refusal === null) for (const line of tableLines(table, forwarding.enabled)) log.info(line);
     } catch (error) {
       refusal = (error as Error).message;
     }
@@ -219,8 +219,8 @@ function checkedTable(wanted: ForwardingTable, enabled: Enabled): ForwardingTabl
 }
 
 /** The table for people. */
-function tableLines(table: ForwardingTable): string[] {
-  return TABLES.flatMap(({ name, side }) => [
+function tableLines(table: ForwardingTable, enabled: Enabled): string[] {
+  return tablesOf(enabled).flatMap(({ name, side }) => [
     `New forwarding rules for ${name}:`,
     ...table[side].map((rule) => `    ${describeRule(rule)}`),
   ]);

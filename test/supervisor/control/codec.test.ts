@@ -81,7 +81,7 @@ describe('supervisor/control/codec', () => {
   });
 
   it('understands the answer of pesto', () => {
-    expect(complete(decodeAnswer(ANSWER))).to.deep.equal(TABLE);
+    expect(complete(decodeAnswer(ANSWER, ALL))).to.deep.equal(TABLE);
   });
 
   it('understands the greeting of pasta, and answers as pesto does', () => {
@@ -106,19 +106,27 @@ describe('supervisor/control/codec', () => {
       expect(complete(decodeGreeting(bytes))[0]?.enabled[option]).to.equal(false);
     });
 
+  it('a machine has ports of the host only', () => {
+    const machine = { ...ALL, scan: false };
+    const bytes = encodeGreeting({ ...TABLE, guest: [] }, machine);
+    expect(complete(decodeGreeting(bytes)).map(({ name: shown }) => shown)).to.deep.equal(['HOST']);
+    expect(complete(decodeAnswer(bytesOf(`01 00000004 ${HOST_RULES} 00`), machine))).to.deep.equal({ host: TABLE.host, guest: [] });
+    expect(() => decodeAnswer(ANSWER, machine)).to.throw(ProtocolError, 'there is no table 3');
+  });
+
   it('gives back any table, both ways', () => {
     fc.assert(
       fc.property(anyTable, (table) => {
         const greeted = complete(decodeGreeting(encodeGreeting(table, ALL)));
         expect({ host: greeted[0]?.rules, guest: greeted[1]?.rules }).to.deep.equal(table);
-        expect(complete(decodeAnswer(encodeAnswer(greeted)))).to.deep.equal(table);
+        expect(complete(decodeAnswer(encodeAnswer(greeted), ALL))).to.deep.equal(table);
       }),
     );
   });
 
   it('waits for more where an answer was cut, anywhere, and never asks for less than it has', () => {
     for (const [bytes, decode] of [
-      [ANSWER, decodeAnswer],
+      [ANSWER, (cut: Uint8Array) => decodeAnswer(cut, ALL)],
       [GREETING, decodeGreeting],
     ] as const)
       for (let length = 0; length < bytes.length; length++) {
@@ -130,7 +138,7 @@ describe('supervisor/control/codec', () => {
   it('an answer comes in any pieces', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1 }), (sizes) => {
-        const answer = new Answer();
+        const answer = new Answer(ALL);
         let found: ForwardingTable | null = null;
         for (let at = 0, piece = 0; found === null; piece++) {
           const size = sizes[piece % sizes.length] as number;
@@ -150,12 +158,12 @@ describe('supervisor/control/codec', () => {
       { id: 3, rules: table.guest },
     ]);
     expect(bytes.length).to.equal(MAX_ANSWER_BYTES);
-    expect(new Answer().take(bytes)).to.deep.equal(table);
+    expect(new Answer(ALL).take(bytes)).to.deep.equal(table);
   });
 
   it('a table that is not named is empty', () => {
-    expect(complete(decodeAnswer(Uint8Array.of(0)))).to.deep.equal({ host: [], guest: [] });
-    expect(complete(decodeAnswer(bytesOf(`03 00000001 ${GUEST_RULES} 00`)))).to.deep.equal({ host: [], guest: TABLE.guest });
+    expect(complete(decodeAnswer(Uint8Array.of(0), ALL))).to.deep.equal({ host: [], guest: [] });
+    expect(complete(decodeAnswer(bytesOf(`03 00000001 ${GUEST_RULES} 00`), ALL))).to.deep.equal({ host: [], guest: TABLE.guest });
   });
 
   it('says what became of an answer', () => {
@@ -190,12 +198,12 @@ describe('supervisor/control/codec, what is not the protocol', () => {
     ['a name with an escape', spoiledRule(32, 0x1b), 'the name of an interface has bytes that no name has'],
   ] as const)
     it(`refuses ${what}`, () => {
-      expect(() => decodeAnswer(bytes)).to.throw(ProtocolError, why);
-      expect(() => new Answer().take(bytes)).to.throw(ProtocolError, why);
+      expect(() => decodeAnswer(bytes, ALL)).to.throw(ProtocolError, why);
+      expect(() => new Answer(ALL).take(bytes)).to.throw(ProtocolError, why);
     });
 
   it('refuses more bytes than all rules have, before they are kept', () => {
-    expect(() => new Answer().take(new Uint8Array(MAX_ANSWER_BYTES + 1))).to.throw(ProtocolError, 'more than all rules');
+    expect(() => new Answer(ALL).take(new Uint8Array(MAX_ANSWER_BYTES + 1))).to.throw(ProtocolError, 'more than all rules');
   });
 
   for (const [what, at, byte, why] of [
@@ -221,7 +229,7 @@ describe('supervisor/control/codec, what is not the protocol', () => {
     fc.assert(
       fc.property(noise, (bytes) => {
         try {
-          const decoded = decodeAnswer(bytes);
+          const decoded = decodeAnswer(bytes, ALL);
           if ('needs' in decoded) expect(decoded.needs).to.be.above(bytes.length);
           else {
             const { host, guest } = decoded.result;
@@ -229,7 +237,7 @@ describe('supervisor/control/codec, what is not the protocol', () => {
               { id: 1, rules: host },
               { id: 3, rules: guest },
             ]);
-            expect(complete(decodeAnswer(again))).to.deep.equal(decoded.result);
+            expect(complete(decodeAnswer(again, ALL))).to.deep.equal(decoded.result);
           }
         } catch (error) {
           expect(error).to.be.instanceOf(ProtocolError);

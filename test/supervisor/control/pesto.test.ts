@@ -141,6 +141,16 @@ for (const program of PROGRAMS)
       expect(bench.shown()).to.deep.equal(['TCP [*]:8000-8010 => 8000-8010 (auto-scan)']);
     });
 
+    it('sees that a machine has no ports of the host', async () => {
+      bench.enabled = { ...bench.enabled, scan: false };
+      expect((await pesto()).output).not.to.contain('SPLICE');
+      expect((await pesto('-A', '-t', '1000')).code).to.equal(0);
+      expect((await pesto('-A', '-T', '1000')).code).to.equal(1);
+      expect((await pesto('-A', '-t', '1001,auto')).code).to.equal(1);
+      expect((await pesto('-C', 'SPLICE')).code).to.equal(1);
+      expect(bench.shown()).to.deep.equal(['TCP [*]:1000 => 1000']);
+    });
+
     it('is told of one family and one protocol', async () => {
       bench.enabled = { ...bench.enabled, ipv6: false, udp: false };
       await pesto('-A', '-t', '1000');
