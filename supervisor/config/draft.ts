@@ -37,6 +37,8 @@ export interface Draft extends Mutable<Omit<Options, 'dns' | 'search' | 'forward
   /** From `-n`; the length behind a slash is already in `prefixLength4`. */
   netmask: number | null;
   netmaskText: string;
+  /** Directions and protocols of which nothing is said are forwarded automatically. */
+  automatic: boolean;
 }
 
 const ALL_PROTOCOLS = { ipv4: true, ipv6: true, tcp: true, udp: true, icmp: true, ndp: true, ra: true, dhcp: true, dhcpv6: true };
@@ -103,6 +105,7 @@ export function newDraft(mode: 'pasta' | 'passt'): Draft {
     pidNamespace: true,
     warnings: [],
     netmaskText: '',
+    automatic: mode === 'pasta',
   };
 }
 
@@ -235,7 +238,7 @@ export function setIsolation(draft: Draft, text: string): void {
 
 /** Checks what concerns several options at once, and freezes. `words` are those behind the options, in pasta mode. */
 export function finish(mode: 'pasta' | 'passt', draft: Draft, words: readonly string[]): Options {
-  const { netmask, netmaskText, ...rest } = draft;
+  const { netmask, netmaskText, automatic, ...rest } = draft;
   const prefixLength4 = finishPrefix(draft);
   if (mode === 'passt') finishMachine(draft, words);
   const pid = words.length === 1 ? pidOf(words[0] as string) : null;

@@ -1,7 +1,7 @@
 /**
  * The options that say which ports are forwarded, and how what comes from a loopback goes on.
  */
-import { FORWARDING_OPTIONS, type ForwardingOption, parseSpec } from '../forwarding/spec.ts';
+import { FORWARDING_OPTIONS, type ForwardingOption, type ForwardingSpec, parseSpec } from '../forwarding/spec.ts';
 import type { Draft } from './draft.ts';
 import type { OptionRow, Options } from './options.ts';
 import { UsageError } from '../usage-error.ts';
@@ -82,6 +82,15 @@ const WITHOUT_FRAMES = {
   loopbackToLoopback: true,
 } as const;
 
+/** What holds for options that were not given, of protocols that are there. */
+function unsaid(draft: Draft): ForwardingSpec[] {
+  if (!draft.automatic) return [];
+  const options = Object.keys(FORWARDING_OPTIONS) as ForwardingOption[];
+  return options
+    .filter((option) => draft[FORWARDING_OPTIONS[option].protocol] && !draft.forwarding.some((spec) => spec.option === option))
+    .map((option) => parseSpec(option, 'auto'));
+}
+
 /** What the whole line means for forwarding. Throws UsageError where options contradict each other. */
 export function finishPorts(draft: Draft): Pick<Options, 'forwarding'> & Partial<Options> {
   for (const [option, given] of [
@@ -92,5 +101,5 @@ export function finishPorts(draft: Draft): Pick<Options, 'forwarding'> & Partial
       throw new UsageError(`${option} can't be together with --no-splice, which ends what it is about; leave one out`);
     }
   }
-  return { forwarding: Object.freeze([...draft.forwarding]), ...(draft.spliceOnly ? WITHOUT_FRAMES : {}) };
+  return { forwarding: Object.freeze([...draft.forwarding, ...unsaid(draft)]), ...(draft.spliceOnly ? WITHOUT_FRAMES : {}) };
 }

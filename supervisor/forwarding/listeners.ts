@@ -20,6 +20,7 @@ import { EMPTY_TABLE, type ForwardingTable } from './table.ts';
 
 const EPERM = 1;
 const ENODEV = 19;
+const EMFILE = 24;
 const EOPNOTSUPP = 95;
 const EAFNOSUPPORT = 97;
 /** Loopback is the first link of every network namespace. */
@@ -117,6 +118,8 @@ export class Listeners {
     const wanted = ports.filter((port) => !this.isOpen(rule, port));
     const link = this.#linkOf(rule);
     if (link === null) return new Map(wanted.map((port) => [port, ENODEV]));
+    const room = Math.max(this.#parts.descriptors.listeners - this.#listening.size, 0);
+    for (const port of wanted.splice(room)) failed.set(port, EMFILE);
     for (let at = 0; at < wanted.length; at += WINDOW) {
       const window = wanted.slice(at, at + WINDOW);
       const answers = this.#ask(

@@ -4,11 +4,11 @@
 import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import { ACCEPTED, DEVIATIONS, REFUSED } from '../support/forwarding_specs.ts';
+import { withoutDefaults } from '../support/forwarding_words.ts';
 import { check, run } from '../support/processes.ts';
 import { makeTopology, type Topology } from '../support/topology.ts';
 
 const PEER = '/opt/peer/bin/pasta';
-const OPTIONS = ['-t', '-u', '-T', '-U'];
 
 /** A rule of the peer's listing in the product's words: single blanks, and IPv6 targets in brackets. */
 function normal(rule: string): string {
@@ -20,8 +20,7 @@ function normal(rule: string): string {
 
 /** What the peer makes of the words: its rules, or null. It may fail later, at ports that this user can't have. */
 async function answer(topology: Topology, words: readonly string[]): Promise<string[] | null> {
-  const others = OPTIONS.filter((option) => !words.includes(option)).flatMap((option) => [option, 'none']);
-  const { code, stdout, stderr } = await run([PEER, '-d', '--config-net', ...words, ...others, '--', 'true'], {
+  const { code, stdout, stderr } = await run([PEER, '-d', '--config-net', ...withoutDefaults(words), '--', 'true'], {
     namespace: topology.host,
     cwd: topology.folder,
     timeout: 20_000,

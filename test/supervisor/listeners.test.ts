@@ -9,6 +9,7 @@ import type { ListenQuestion } from '../../supervisor/opener.ts';
 
 const EPERM = 1;
 const EACCES = 13;
+const EMFILE = 24;
 const EADDRINUSE = 98;
 const EAFNOSUPPORT = 97;
 const ENABLED = { ipv4: true, ipv6: true, tcp: true, udp: true, scan: true };
@@ -231,6 +232,19 @@ describe('supervisor/forwarding: listeners', () => {
     expect(room.open.size).to.equal(2);
     await listeners.apply(table([], []));
     expect(room.open.size).to.equal(0);
+  });
+
+  it('that scanning finds are no more than there are descriptors for', async () => {
+    const { listeners, host } = make(ENABLED, { limit: 1024, listeners: 3 });
+    const scanning = { ...RULE, last: 8010, scan: true };
+    await listeners.apply(table([scanning]));
+    expect([...listeners.open(scanning, [8000, 8001, 8002, 8003, 8004])]).to.deep.equal([
+      [8003, EMFILE],
+      [8004, EMFILE],
+    ]);
+    expect(host.asked).to.have.length(3);
+    listeners.close(scanning, 8001);
+    expect([...listeners.open(scanning, [8003, 8004])]).to.deep.equal([[8004, EMFILE]]);
   });
 
   it('of a link-local address are on the uplink, unless the rule names another', async () => {

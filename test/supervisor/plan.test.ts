@@ -8,7 +8,7 @@ import { NetlinkDialogue } from '../../supervisor/host/netlink.ts';
 import { parseResolvers } from '../../supervisor/host/resolvers.ts';
 import { noTemplate, probeTemplate } from '../../supervisor/host/template.ts';
 import { UsageError } from '../../supervisor/usage-error.ts';
-import { tableOf } from '../support/forwarding_words.ts';
+import { tableOf, withoutDefaults } from '../support/forwarding_words.ts';
 import { FakeKernel, type FakeTables } from '../support/fake_rtnetlink.ts';
 
 const UPLINK: FakeTables = {
@@ -43,10 +43,8 @@ const FACTS = {
 };
 
 function plan(line: string, tables: FakeTables = UPLINK, resolvConf = ''): Plan {
-  const invocation = parseArguments(
-    'pasta',
-    line.split(' ').filter((word) => word !== ''),
-  );
+  const words = line.split(' ').filter((word) => word !== '');
+  const invocation = parseArguments('pasta', withoutDefaults(words));
   if (invocation.kind !== 'run') throw new Error('no run');
   const template = probeTemplate(new NetlinkDialogue(new FakeKernel(tables), 5), invocation.options);
   return makePlan(invocation.options, template, { ...FACTS, resolvers: parseResolvers(resolvConf) });
@@ -368,7 +366,7 @@ describe('supervisor/config/banner', () => {
   });
 
   it('of a run without interface tells of that and of the rules alone', () => {
-    const invocation = parseArguments('pasta', ['--splice-only', '-4', '-D', '192.0.2.1', '-t', '80']);
+    const invocation = parseArguments('pasta', withoutDefaults(['--splice-only', '-4', '-D', '192.0.2.1', '-t', '80']));
     if (invocation.kind !== 'run') throw new Error('no run');
     const bare = makePlan(invocation.options, noTemplate(invocation.options), FACTS);
     expect(bannerLines(bare, new Uint8Array(6))).to.eql([

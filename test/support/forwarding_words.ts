@@ -6,9 +6,16 @@ import { planForwarding } from '../../supervisor/config/forwarding.ts';
 import type { ForwardingTable } from '../../supervisor/forwarding/table.ts';
 import { UsageError } from '../../supervisor/usage-error.ts';
 
-/** The table that the words make. `scan` = somebody can look which ports the other side listens on. Throws UsageError. */
+const OPTIONS = ['-t', '-u', '-T', '-U'];
+
+/** The words, and `none` for each option that is not among them: it would be automatic. */
+export function withoutDefaults(words: readonly string[]): string[] {
+  return [...words, ...OPTIONS.filter((option) => !words.includes(option)).flatMap((option) => [option, 'none'])];
+}
+
+/** The table that the words make and nothing else. `scan` = somebody can look which ports the other side listens on. Throws UsageError. */
 export function tableOf(words: readonly string[], scan = true): ForwardingTable {
-  const invocation = parseArguments('pasta', words);
+  const invocation = parseArguments('pasta', withoutDefaults(words));
   if (invocation.kind !== 'run') throw new Error('no run');
   const { options } = invocation;
   const { ipv4, ipv6, tcp, udp } = options;

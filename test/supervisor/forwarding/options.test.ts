@@ -34,14 +34,18 @@ describe('supervisor/forwarding: options beside the ports', () => {
     });
   }
 
+  const asked = (...words: string[]): string[] => options(...words).forwarding.map(({ option, text }) => `${option} ${text}`);
+
+  it('where nothing is said, what somebody listens on is forwarded, both ways', () => {
+    expect(asked()).to.eql(['--tcp-ports auto', '--udp-ports auto', '--tcp-ns auto', '--udp-ns auto']);
+    expect(asked('-t', 'none', '-U', '53')).to.eql(['--tcp-ports none', '--udp-ns 53', '--udp-ports auto', '--tcp-ns auto']);
+    expect(asked('--no-tcp')).to.eql(['--udp-ports auto', '--udp-ns auto']);
+    expect(asked('--no-udp', '--no-tcp')).to.eql([]);
+  });
+
   it('what was asked for is kept in its order', () => {
-    const words = ['-u', '53', '-t', 'none', '-T', '1-5,auto', '-t', '80'];
-    expect(options(...words).forwarding.map(({ option, text }) => `${option} ${text}`)).to.eql([
-      '--udp-ports 53',
-      '--tcp-ports none',
-      '--tcp-ns 1-5,auto',
-      '--tcp-ports 80',
-    ]);
+    const words = ['-u', '53', '-t', 'none', '-T', '1-5,auto', '-t', '80', '-U', 'none'];
+    expect(asked(...words)).to.eql(['--udp-ports 53', '--tcp-ports none', '--tcp-ns 1-5,auto', '--tcp-ports 80', '--udp-ns none']);
     expect(options(...words).forwarding).to.be.frozen;
   });
 });
