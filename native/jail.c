@@ -174,7 +174,7 @@ static _Noreturn void become_worker(char **argv) {
   if (chdir("/"))
     fail(FAIL_MOUNTS);
   setsid();
-  if (drop_privileges())
+  if (drop_privileges(0))
     fail(FAIL_PRIVILEGES);
   if (restrict_files(argv[0]))
     fail(FAIL_LANDLOCK);

@@ -17,9 +17,9 @@
   (SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |        \
    SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
-int drop_privileges(void) {
+int drop_privileges(unsigned kept) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+  struct __user_cap_data_struct held[2], rest[2] = {{0, 0, 0}, {0, 0, 0}};
 
   /* Without CAP_SETPCAP (an ordinary user who never had any) these two are refused, and there is nothing to take away. */
   if (prctl(PR_SET_SECUREBITS, SECUREBITS, 0, 0, 0) && errno != EPERM)
@@ -29,7 +29,10 @@ int drop_privileges(void) {
       return -1;
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
     return -1;
-  if (syscall(SYS_capset, &header, none))
+  if (syscall(SYS_capget, &header, held))
+    return -1;
+  rest[0].effective = rest[0].permitted = held[0].permitted & kept;
+  if (syscall(SYS_capset, &header, rest))
     return -1;
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     return -1;

@@ -6,8 +6,9 @@
 
 struct sock_filter;
 
-/* No capability now, none by exec, by uid 0 or by a file, ever again; no_new_privs; no core, no ptrace by equals. */
-int drop_privileges(void);
+/* No capability now but those of `kept` (bits 1 << CAP_…, below 32) that are there; none by exec, by uid 0 or by a file, ever again;
+   no_new_privs; no core, no ptrace by equals. */
+int drop_privileges(unsigned kept);
 
 /* Installs a seccomp filter on this (the only) thread. Needs no_new_privs. */
 int install_filter(const struct sock_filter *filter, size_t count);

@@ -18,7 +18,8 @@
  * Privilege. An ordinary user's opener for the host needs none and never has any; for an empty root it enters a user namespace of its
  * own when it is sealed (sockets, their owner and the ping group are judged by the ids outside, so nothing changes for them).
  * The opener of the guest's namespace joins its user namespace first and has all capabilities there until it is sealed: the tap and
- * what is done over netlink need CAP_NET_ADMIN, the empty root CAP_SYS_ADMIN. It is not dumpable from the start, so that the guest's root,
+ * what is done over netlink need CAP_NET_ADMIN, the empty root CAP_SYS_ADMIN. It keeps CAP_NET_BIND_SERVICE of that user namespace,
+ * since rules listen on low ports of the guest's loopback (-T) as well. It is not dumpable from the start, so that the guest's root,
  * who is its equal in there, can't trace it.
  *
  * Nothing blocks. Each request is answered before the next is read; when the answer's socket is full (max_dgram_qlen, often 10) no
@@ -56,7 +57,7 @@ struct peer {
   int descriptor; /* that goes with it, or -1 */
 };
 
-bool joined, sealed, sealing_failed;
+bool joined, joined_user, sealed, sealing_failed;
 
 static int answer_setup(const struct peer *peer, const struct opener_request *request, int *descriptor) {
   if (!peer->is_supervisor || sealed)
@@ -242,6 +243,7 @@ static void join(int fd, int kind, const char *what) {
     _exit(1);
   }
   joined = true;
+  joined_user |= kind == CLONE_NEWUSER;
   close(fd);
 }
 

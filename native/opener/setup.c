@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
@@ -57,7 +58,9 @@ int open_netlink(int protocol, int *descriptor) {
 int seal(void) {
   /* Whoever joined a namespace has the right to mount; the host's opener has it only in a user namespace of its own. */
   int namespaces = joined ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS;
-  sealed = unshare(namespaces) == 0 && prepare_root() == 0 && enter_empty_root() == 0 && drop_privileges() == 0 &&
+  /* Rules lead to services of the host from the same ports of the guest's loopback, low ones too. */
+  unsigned kept = joined_user ? 1u << CAP_NET_BIND_SERVICE : 0;
+  sealed = unshare(namespaces) == 0 && prepare_root() == 0 && enter_empty_root() == 0 && drop_privileges(kept) == 0 &&
            die_with_parent() == 0 && install_filter(opener_filter, sizeof opener_filter / sizeof opener_filter[0]) == 0;
   sealing_failed = !sealed;
   return sealed ? 0 : -errno;

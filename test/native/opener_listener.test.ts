@@ -1,14 +1,16 @@
 /** Sockets that others come to, and the ports of the loopback that rules of forwarding open to the worker. */
 import { expect } from 'chai';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Native as WorkerNative } from '../../native/worker.d.ts';
 import { ConnectFlag, ListenFlag, PortsFlag, Verb } from '../../shared/opener.ts';
 import { Namespace, Opener, type Question } from './opener_client.ts';
-import { native } from './rooms.ts';
+import { native, NOBODY } from './rooms.ts';
 
 const options = createRequire(import.meta.url)(fileURLToPath(new URL('../../native/out/worker.node', import.meta.url))) as WorkerNative;
 const EPERM = -1;
+const EACCES = -13;
 const EINVAL = -22;
 const EADDRINUSE = -98;
 const EADDRNOTAVAIL = -99;
@@ -47,6 +49,7 @@ describe('native/opener: listeners', () => {
       ['an address of nobody yet', { ...tcp4, source: '198.51.100.77', flags: ListenFlag.FREE_BIND }, 40210],
       ['an address of IPv6 of nobody yet', { ...both, source: '2001:db8:9::77', flags: ListenFlag.FREE_BIND }, 40210],
       ['both families of an IPv4 address', { ...tcp4, flags: ListenFlag.BOTH_FAMILIES }, EINVAL],
+      ['a low port, which is the namespace’s to give', { ...tcp4, sourcePort: 80 }, 80],
       ['a flag that there is not', { ...tcp4, flags: 4 }, EINVAL],
       ['a family that there is not', { ...tcp4, family: 5 }, EINVAL],
     ];
@@ -61,6 +64,21 @@ describe('native/opener: listeners', () => {
   it('are never made for the worker, nor is it told of ports', async () => {
     for (const question of [tcp4, udp4, both, { verb: Verb.PORTS, sourcePort: 1, destinationPort: 65535 }])
       expect(await opener.ask('worker', question), `verb ${question.verb}`).to.deep.equal({ result: EPERM, fd: -1 });
+  });
+
+  it('have a low port of the host only where the host lets anybody have it', async () => {
+    const first = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
+    const onHost = Opener.onHost(NOBODY);
+    expect(await onHost.seal()).to.equal(0);
+    const { result, fd } = await onHost.ask('supervisor', { ...tcp4, source: '127.0.0.99', sourcePort: 1 });
+    expect(result).to.equal(first > 1 ? EACCES : 1);
+    if (fd >= 0) native.close(fd);
+    // A flow of datagrams does with another one.
+    const flow = { ...connect, verb: Verb.UDP_CONNECT, sourcePort: 1 };
+    const { result: port, fd: socket } = await onHost.ask('worker', flow);
+    expect(port).to.be.within(first > 1 ? 1024 : 1, first > 1 ? 65535 : 1);
+    native.close(socket);
+    await onHost.end();
   });
 
   it('of UDP share their port with their own flows, and with nobody who was there before', async () => {

@@ -8,13 +8,14 @@ import { describeRule } from '../../../supervisor/forwarding/rule.ts';
 import type { HandedSocket } from '../../../supervisor/host/handed-sockets.ts';
 import type { ListenQuestion } from '../../../supervisor/opener.ts';
 import { UsageError } from '../../../supervisor/usage-error.ts';
+import { withoutDefaults } from '../../support/forwarding_words.ts';
 
 const address = (text: string): Uint8Array => parseAddress(text) as Uint8Array;
 const WEB: HandedSocket = { descriptor: 3, name: null, protocol: 'tcp', address: null, port: 80, interfaceName: null, link: 0 };
 
 /** The rules of the host's side, as a reader sees them. */
 function rules(line: string, ...sockets: Partial<HandedSocket>[]): string[] {
-  const invocation = parseArguments('pasta', line.split(' ').filter(Boolean));
+  const invocation = parseArguments('pasta', withoutDefaults(line.split(' ').filter(Boolean)));
   if (invocation.kind !== 'run') throw new Error('no run');
   const { options } = invocation;
   const { ipv4, ipv6, tcp, udp } = options;
