@@ -72,6 +72,10 @@ need_for_long() {
   need unbound unbound
   need gtlsclient ngtcp2-client
   need gtlsserver ngtcp2-server
+  need sockperf sockperf
+  need gnutls-serv gnutls-bin
+  need wireguard-go wireguard-go
+  need wg wireguard-tools
   need skopeo skopeo
   need /usr/sbin/avahi-daemon avahi-daemon
   need /usr/lib/python3/dist-packages/zeroconf python3-zeroconf
