@@ -1,7 +1,7 @@
 /**
- * iperf3 as a generator of numbered datagrams, and what its receivers say of them.
+ * iperf3 as a generator of numbered datagrams, and of streams both ways, and what its receivers say of them.
  */
-import { check } from './processes.ts';
+import { run } from './processes.ts';
 
 /** From the client, to the client, both at once. */
 export type Direction = 'out' | 'in' | 'both';
@@ -34,14 +34,43 @@ interface Stream {
 
 const OPTIONS: Readonly<Record<Direction, readonly string[]>> = { out: [], in: ['-R'], both: ['--bidir'] };
 
+interface Way {
+  readonly bytes: number;
+  readonly bits_per_second: number;
+}
+
+interface Answer {
+  readonly error?: string;
+  readonly end: {
+    readonly streams?: readonly { readonly udp: Stream }[];
+    readonly sum_received: Way;
+    readonly sum_received_bidir_reverse: Way;
+  };
+}
+
+/** What iperf3 says at its end. Between two clients its server closes its port for a moment, so a refusal means: once more. */
+async function runIperf(words: readonly string[], namespace: string | number, timeout: number): Promise<Answer['end']> {
+  for (const limit = Date.now() + timeout; ; ) {
+    const { stdout, stderr } = await run(['iperf3', '-J', ...words], { namespace, timeout });
+    // Its exit status is 0 whatever happens.
+    const { error, end }: Answer = JSON.parse(stdout === '' ? '{"end":{}}' : stdout);
+    if (end.streams !== undefined && error === undefined) return end;
+    if (!error?.includes('Connection refused') || Date.now() > limit) throw new Error(`iperf3: ${error ?? stderr}`);
+  }
+}
+
+/** TCP both ways at once, until `bytes` are sent one of the ways; resolves with what has arrived out and in. */
+export async function sendStreams(namespace: string | number, server: string, bytes: number): Promise<readonly [out: Way, back: Way]> {
+  const end = await runIperf(['-c', server, '--bidir', '-n', String(bytes)], namespace, 60_000);
+  return [end.sum_received, end.sum_received_bidir_reverse];
+}
+
 /** Sends datagrams between a namespace and an iperf3 server; throws when iperf3 itself fails. */
 export async function sendDatagrams(namespace: string | number, given: DatagramLoad): Promise<DatagramAnswers> {
   const { server, direction, size, rate, seconds } = given;
   const load = ['-u', '-l', String(size), '-b', String(Math.floor(rate)), '-t', String(seconds)];
-  const text = await check(['iperf3', '-J', '-c', server, ...load, ...OPTIONS[direction]], { namespace, timeout: (seconds + 30) * 1000 });
-  const answer: { error?: string; end: { streams?: { udp: Stream }[] } } = JSON.parse(text);
-  if (answer.end.streams === undefined) throw new Error(`iperf3: ${answer.error ?? text}`);
-  const streams = answer.end.streams.map((stream) => stream.udp);
+  const end = await runIperf(['-c', server, ...load, ...OPTIONS[direction]], namespace, (seconds + 30) * 1000);
+  const streams = (end.streams ?? []).map((stream) => stream.udp);
   const sum = (of: (stream: Stream) => number): number => streams.reduce((total, stream) => total + of(stream), 0);
   return {
     sent: sum((stream) => stream.packets),
