@@ -1,6 +1,7 @@
 /**
  * iperf3 as a generator of numbered datagrams, and of streams both ways, and what its receivers say of them.
  */
+import { readFileSync } from 'node:fs';
 import { run } from './processes.ts';
 
 /** From the client, to the client, both at once. */
@@ -31,6 +32,9 @@ interface Stream {
   readonly out_of_order: number;
   readonly seconds: number;
 }
+
+/** The largest buffer that a socket may ask for: a receiver that has to wait for its turn loses nothing for so long. */
+const BUFFER = Math.min(...['rmem_max', 'wmem_max'].map((name) => Number(readFileSync(`/proc/sys/net/core/${name}`, 'utf8'))));
 
 const OPTIONS: Readonly<Record<Direction, readonly string[]>> = { out: [], in: ['-R'], both: ['--bidir'] };
 
@@ -68,7 +72,7 @@ export async function sendStreams(namespace: string | number, server: string, by
 /** Sends datagrams between a namespace and an iperf3 server; throws when iperf3 itself fails. */
 export async function sendDatagrams(namespace: string | number, given: DatagramLoad): Promise<DatagramAnswers> {
   const { server, direction, size, rate, seconds } = given;
-  const load = ['-u', '-l', String(size), '-b', String(Math.floor(rate)), '-t', String(seconds)];
+  const load = ['-u', '-l', String(size), '-b', String(Math.floor(rate)), '-t', String(seconds), '-w', String(BUFFER)];
   const end = await runIperf(['-c', server, ...load, ...OPTIONS[direction]], namespace, (seconds + 30) * 1000);
   const streams = (end.streams ?? []).map((stream) => stream.udp);
   const sum = (of: (stream: Stream) => number): number => streams.reduce((total, stream) => total + of(stream), 0);
