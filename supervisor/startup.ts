@@ -310,7 +310,7 @@ export class Startup {
   #hear(guest: number): Hear {
     const host = this.#native.netlinkSocket(NETLINK_SOCK_DIAG);
     const dialogues = { host: new NetlinkDialogue(this.#native, host), guest: new NetlinkDialogue(this.#native, guest) };
-    return (side, protocol, ports, seen) => hear(dialogues[side], protocol, ports, seen);
+    return (side, protocol, found) => hear(dialogues[side], protocol, found);
   }
 
   #listeners(plan: Plan, host: Opener, guest: Opener | null, worker: WorkerRoom, limit: number): Listeners {

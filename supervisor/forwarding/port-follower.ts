@@ -2,10 +2,10 @@
  * Keeps the ports of rules that scan as the services at the other side are.
  *
  * Theory of operation. While there is such a rule, the sockets of the namespace that it leads to are looked at several times a second: no
- * event tells of a socket that begins to listen. A look is a few questions over netlink and no more, and the time until the next one
- * grows with what the look took, so it stays below a twentieth of a processor however many sockets there are. A port whose opening fails
- * is tried again at each look, since whoever has it may let go of it; that is told once, until the failure is another one or the port is
- * forwarded.
+ * event tells of a socket that begins to listen. A look is a few questions over netlink, and nothing else is done where the kernel lists the
+ * same ports as before. The time until the next one grows with what the look took, so it stays below a twentieth of a processor however
+ * many sockets there are. A port whose opening fails is tried again at each look, since whoever has it may let go of it; that is told once,
+ * until the failure is another one or the port is forwarded.
  */
 import { NetlinkError } from '../host/netlink.ts';
 import { PortSet } from '../host/port-set.ts';
@@ -18,7 +18,7 @@ import { describeRule, type Enabled, type ForwardingRule, sameRule } from './rul
 import type { ForwardingTable } from './table.ts';
 
 /** Milliseconds from one look to the next: with what opening a port takes, a new service is there for others within 250. */
-const PERIOD_MS = 150;
+const PERIOD_MS = 200;
 /** Pauses are at least this many times as long as what the look before them took. */
 const REST = 20;
 
@@ -26,7 +26,7 @@ export type Side = 'host' | 'guest';
 export type Protocol = 'tcp' | 'udp';
 
 /** Asks who listens in a namespace (host/socket-diagnosis.ts). */
-export type Hear = (side: Side, protocol: Protocol, ports: PortSet, seen: (inode: number) => boolean) => void;
+export type Hear = (side: Side, protocol: Protocol, found: (port: number, inode: number) => void) => void;
 
 /** The listeners (listeners.ts), as far as this is concerned. */
 export type FollowedListeners = Pick<Listeners, 'apply' | 'current' | 'enabled' | 'open' | 'close' | 'isOpen' | 'flush' | 'own'>;
@@ -39,6 +39,7 @@ export interface PortFollowerParts {
   failed(line: string): void;
 }
 
+const NONE: readonly number[] = [];
 const OTHER = { host: 'guest', guest: 'host' } as const;
 
 /** What one rule has open, and the errno of each port that it could not open. */
@@ -55,6 +56,10 @@ export class PortFollower implements Forwarding {
   #followed: readonly Followed[] = [];
   #timer: NodeJS.Timeout | undefined;
   #deaf = 0;
+  /** Ports of others at the last look, as the kernel lists them. */
+  readonly #heard = { host: { tcp: NONE, udp: NONE }, guest: { tcp: NONE, udp: NONE } };
+  /** The last look that changed anything, or failed to, was followed by one that did not. */
+  #isSettled = false;
 
   constructor(listeners: FollowedListeners, parts: PortFollowerParts) {
     this.#listeners = listeners;
@@ -74,6 +79,7 @@ export class PortFollower implements Forwarding {
     this.stop();
     const fault = await this.#listeners.apply(table);
     const { host, guest } = this.#listeners.current();
+    this.#isSettled = false;
     this.#followed = [...host, ...guest].filter(({ scan }) => scan).map((rule) => this.#resume(rule));
     if (this.#followed.length > 0) this.#lookAndWait();
     return fault;
@@ -107,33 +113,40 @@ export class PortFollower implements Forwarding {
   look(): void {
     try {
       // All is heard before anything is opened, so that one rule's socket is never the service of the next.
-      const heard = { host: this.#servicesOf('host'), guest: this.#servicesOf('guest') };
-      for (const followed of this.#followed) this.#adjust(followed, heard[OTHER[followed.rule.side]]);
-      this.#listeners.flush();
+      const isNews = [this.#isNews('host', 'tcp'), this.#isNews('host', 'udp'), this.#isNews('guest', 'tcp'), this.#isNews('guest', 'udp')];
+      if (isNews.includes(true) || !this.#isSettled) this.#adjustAll();
       this.#deaf = 0;
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
+      this.#isSettled = false;
       if (this.#deaf !== error.errno)
         this.#parts.log.warning(`the kernel does not tell who listens (errno ${error.errno}): see 'modprobe tcp_diag udp_diag'`);
       this.#deaf = error.errno;
     }
   }
 
-  /** What others listen on in a namespace, as far as a rule asks for it. */
-  #servicesOf(side: Side): ListeningPorts {
-    const protocols = this.#followed.filter(({ rule }) => rule.side !== side).map(({ rule }) => rule.protocol);
-    const tcp = new PortSet();
-    const udp = new PortSet();
-    if (protocols.length > 0) this.#listen(side, 'tcp', tcp);
-    if (protocols.includes('udp')) this.#listen(side, 'udp', udp);
-    return { tcp, udp };
-  }
-
-  #listen(side: Side, protocol: Protocol, services: PortSet): void {
+  /** Hears what others listen on, as far as a rule asks for it; true when it is not what was heard before. */
+  #isNews(side: Side, protocol: Protocol): boolean {
+    const isAsked = this.#followed.some(({ rule }) => rule.side !== side && (protocol === 'tcp' || rule.protocol === 'udp'));
+    const before = this.#heard[side][protocol];
+    const services: number[] = [];
     const own = this.#listeners.own(side, protocol);
     own.beginWalk();
-    this.#parts.hear(side, protocol, services, (inode) => !own.isOwn(inode));
+    if (isAsked) this.#parts.hear(side, protocol, (port, inode) => !own.isOwn(inode) && services.push(port));
     own.endWalk();
+    this.#heard[side][protocol] = services;
+    return services.length !== before.length || services.some((port, at) => port !== before[at]);
+  }
+
+  #adjustAll(): void {
+    const { host, guest } = this.#heard;
+    const services = {
+      host: { tcp: PortSet.of(host.tcp), udp: PortSet.of(host.udp) },
+      guest: { tcp: PortSet.of(guest.tcp), udp: PortSet.of(guest.udp) },
+    };
+    this.#isSettled = true;
+    for (const followed of this.#followed) this.#adjust(followed, services[OTHER[followed.rule.side]]);
+    this.#listeners.flush();
   }
 
   #adjust(followed: Followed, services: ListeningPorts): void {
@@ -148,6 +161,7 @@ export class PortFollower implements Forwarding {
   }
 
   #close({ rule, open }: Followed, port: number): void {
+    this.#isSettled = false;
     this.#listeners.close(rule, port);
     open.delete(port);
     this.#parts.log.debug(`${nameOf(rule, port)} is closed: nobody listens at the other side`);
@@ -155,6 +169,7 @@ export class PortFollower implements Forwarding {
 
   #open({ rule, open, failures }: Followed, ports: readonly number[]): void {
     const failed = this.#listeners.open(rule, ports);
+    this.#isSettled = false;
     for (const port of ports) {
       const errno = failed.get(port);
       if (errno === undefined) {

@@ -6,7 +6,6 @@
  */
 import type { NetlinkDialogue } from './netlink.ts';
 import { NetlinkError } from './netlink.ts';
-import type { PortSet } from './port-set.ts';
 
 /** The protocol of the netlink socket that the questions are asked on (linux/netlink.h). */
 export const NETLINK_SOCK_DIAG = 4;
@@ -40,23 +39,16 @@ const QUESTIONS = {
 } as const;
 
 /**
- * Adds the ports of `protocol` that are listened on, at whatever address and in either family, to `ports`. `dialogue` is on a socket of
- * NETLINK_SOCK_DIAG. Calls `seen` with the inode of each socket, as fstat(2) of its descriptor gives it, and leaves out those for which it
- * gives false.
+ * Calls `found` with each port of `protocol` that is listened on, at whatever address and in either family, and the inode of the socket, as
+ * fstat(2) of its descriptor gives it. `dialogue` is on a socket of NETLINK_SOCK_DIAG.
  * @throws NetlinkError when the kernel can't tell; ENOENT: it has no tcp_diag or udp_diag.
  */
-export function hear(
-  dialogue: Pick<NetlinkDialogue, 'walk'>,
-  protocol: 'tcp' | 'udp',
-  ports: PortSet,
-  seen: (inode: number) => boolean,
-): void {
+export function hear(dialogue: Pick<NetlinkDialogue, 'walk'>, protocol: 'tcp' | 'udp', found: (port: number, inode: number) => void): void {
   const take = (view: DataView, from: number, to: number): void => {
     if (to - from < SOCKET.LENGTH) throw new NetlinkError(0, `socket description of ${to - from} bytes`);
     const port = view.getUint16(from + SOCKET.PORT, false);
     // A UDP socket that is bound to nothing has port 0.
-    if (view.getUint8(from + SOCKET.STATE) === State[protocol] && port !== 0 && seen(view.getUint32(from + SOCKET.INODE, true)))
-      ports.add(port);
+    if (view.getUint8(from + SOCKET.STATE) === State[protocol] && port !== 0) found(port, view.getUint32(from + SOCKET.INODE, true));
   };
   dialogue.walk(BY_FAMILY, QUESTIONS[protocol][4], take);
   try {

@@ -19,7 +19,7 @@ describe('native/opener, SOCKET_DIAGNOSIS', () => {
     const dialogue = new NetlinkDialogue(native, fd);
     const heard = (protocol: 'tcp' | 'udp'): number[] => {
       const ports = new PortSet();
-      hear(dialogue, protocol, ports, () => true);
+      hear(dialogue, protocol, (port) => ports.add(port));
       return [...ports];
     };
     expect([heard('tcp'), heard('udp')]).to.deep.equal([[], []]);

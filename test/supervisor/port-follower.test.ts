@@ -62,18 +62,17 @@ class World {
         own: (side, protocol) => this.own[side][protocol],
       },
       {
-        hear: (side, protocol, ports, seen) => this.#hear(side, protocol, ports, seen),
+        hear: (side, protocol, found) => this.#hear(side, protocol, found),
         log: { debug: log, info: log, warning: log },
         failed: (line) => void this.failed.push(line),
       },
     );
   }
 
-  #hear(...[side, protocol, ports, seen]: Parameters<Hear>): void {
+  #hear(...[side, protocol, found]: Parameters<Hear>): void {
     this.looks++;
     if (this.failure !== null) throw this.failure;
-    for (const [inode, socket] of this.sockets)
-      if (socket.side === side && socket.protocol === protocol && seen(inode)) ports.add(socket.port);
+    for (const [inode, socket] of this.sockets) if (socket.side === side && socket.protocol === protocol) found(socket.port, inode);
   }
 
   #find(wanted: Socket): number | undefined {
@@ -205,6 +204,21 @@ describe('supervisor/forwarding/port-follower', () => {
     await world.follow(EVERYTHING);
     world.follower.stop();
     expect(clock.countTimers()).to.equal(0);
+  });
+
+  it('does nothing but look while nothing changes', async () => {
+    const world = new World();
+    world.serve('guest', 'tcp', 80);
+    await world.follow(EVERYTHING);
+    clock.tick(250);
+    const { flushes, looks } = world;
+    clock.tick(2000);
+    expect(world.looks).to.be.above(looks);
+    expect(world.flushes).to.equal(flushes);
+    world.serve('guest', 'tcp', 81);
+    clock.tick(250);
+    expect(world.ours).to.include('host tcp 81');
+    world.follower.stop();
   });
 
   it('asks about the side and the protocols that matter alone', async () => {
