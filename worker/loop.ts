@@ -26,7 +26,7 @@ import { splicedOpened } from './splice/connection.ts';
 import { splicedDatagramsEvent, splicedDatagramsTimer } from './splice/datagram.ts';
 import { spliceSocketEvent, spliceTurn } from './splice/events.ts';
 import { spliceTimerEvent } from './splice/expiry.ts';
-import { hasSpliced } from './splice/pump.ts';
+import { movedInBulk } from './splice/pump.ts';
 import { flushAcknowledgements } from './tcp/acknowledge.ts';
 import { opened } from './tcp/connection.ts';
 import { socketEvent, timerEvent } from './tcp/events.ts';
@@ -172,7 +172,7 @@ function timersDue(): boolean {
 
 /** Events, within `timeout` ms (−1 = for ever); looks for them before it sleeps where that pays. */
 function awaitEvents(timeout: number): number {
-  const looks = hasSpliced() || timeout === 0 ? 0 : looksBeforeSleep();
+  const looks = movedInBulk() || timeout === 0 ? 0 : looksBeforeSleep();
   if (looks > 0) {
     let count = 0;
     for (let look = 0; look < looks && count === 0; look++) count = kernel.epollWait(epoll, EVENTS, MAX_EVENTS, 0);

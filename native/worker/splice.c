@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LEAST_SIZE (1 << 16)
+
 static napi_value make_pipe(napi_env env, napi_callback_info info)
 {
   ARGUMENTS(2);
@@ -14,8 +16,9 @@ static napi_value make_pipe(napi_env env, napi_callback_info info)
   int ends[2];
   if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0)
     return answer(env, -errno);
-  /* Refused where the user's pipes hold too many pages already; then it has the size it was born with. */
-  fcntl(ends[0], F_SETPIPE_SZ, argument[0]);
+  /* Refused where the user's pipes hold too many pages already; at the least it has the size it was born with. */
+  for (int size = argument[0]; size > LEAST_SIZE && fcntl(ends[0], F_SETPIPE_SZ, size) < 0; size /= 2)
+    ;
   int32_t pair[2] = {ends[0], ends[1]};
   memcpy(out, pair, sizeof pair);
   return answer_call(env, fcntl(ends[0], F_GETPIPE_SZ));

@@ -12,7 +12,7 @@ import { FakeEpoll } from './fake_epoll.ts';
 import { FakeListener } from './fake_listener.ts';
 import { EAGAIN, EBADF, EINVAL, EMFILE, EMSGSIZE, type FakeFile } from './fake_file.ts';
 import { FakeOpener } from './fake_opener.ts';
-import { FakePipeEnd, pipeEnds, spliceBetween } from './fake_pipe.ts';
+import { FAKE_PIPE_SIZE, FakePipeEnd, pipeEnds, spliceBetween } from './fake_pipe.ts';
 import { FakeStream } from './fake_stream.ts';
 import { FakeTap } from './fake_tap.ts';
 import { sum16 } from './guest_frame.ts';
@@ -53,7 +53,7 @@ export class FakeKernel implements Native {
   readonly calls = new Map<string, number>();
   /** How many pipes the user may still have, and how many bytes each. */
   pipesLeft = 1024;
-  pipeSize = 1 << 20;
+  pipeSize = FAKE_PIPE_SIZE;
   /** Timeout of the last epoll_wait, ms. */
   lastTimeout = 0;
 

@@ -3,6 +3,9 @@ import { ByteQueue } from './byte_queue.ts';
 import { EAGAIN, EBADF, EPIPE, FakeFile } from './fake_file.ts';
 import { FakeStream } from './fake_stream.ts';
 
+/** Bytes that the fake kernel grants a pipe. */
+export const FAKE_PIPE_SIZE = 1 << 18;
+
 class FakePipe {
   readonly bytes = new ByteQueue();
   readonly capacity: number;

@@ -6,15 +6,16 @@
  * (pump.ts), which needs none: nobody waits for a pipe.
  *
  * A user who is not root may have so many pages in the pipes of all programs together (pipe-user-pages-soft, 64 MiB by default), and
- * pipes of 1 MiB (pipe-max-size). We ask for an eighth of that, and take what the kernel grants.
+ * pipes of 1 MiB (pipe-max-size). We ask for a quarter of that, and take what the kernel grants: fewer large ones move more than many
+ * small ones.
  */
 import { DESCRIPTORS, TRANSMIT } from '../link/arena.ts';
 import { kernel } from '../link/kernel.ts';
 import { view } from '../wire/memory.ts';
 
 /** How many, and the bytes asked for of each. */
-export const PIPES = 32;
-export const PIPE_SIZE = 1 << 18;
+export const PIPES = 16;
+export const PIPE_SIZE = 1 << 20;
 /** Bytes that are copied at most rather than spliced; every pipe takes as many. */
 export const COPY_LENGTH = 1 << 14;
 

@@ -29,7 +29,7 @@ const EAGAIN = 11;
 const MSG_PEEK = 2;
 const SHUT_WR = 1;
 /** Bytes of one direction in one turn, so that no connection keeps the others waiting. */
-const TURN = 1 << 20;
+const TURN = 1 << 21;
 
 /** What a step gives when the direction has to wait for an event; else bytes written, or −errno. */
 const WAITS = -EAGAIN;
@@ -38,8 +38,21 @@ function peerSocket(row: number): number {
   return rows[rows[row + PEER]! * ROW + FD]!;
 }
 
+let inBulk = false;
+
+/**
+ * Whether much was on its way since last asked. Who sends and who reads are at work then, and need the processors: what they do while the
+ * worker sleeps is done by it in one go.
+ */
+export function movedInBulk(): boolean {
+  const moved = inBulk;
+  inBulk = false;
+  return moved;
+}
+
 /** Writes what the pipe holds. */
 function empty(row: number): number {
+  inBulk = true;
   const pipe = rows[row + PIPE]! - 1;
   const written = kernel.splice(readingEnd(pipe), peerSocket(row), rows[row + HELD]!);
   if (written === -EAGAIN) rows[row + FLAGS]! |= BLOCKED;
@@ -103,18 +116,6 @@ function copy(row: number): number {
   return account(row, read, kernel.send(peerSocket(row), TRANSMIT, read, 0), peeked);
 }
 
-let spliced = false;
-
-/**
- * Whether anything was spliced since last asked. Who sends and who reads are at work then, and need the processors: what they do while the
- * worker sleeps is done by it in one go.
- */
-export function hasSpliced(): boolean {
-  const had = spliced;
-  spliced = false;
-  return had;
-}
-
 /** Reads into a pipe, and writes that. */
 function fill(row: number): number {
   const pipe = takePipe();
@@ -126,7 +127,6 @@ function fill(row: number): number {
   if (read < COPY_LENGTH) rows[row + FLAGS]! &= ~BULK;
   rows[row + PIPE] = pipe + 1;
   rows[row + HELD] = read;
-  spliced = true;
   return empty(row);
 }
 
@@ -139,6 +139,7 @@ function step(row: number): number {
 /** Moves what can be moved from the flow's socket to its peer's. False when the connection has ended. */
 export function pump(flow: number): boolean {
   const row = flow * ROW;
+  if ((rows[row + FLAGS]! & (BULK | BLOCKED)) !== 0) inBulk = true;
   if ((rows[row + FLAGS]! & (CONNECTING | BLOCKED | TURN_ASKED)) !== 0) return true;
   for (let left = TURN; ; ) {
     const written = step(row);

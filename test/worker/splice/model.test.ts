@@ -5,7 +5,8 @@
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { COPY_LENGTH, PIPE_SIZE } from '../../../worker/splice/pipes.ts';
+import { COPY_LENGTH } from '../../../worker/splice/pipes.ts';
+import { FAKE_PIPE_SIZE as PIPE_SIZE } from '../../support/fake_pipe.ts';
 import type { FakeStream } from '../../support/fake_stream.ts';
 import { SplicedPair } from '../../support/spliced_pair.ts';
 import { pattern } from '../../support/tcp_dialogue.ts';
