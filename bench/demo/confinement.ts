@@ -12,7 +12,7 @@ export interface Room {
   readonly title: string;
   readonly uid: string;
   readonly threads: string;
-  /** Number of effective capabilities, or `none`. */
+  /** Effective capabilities: `none`, `low ports`, or how many. */
   readonly capabilities: string;
   readonly noNewPrivileges: string;
   /** Seccomp filters in force. */
@@ -73,32 +73,47 @@ function titleOf(pid: number, name: string): string {
   return `${name} (${joins ? 'guest' : 'host'})`;
 }
 
-/** No thread has any capability, or the way to one, and each has a filter. */
-function isConfined(pid: number): boolean {
+/** CAP_NET_BIND_SERVICE, which the opener of the namespace keeps there. */
+const LOW_PORTS = 1n << 10n;
+
+function capabilitiesOf(hexadecimal: string | undefined): string {
+  if (BigInt(`0x${hexadecimal ?? '0'}`) === LOW_PORTS) return 'low ports';
+  const count = ones(hexadecimal);
+  return count === 0 ? 'none' : String(count);
+}
+
+/** No thread has any capability but for low ports where `lowPorts`, or the way to one, and each has a filter. */
+function isConfined(pid: number, lowPorts: boolean): boolean {
   return readdirSync(`/proc/${pid}/task`).every((thread) => {
     const status = statusOf(`${pid}/task/${thread}`);
-    const none = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'].every((field) => ones(status.get(field)) === 0);
-    return none && status.get('NoNewPrivs') === '1' && status.get('Seccomp') === '2';
+    const held = ['CapPrm', 'CapEff'].map((field) => capabilitiesOf(status.get(field)));
+    const none = ['CapInh', 'CapBnd', 'CapAmb'].every((field) => ones(status.get(field)) === 0);
+    return (
+      none &&
+      held.every((what) => what === 'none' || (lowPorts && what === 'low ports')) &&
+      status.get('NoNewPrivs') === '1' &&
+      status.get('Seccomp') === '2'
+    );
   });
 }
 
 function look(pid: number, name: string): Room {
   const status = statusOf(pid);
-  const capabilities = ones(status.get('CapEff'));
+  const title = titleOf(pid, name);
   const root = rootOf(pid);
   const confine = /\.(worker|opener)$/.test(name);
   return {
     pid,
     name,
-    title: titleOf(pid, name),
+    title,
     uid: status.get('Uid')?.split('\t')[0] ?? '',
     threads: status.get('Threads') ?? '',
-    capabilities: capabilities === 0 ? 'none' : String(capabilities),
+    capabilities: capabilitiesOf(status.get('CapEff')),
     noNewPrivileges: status.get('NoNewPrivs') === '1' ? 'yes' : 'no',
     filters: status.get('Seccomp') === '2' ? (status.get('Seccomp_filters') ?? 'yes') : 'none',
     root,
     namespaces: namespacesOf(pid),
-    confined: confine ? isConfined(pid) && (root === HIDDEN || root === 'empty, read-only') : null,
+    confined: confine ? isConfined(pid, title.endsWith('(guest)')) && (root === HIDDEN || root === 'empty, read-only') : null,
   };
 }
 

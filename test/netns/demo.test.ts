@@ -25,7 +25,7 @@ const ROOMS = [
   /^ +pasta +\d+ +65534 /m,
   /^ +pasta\.worker +\d+ +65534 +3 +none +yes +[2-9] +empty, read-only +user mnt net pid ipc uts$/m,
   /^ +pasta\.opener \(host\) +\d+ +65534 +1 +none +yes +[1-9] +empty, read-only /m,
-  /^ +pasta\.opener \(guest\) +\d+ +65534 +1 +none +yes +[1-9] +empty, read-only /m,
+  /^ +pasta\.opener \(guest\) +\d+ +65534 +1 +low ports +yes +[1-9] +empty, read-only /m,
 ];
 
 describe('demonstration', function () {

@@ -162,7 +162,8 @@ class World {
 
 const EVERYTHING = SIDES.flatMap((side) => PROTOCOLS.map((protocol) => scanning(side, protocol)));
 
-describe('supervisor/forwarding/port-follower', () => {
+describe('supervisor/forwarding/port-follower', function () {
+  this.timeout(60_000);
   let clock: sinon.SinonFakeTimers;
   beforeEach(() => {
     clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });

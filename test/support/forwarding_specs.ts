@@ -193,6 +193,7 @@ export const REFUSED: readonly Case[] = read(`
 -T 2000:[192.0.2.9] -> refused
 -t %lo/2000 -t 127.0.0.1/2000 -> refused
 -t [::1]/2000:192.0.2.5/99 -> refused
+-t [::]/2000:[fd00::1]:3000 -> refused
 -t 2000 -t none -> refused
 -t 2000 -t 2000 -> refused
 -t auto -t 2000 -> refused
@@ -317,5 +318,4 @@ export const DEVIATIONS: readonly (Case & { readonly peer: readonly string[] | n
     rules: null,
     peer: ['TCP [::]:32001-32767 => [fd00::2]:32001-32767 (best effort)'],
   },
-  { words: ['-t', '[::]/2000:[fd00::1]:3000'], rules: null, peer: ['TCP [::]:2000 => [fd00::1]:2000'] },
 ];
