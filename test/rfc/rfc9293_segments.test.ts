@@ -1,7 +1,7 @@
 /** RFC 9293 §3.10.7.4: what a segment of an open connection does, step by step, and §3.9.2.2: what an ICMP message does. */
 import { expect } from 'chai';
 import { rows } from '../../worker/flow/row.ts';
-import { RCV_EDGE, RCV_NXT, SND_MAX, SND_UNA, SND_WND } from '../../worker/tcp/row.ts';
+import { RCV_EDGE, RCV_NXT, SACKED, SND_MAX, SND_UNA, SND_WND } from '../../worker/tcp/row.ts';
 import { ACK, buildError, type Ends, FIN, RST, type Segment, SYN } from '../support/guest_frame.ts';
 import { type Dialogue, FAR_PORT, GUEST_PORT, pattern } from '../support/tcp_dialogue.ts';
 import { ENDS4, ENDS6 } from '../support/workbench.ts';
@@ -109,6 +109,27 @@ describe('RFC 9293 §3.10.7.4: first, the sequence number', () => {
     dialogue.send(ACK, { window: 4321 });
     expect(rows[dialogue.row() + SND_WND]).to.equal(4321);
     expect(farText(dialogue)).to.deep.equal(pattern(sent));
+  });
+
+  it('RFC 9293 §3.10.7.4: window closed: the ACKs of a guest that has probed it with a byte count, and no other beyond it', () => {
+    const dialogue = established({ sackPermitted: true });
+    dialogue.stream.sendBuffer = 300_000;
+    const sent = fillWindow(dialogue);
+    expectAck(dialogue.send(ACK, { payload: pattern(1, sent) }), dialogue, 'the probe');
+    dialogue.stream.write(pattern(300));
+    dialogue.seen();
+    const ack = (dialogue.ack + 100) | 0;
+    for (const ahead of [2, 1000]) {
+      expectAck(dialogue.send(ACK, { seq: seqAt(dialogue, ahead), ack, window: 4321 }), dialogue, `${ahead} ahead`);
+      expect(dialogue.stream.taken).to.equal(0);
+    }
+    const sack = [{ left: (ack + 100) | 0, right: (ack + 200) | 0 }];
+    const answers = dialogue.send(ACK, { seq: seqAt(dialogue, 1), ack, window: 4321, sack });
+    // What its SACK tells to be missing may come as an answer; an ACK would be one more of two that never end.
+    expect(answers.filter(({ payload }) => payload.length === 0)).to.deep.equal([]);
+    expect(dialogue.stream.taken).to.equal(100);
+    expect(rows[dialogue.row() + SACKED]).to.equal(100);
+    expect(rows[dialogue.row() + SND_WND]).to.equal(4321);
   });
 
   it('RFC 9293 §3.10.7.4: an unacceptable RST is dropped without an answer', () => {

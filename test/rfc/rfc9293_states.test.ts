@@ -235,6 +235,19 @@ describe('RFC 9293 §3.6.1: TIME-WAIT', () => {
     }
   });
 
+  it('RFC 9293 §3.10.7.4: data and a FIN are answered however often they come, what carries nothing is not', () => {
+    const dialogue = timeWait();
+    const many = 30;
+    const answered = (given: Partial<Segment>, flags = ACK): number => {
+      let count = 0;
+      for (let times = 0; times < many; times++) count += dialogue.send(flags, given).length;
+      return count;
+    };
+    expect(answered({})).to.equal(10);
+    expect(answered({ seq: (dialogue.seq - 11) | 0, payload: pattern(10) })).to.equal(many);
+    expect(answered({ seq: (dialogue.seq - 1) | 0 }, ACK | FIN)).to.equal(many);
+  });
+
   it('RFC 9293 §3.10.7.4: data and a RST change nothing in it', () => {
     const dialogue = timeWait();
     dialogue.send(ACK, { payload: pattern(10) });

@@ -82,6 +82,16 @@ function takeReset(flow: number): void {
   if ((flags & HOST_SHUT) !== 0) end(flow, 0);
 }
 
+/**
+ * A mere ACK behind the byte with which the guest has probed our closed window, and which counts as sent for it (RFC 9293 §3.10.7.4: though
+ * no segment is acceptable then, valid ACKs are to be taken). Or what it acknowledges would be sent again for as long as the far end
+ * reads nothing.
+ */
+function isBehindProbe(row: number, seq: number, length: number, bits: number): boolean {
+  const edge = rows[row + RCV_EDGE]!;
+  return edge === rows[row + RCV_NXT] && distance(edge, seq) === 1 && length === 0 && (bits & FIN) === 0;
+}
+
 /** RFC 9293 §3.10.7.4, first, second and fourth step, with RFC 5961 §3.2 and §4.2. False when the segment is done with. */
 function checkControl(flow: number, seq: number, length: number, bits: number): boolean {
   const row = flow * ROW;
@@ -93,7 +103,7 @@ function checkControl(flow: number, seq: number, length: number, bits: number): 
     return false;
   }
   // First step: what is right of the window tells nothing, its window least of all. What is left of it is old, and judged by its ACK.
-  if ((bits & SYN) !== 0 || after(seq, rows[row + RCV_EDGE]!)) {
+  if ((bits & SYN) !== 0 || (after(seq, rows[row + RCV_EDGE]!) && !isBehindProbe(row, seq, length, bits))) {
     // Data is answered each time, so that its sender learns where it stands; two that answer each other's answers would never end.
     if (length > 0 && (bits & SYN) === 0) acknowledgeNow(flow);
     else challenge(flow);
@@ -103,7 +113,7 @@ function checkControl(flow: number, seq: number, length: number, bits: number): 
 }
 
 /** A segment in TIME-WAIT (RFC 9293 §3.10.7.4). True when it is a SYN that begins a new connection: the row is gone. */
-function timeWait(flow: number, seq: number, bits: number): boolean {
+function timeWait(flow: number, seq: number, length: number, bits: number): boolean {
   const row = flow * ROW;
   // RFC 1337: a reset ends nothing here.
   if ((bits & RST) !== 0) return false;
@@ -116,7 +126,9 @@ function timeWait(flow: number, seq: number, bits: number): boolean {
     }
   }
   if ((bits & FIN) !== 0) restartTimeWait(flow);
-  challenge(flow);
+  // Whoever sends data or a FIN again has not got our last ACK, and is told each time; what carries nothing might be an answer to ours.
+  if ((length > 0 || (bits & FIN) !== 0) && (bits & SYN) === 0) acknowledgeNow(flow);
+  else challenge(flow);
   return false;
 }
 
@@ -139,7 +151,7 @@ export function segmentFromGuest(flow: number): boolean {
   // Whose SYN has not been seen, or not been answered, has no timestamps to compare with.
   if ((flags & (TIMESTAMPS | SACK_PERMITTED | TIME_WAIT)) !== 0 && (flags & (SYN_SENT | CONNECTING)) === 0) {
     readOptions(frame.l4);
-    if ((flags & TIME_WAIT) !== 0) return timeWait(flow, seq, bits);
+    if ((flags & TIME_WAIT) !== 0) return timeWait(flow, seq, length, bits);
     if ((flags & TIMESTAMPS) !== 0 && !checkTimestamp(flow, seq, bits)) return false;
   }
   if ((flags & ESTABLISHED) === 0 && !handshake(flow, seq, bits)) return false;
