@@ -54,9 +54,17 @@ function tell(message: number, type: number): void {
   log(LogLevel.INFO, MessageId.DHCP, 4, type, address, view.getUint16(mac), view.getInt32(mac + 2), 0, 0);
 }
 
-/** The type of the client's message, or BOOTP. */
-function typeOf(): number {
-  return option.hasOption(option.MESSAGE_TYPE) ? option.optionByte(option.MESSAGE_TYPE, 0) : BOOTP;
+function isUnicast(word: number): boolean {
+  return !isMulticast4(word) && !isLoopback4(word) && !isUnspecified4(word) && !isBroadcast4(word);
+}
+
+/** The type of the client's message, BOOTP, or NO_REPLY for one that can't be. */
+function typeOf(message: number): number {
+  const has = dhcp.clientAddress(message);
+  if (has !== 0 && !isUnicast(has)) return NO_REPLY;
+  if (!option.hasOption(option.MESSAGE_TYPE)) return BOOTP;
+  // Our BOOTP is no type of theirs.
+  return option.optionByte(option.MESSAGE_TYPE, 0) || NO_REPLY;
 }
 
 /** RFC 2131 §4.3.2. A client that names no address at all asks for the one that there is. */
@@ -112,10 +120,6 @@ function writeLinkHeader(out: number, frame: Frame, message: number, isBroadcast
   if (isBroadcast) writeBroadcastMac(out);
 }
 
-function isUnicast(word: number): boolean {
-  return !isMulticast4(word) && !isLoopback4(word) && !isUnspecified4(word) && !isBroadcast4(word);
-}
-
 /**
  * Writes at `out` the reply to the datagram under `frame`, which went to DHCP_SERVER. Returns the bytes of the Ethernet frame (342…1514, no
  * virtio-net header), or 0 when there is none. `out` must not overlap the request.
@@ -125,14 +129,13 @@ export function answerDhcp(frame: Frame, out: number): number {
   const end = frame.l4 + udpLength(frame.l4);
   if (!enabled || frame.gsoType !== VIRTIO_NET_HDR_GSO_NONE || !dhcp.isRequest(message, end - message)) return 0;
   if (dhcp.relayAddress(message) !== 0 || !option.readOptions(message, end)) return 0;
-  const type = typeOf();
+  const type = typeOf(message);
   const reply = answerTo(message, type);
   if (reply === NO_REPLY) {
     if (type === option.DECLINE || type === option.RELEASE) tell(message, type);
     return 0;
   }
   const to = destinationOf(message, source(frame.l3), type, reply);
-  if (to !== BROADCAST && !isUnicast(to)) return 0;
   tell(message, reply);
   writeLinkHeader(out, frame, message, to === BROADCAST);
   return writePacket(out, message, type, reply, to);

@@ -2,7 +2,7 @@
  * Options of DHCP (RFC 2132 §2): a code, a length, a value; one byte alone for padding and the end.
  *
  * A value may be longer than an option: then it goes on in the next one of that code, and an option that comes twice is one value
- * (RFC 3396 §4). So a message is read once, and the values of the options that matter are put together here, each up to MOST_BYTES.
+ * (RFC 3396 §7). So a message is read once, and the values of the options that matter are put together here, each up to MOST_BYTES.
  */
 import { FILE_AREA, FILE_AREA_END, SNAME_AREA, SNAME_AREA_END, DHCP_HEADER } from './dhcp.ts';
 import { view } from './memory.ts';
@@ -141,7 +141,7 @@ export function optionBytes(length: number): number {
   return length + 2 * Math.max(1, Math.ceil(length / MOST_BYTES));
 }
 
-/** Writes `length` bytes of `value` as an option at `at`, or as several (RFC 3396 §5), and returns the offset behind them. */
+/** Writes `length` bytes of `value` as an option at `at`, or as several (RFC 3396 §6), and returns the offset behind them. */
 export function writeOption(at: number, code: number, value: Uint8Array, length: number): number {
   let to = at;
   let written = 0;
