@@ -13,7 +13,7 @@ import { GUEST_MAC, OUR_MAC, TRANSMIT } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { LINK_HEADER } from './link/link.ts';
 import { receivedAt, receivedHeader, receivedLength } from './link/received.ts';
-import { transmit } from './flow/transmit.ts';
+import { transmit, transmitWhole } from './flow/transmit.ts';
 import { answerArp } from './local/arp.ts';
 import { answerDhcp } from './local/dhcp.ts';
 import { answerEcho } from './local/echo.ts';
@@ -65,6 +65,16 @@ function transmitAnswer(length: number, counter: number): boolean {
   counters[counter]!++;
   transmit(ANSWER, LINK_HEADER + length);
   return true;
+}
+
+/** A DHCP client without an address listens below IP, where nobody puts fragments together. */
+function takeDhcp(): number {
+  const length = answerDhcp(frame, ANSWER + LINK_HEADER);
+  if (length === 0) return ignore(Counter.frames_not_served);
+  writeVnetPlain(ANSWER);
+  counters[Counter.dhcp_answered]!++;
+  transmitWhole(ANSWER, LINK_HEADER + length);
+  return 0;
 }
 
 /** Puts the frame's addresses into the flow key; the guest is the source. */
@@ -133,9 +143,7 @@ function takeTcp(index: number, following: number): number {
 function takeUdp(): number {
   const from = udpSource(frame.l4);
   const to = udpDestination(frame.l4);
-  if (frame.family === 4 && to === DHCP_SERVER) {
-    return transmitAnswer(answerDhcp(frame, ANSWER + LINK_HEADER), Counter.dhcp_answered) ? 0 : ignore(Counter.frames_not_served);
-  }
+  if (frame.family === 4 && to === DHCP_SERVER) return takeDhcp();
   if (!wantsUdp || from === 0 || to === 0 || (frame.family === 6 && to === DHCPV6_SERVER)) return ignore(Counter.frames_not_served);
   if (sourceIsNobodys()) return ignore(Counter.frames_bad_address);
   datagramFromGuest((from << 16) | to);

@@ -8,7 +8,8 @@ import { ETHERNET_HEADER, etherType } from '../wire/ethernet.ts';
 import { beginFragments, exceedsLink, fragmentFrameLength, nextFragment } from './fragmentation.ts';
 import { log, logs } from './journal.ts';
 
-function send(at: number, length: number): boolean {
+/** Sends the frame (link header first) of `length` bytes from `at` in one piece, even one larger than the guest's MTU. False when the link refused it. */
+export function transmitWhole(at: number, length: number): boolean {
   if (transmitFrame(at, length) < 0) {
     counters[Counter.tap_write_refused]!++;
     return false;
@@ -24,7 +25,7 @@ function sendInFragments(at: number, length: number): boolean {
   beginFragments(at, length);
   while (nextFragment()) {
     counters[Counter.fragments_to_guest]!++;
-    if (!send(FRAGMENT_FRAME, fragmentFrameLength)) return false;
+    if (!transmitWhole(FRAGMENT_FRAME, fragmentFrameLength)) return false;
   }
   return true;
 }
@@ -35,5 +36,5 @@ function sendInFragments(at: number, length: number): boolean {
  */
 export function transmit(at: number, length: number): boolean {
   if (exceedsLink(at, length - LINK_HEADER - ETHERNET_HEADER)) return sendInFragments(at, length);
-  return send(at, length);
+  return transmitWhole(at, length);
 }

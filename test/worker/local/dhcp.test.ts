@@ -74,6 +74,10 @@ describe('worker/local/dhcp', () => {
     expect(new DhcpLink({}, { protocols: { ipv4: false } }).send(discover)).to.equal(null);
   });
 
+  it('sends a reply in one piece, however small the MTU: a client without an address puts no fragments together', () => {
+    for (const mtu of [0, 68, 300, 576]) expect(new DhcpLink({ mtu }, { mtu }).ask({ options: [DISCOVER] }).length).to.be.within(300, 548);
+  });
+
   it('leaves nothing in a reply of what was in the buffer before', () => {
     const link = new DhcpLink({ hostname: 'x'.repeat(200) });
     link.ask({ options: [DISCOVER] });
