@@ -24,6 +24,13 @@ if [ -e policies/compile.ts ]; then "$NODE" policies/compile.ts; fi
 # The launcher reads them without a runtime.
 "$NODE" --input-type=module -e 'console.log((await import(process.cwd() + "/supervisor/runtime.ts")).WORKER_FLAGS.join(" "))' >dist/worker.flags
 
+# The launcher reads the command line by the supervisor's table.
+if newer supervisor/config native/out/options.h || newer build/launcher_options.ts native/out/options.h; then
+  mkdir -p native/out
+  "$NODE" build/launcher_options.ts >native/out/options.new
+  mv native/out/options.new native/out/options.h
+fi
+
 if [ -e native/Makefile ]; then make -s -C native; fi
 
 # node-pty's own install script would have node-gyp fetch the headers of one Node.js version; those of Node-API are in the tree.

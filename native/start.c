@@ -1,28 +1,36 @@
 /*
  * start — begins loading the worker's runtime, then becomes the supervisor's.
  *
- *   start JAIL NAME RUNTIME ARGS… -- RUNTIME ARGS…
+ *   start JAIL NAME RUNTIME ARGS… -- RUNTIME ARGS… -- PROGRAM WORDS…
  *
  * Each runtime needs some 25 ms before its first line of ours runs. The worker's needs no decision of the supervisor for that, so both
- * load at the same time: the words before "--" are the jail, its name for `ps` and what its role worker runs, those after it are what
- * this process becomes. The supervisor finds the jail, its child, in the environment: RAVIOLI_WORKER=PID:CHANNEL:CONTROL, two
- * descriptors. Whatever fails here is left to the supervisor, which then starts the worker itself and says why it can't.
+ * load at the same time: the words before the first "--" are the jail, its name for `ps` and what its role worker runs; those after it are
+ * what this process becomes, and after the second "--" the name that we were called by and what the user wrote. The supervisor finds the
+ * jail, its child, in the environment: RAVIOLI_WORKER=PID:CHANNEL:CONTROL, two descriptors. Whatever fails here is left to the supervisor,
+ * which then starts the worker itself and says why it can't.
  *
- * Of the descriptors that come along, only the standard ones, those of sd_listen_fds(3) and those whose number is in a word are kept:
+ * A runtime can't be forked, so what is to run in the background is forked here, before there is one: the child becomes the supervisor in
+ * a session of its own, the parent waits for one byte of it, its exit status, and leaves; without a byte it leaves with the child's. The
+ * supervisor finds the pipe in the environment: RAVIOLI_READY=DESCRIPTOR. Until it is ready the child ends with its parent.
+ *
+ * Of the descriptors that come along, only the standard ones, those of sd_listen_fds(3) and those whose number is in an option are kept:
  * whoever waits for the end of some pipe must not wait for ours. What a number means is for the supervisor to say.
- *
- * A word that asks for text, for another runtime of the worker or for its complaints makes it pointless; what they mean is for the
- * supervisor to say, this is only a guess, and a wrong one costs the work of a process that is ended again.
  */
 #define _GNU_SOURCE
+#include "command_line.h"
+
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "privileges.h"
@@ -33,16 +41,6 @@
 #define FIRST_LISTENER 3 /* SD_LISTEN_FDS_START */
 /* Above the numbers that the child's descriptors are put to, and above any standard one that was closed. */
 #define PARKING 16
-
-static const char *const pointless[] = {"--help", "-h", "--version", "--isolation", "--trace"};
-
-static bool is_pointless(char *const *words) {
-  for (; *words && strcmp(*words, "--"); words++)
-    for (size_t i = 0; i < sizeof pointless / sizeof *pointless; i++)
-      if (strncmp(*words, pointless[i], strlen(pointless[i])) == 0)
-        return true;
-  return false;
-}
 
 static int compare(const void *a, const void *b) {
   unsigned left = *(const unsigned *)a, right = *(const unsigned *)b;
@@ -59,13 +57,13 @@ static unsigned count_listeners(void) {
 }
 
 /* With more numbers than there is room for, nothing is closed. */
-static void close_others(char *const *words) {
+static void close_others(char *const *words, int word_count) {
   unsigned kept[MAX_KEPT], listeners = count_listeners();
   size_t count = 0;
   for (; count < listeners; count++)
     kept[count] = FIRST_LISTENER + (unsigned)count;
-  for (; *words && strcmp(*words, "--"); words++)
-    for (const char *at = *words; *at;) {
+  for (int word = 0; word < word_count; word++)
+    for (const char *at = words[word]; *at;) {
       char *end;
       if (!isdigit((unsigned char)*at)) {
         at++;
@@ -113,21 +111,83 @@ static pid_t start_worker(const char *jail, char **words, int channel, int contr
   return failed ? -1 : pid;
 }
 
+/* What the process that the user started does while the service comes up. */
+static _Noreturn void await_service(pid_t service, int ready) {
+  unsigned char code;
+  ssize_t length;
+  int status;
+  do
+    length = read(ready, &code, 1);
+  while (length < 0 && errno == EINTR);
+  if (length == 1)
+    _exit(code);
+  while (waitpid(service, &status, 0) < 0 && errno == EINTR)
+    ;
+  if (WIFSIGNALED(status))
+    fprintf(stderr, "start: the service was ended by signal %d before it was ready\n", WTERMSIG(status));
+  /* Status 0 is an orderly end, and no readiness. */
+  _exit(WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1);
+}
+
+/* Goes on as the service; the parent never comes back. When it can't be forked there is no service, and the caller is told. */
+static bool enter_background(void) {
+  int ready[2];
+  char text[16];
+  const pid_t parent = getpid();
+  const bool listens = count_listeners() > 0;
+  if (pipe2(ready, O_CLOEXEC))
+    return false;
+  pid_t service = fork();
+  if (service < 0)
+    return false;
+  if (service > 0) {
+    close(ready[1]);
+    await_service(service, ready[0]);
+  }
+  close(ready[0]);
+  int parked = fcntl(ready[1], F_DUPFD, PARKING);
+  close(ready[1]);
+  if (parked < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) || getppid() != parent)
+    _exit(1);
+  setsid();
+  snprintf(text, sizeof text, "%d", parked);
+  setenv("RAVIOLI_READY", text, 1);
+  if (listens) {
+    snprintf(text, sizeof text, "%d", (int)getpid());
+    setenv("LISTEN_PID", text, 1);
+  }
+  return true;
+}
+
+/* The place of the first "--" from `at` on, or `argc`. */
+static int find_separator(int argc, char **argv, int at) {
+  while (at < argc && strcmp(argv[at], "--"))
+    at++;
+  return at;
+}
+
 int main(int argc, char **argv) {
   int channel[2], control[2];
   char found[64];
-  int end = 1;
-  while (end < argc && strcmp(argv[end], "--"))
-    end++;
-  if (end < 4 || end + 1 >= argc || end - 3 > MAX_WORDS) {
-    fprintf(stderr, "start: expected JAIL NAME RUNTIME ARGS -- RUNTIME ARGS; see the top of native/start.c\n");
+  int end = find_separator(argc, argv, 1);
+  int program = find_separator(argc, argv, end + 1);
+  if (end < 4 || end - 3 > MAX_WORDS || program <= end + 1 || program + 1 >= argc) {
+    fprintf(stderr, "start: expected JAIL NAME RUNTIME ARGS -- RUNTIME ARGS -- PROGRAM; see the top of native/start.c\n");
     return 1;
   }
   char **supervisor = argv + end + 1;
   argv[end] = NULL;
+  /* Without the second separator: the supervisor's words follow its program. */
+  memmove(argv + program, argv + program + 1, (size_t)(argc - program) * sizeof *argv);
+  struct command_line line = read_command_line(argc - program - 1, argv + program);
   unsetenv("RAVIOLI_WORKER");
-  close_others(supervisor);
-  if (!is_pointless(supervisor) && make_pair(channel) && make_pair(control)) {
+  unsetenv("RAVIOLI_READY");
+  close_others(argv + program, line.options);
+  if (line.background && !enter_background()) {
+    perror("start: there can be no process in the background");
+    return 1;
+  }
+  if (!line.wants_no_worker && make_pair(channel) && make_pair(control)) {
     pid_t pid = start_worker(argv[1], argv + 2, channel[1], control[1]);
     snprintf(found, sizeof found, "%d:%d:%d", (int)pid, channel[0], control[0]);
     if (pid > 0)

@@ -50,6 +50,11 @@ export interface Native {
   setNonBlocking(fd: number): number;
   /** PR_SET_DUMPABLE 0, PR_SET_NAME. */
   harden(name: string): number;
+  /**
+   * /dev/null becomes 0, 1 and 2, / the working folder, PR_SET_PDEATHSIG 0; then one byte 0 is written to `ready`, which is closed.
+   * −EPIPE: nobody waits for it.
+   */
+  detach(ready: number): number;
   /** tcgetattr: struct termios. */
   terminalModes(fd: number): Uint8Array | number;
   /** tcsetattr(TCSANOW) of what `terminalModes` gave. */

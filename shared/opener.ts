@@ -33,6 +33,9 @@ export const OpenerRequest = {
   RESERVED: 51,
 } as const;
 
+/** In the place of an ID, without a question: this namespace can't be joined, and the opener has ended. */
+export const Notice = { USER_NAMESPACE: 256, NETWORK_NAMESPACE: 257 } as const;
+
 /** What can be asked of an opener. SETUP verbs are refused once it is sealed (all but those of sockets). */
 export const Verb = {
   /** Non-blocking TCP socket, NODELAY, bound if asked, connect started: result 0 also for EINPROGRESS. FLAGS: `ConnectFlag`. */

@@ -19,9 +19,9 @@ export type Step =
   | 'map-ids'
   /** Create the network, mount, PID, IPC and UTS namespaces. */
   | 'create-namespaces'
-  /** Open or enter the user namespace of a process [PID]. */
+  /** Open or enter the user namespace of a process [PID] or path [in quotes]. */
   | 'join-user-namespace'
-  /** Open or enter the network namespace of a process [PID]. */
+  /** Open or enter the network namespace of a process [PID] or path [in quotes]. */
   | 'join-network-namespace'
   /** Execute the command [its name]. */
   | 'run-command'
@@ -46,6 +46,7 @@ const EEXIST = 17;
 const ENODEV = 19;
 const EINVAL = 22;
 const ENOSPC = 28;
+const ENOTDIR = 20;
 const ENXIO = 6;
 const ENOEXEC = 8;
 const EADDRINUSE = 98;
@@ -140,14 +141,18 @@ function namespacesCause(errno: number, setting: ReadSetting): string {
   return what;
 }
 
-function joinCause(step: 'join-user-namespace' | 'join-network-namespace', errno: number, pid: string): string {
+/** `subject` is a process ID, or a path in quotes. */
+function joinCause(step: 'join-user-namespace' | 'join-network-namespace', errno: number, subject: string): string {
   const which = step === 'join-user-namespace' ? 'user' : 'network';
-  if (errno === ENOENT || errno === ESRCH) return `there is no process ${pid}; it has ended, or is hidden from this user`;
+  const isPath = subject.startsWith("'");
+  const what = isPath ? `the ${which} namespace ${subject}` : `the ${which} namespace of process ${subject}`;
+  if (isPath && (errno === ENOENT || errno === ENOTDIR)) return `there is no namespace ${subject}; it has gone, or the path is wrong`;
+  if (errno === ENOENT || errno === ESRCH) return `there is no process ${subject}; it has ended, or is hidden from this user`;
   if (errno === EPERM || errno === EACCES) {
-    return `the ${which} namespace of process ${pid} belongs to another user; start as that user, or inside its user namespace`;
+    return `${what} belongs to another user; start as that user, or inside its user namespace`;
   }
-  if (errno === EINVAL) return `the ${which} namespace of process ${pid} can't be joined; it is our own already, or of another kind`;
-  return `cannot join the ${which} namespace of process ${pid}`;
+  if (errno === EINVAL) return `${what} can't be joined; it is our own already, or of another kind`;
+  return `cannot join ${what}`;
 }
 
 function commandCause(errno: number, command: string): string {

@@ -28,7 +28,7 @@ export type LifecycleEvent =
   | { readonly type: 'openerEnded'; readonly place: 'host' | 'guest'; readonly ending: Ending }
   /** `code`: as a shell would see it, 128 + signal included. */
   | { readonly type: 'commandEnded'; readonly code: number }
-  /** The process whose namespace we joined has ended. */
+  /** The namespace that we joined has gone. */
   | { readonly type: 'guestGone' }
   /** The last machine has closed its socket. */
   | { readonly type: 'machineGone' }
@@ -102,7 +102,7 @@ function whileOpen(now: Situation, event: LifecycleEvent): { next: Situation; ef
         ? leave(event.code)
         : leave(1, error(`the command ended with status ${event.code} before its network was ready`));
     case 'guestGone':
-      return leave(0, { do: 'report', level: 'info', line: "the process that owned the guest's namespace has ended" });
+      return leave(0, { do: 'report', level: 'info', line: "the guest's namespace has gone" });
     case 'machineGone':
       return leave(0);
     case 'asked':

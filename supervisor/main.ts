@@ -7,6 +7,7 @@ import type { Native } from '../native/supervisor.d.ts';
 import { LogLevel } from '../shared/messages.ts';
 import { processName } from '../shared/roles.ts';
 import { parseArguments } from './args.ts';
+import { parseReady, READY } from './background.ts';
 import { discardEarlyWorker, type EarlyWorker, parseEarlyWorker } from './early.ts';
 import { EARLY_WORKER, readStarted } from './environment.ts';
 import { Log } from './log.ts';
@@ -33,8 +34,9 @@ function main(program: string, words: readonly string[]): void {
     if (!usable) {
       discard(root, early);
     }
+    const ready = options.foreground ? null : parseReady(process.env[READY]);
     const installation = { root, runtime: process.execPath };
-    void new Run({ native, installation, mode, options, log, started, early: usable ? early : null }).start();
+    void new Run({ native, installation, mode, options, log, started, early: usable ? early : null, ready }).start();
   } catch (error) {
     if (!(error instanceof UsageError)) {
       throw error;

@@ -7,12 +7,15 @@
 import type { Native } from '../native/supervisor.d.ts';
 import { familyOf } from '../shared/addresses.ts';
 import { OPENER_ANSWER, OPENER_REQUEST } from '../shared/limits.ts';
-import { ListenFlag, OpenerAnswer, OpenerRequest, PortsFlag, Verb } from '../shared/opener.ts';
+import { ListenFlag, Notice, OpenerAnswer, OpenerRequest, PortsFlag, Verb } from '../shared/opener.ts';
+import { explain } from './explain.ts';
+import { UsageError } from './usage-error.ts';
 
 /** How long an opener may take: it has to be started, and may wait for the kernel's network configuration lock. */
 const ANSWER_MS = 10_000;
 
 const EAGAIN = 11;
+const ECONNRESET = 104;
 const NONE = new Uint8Array(0);
 
 /** Fields of shared/opener.ts OpenerRequest; what is left out is 0. */
@@ -46,6 +49,14 @@ export interface ListenQuestion {
   readonly link: number;
 }
 
+/** Subjects of `explain`. */
+export interface NamespaceNames {
+  readonly 'join-user-namespace': string;
+  readonly 'join-network-namespace': string;
+}
+
+const UNNAMED: NamespaceNames = { 'join-user-namespace': '', 'join-network-namespace': '' };
+
 const LISTEN = { tcp: Verb.TCP_LISTEN, udp: Verb.UDP_LISTEN } as const;
 const PORTS_USE = { 'reach-tcp': 0, 'reach-udp': PortsFlag.UDP, 'answer-udp': PortsFlag.UDP | PortsFlag.ANSWER } as const;
 
@@ -54,12 +65,14 @@ export class Opener {
   readonly #native: Native;
   readonly #socket: number;
   readonly #place: 'host' | 'guest';
+  readonly #joins: NamespaceNames;
 
-  /** `socket` is our end, non-blocking. */
-  constructor(native: Native, socket: number, place: 'host' | 'guest') {
+  /** `socket` is our end, non-blocking; `joins` is what it joins, as `explain` names it. */
+  constructor(native: Native, socket: number, place: 'host' | 'guest', joins: NamespaceNames = UNNAMED) {
     this.#native = native;
     this.#socket = socket;
     this.#place = place;
+    this.#joins = joins;
   }
 
   /** Sends a question. `name` is the interface of Verb.TAP. */
@@ -124,6 +137,9 @@ export class Opener {
     request.set(question.destination ?? NONE, OpenerRequest.DESTINATION);
     const sent = this.#native.sendWithDescriptors(this.#socket, request, []);
     if (sent < 0) {
+      // It has ended; why, it may have said.
+      const answer = this.#receive();
+      if (answer !== null && typeof answer !== 'number') this.#heed(answer.bytes);
       throw new Error(`${this.#name()} can't be asked (errno ${-sent})`);
     }
   }
@@ -134,7 +150,7 @@ export class Opener {
    */
   collect(verb: Verb): OpenerReply {
     for (;;) {
-      const answer = this.#native.receiveWithDescriptors(this.#socket, OPENER_ANSWER);
+      const answer = this.#receive();
       if (answer === -EAGAIN) {
         if (this.#native.waitReadable(this.#socket, ANSWER_MS) <= 0) {
           throw new Error(`${this.#name()} gave no answer to verb ${verb}`);
@@ -154,9 +170,16 @@ export class Opener {
     return this.collect(verb);
   }
 
+  /** An end that left questions unread is told of before what was said earlier. */
+  #receive(): ReturnType<Native['receiveWithDescriptors']> {
+    const answer = this.#native.receiveWithDescriptors(this.#socket, OPENER_ANSWER);
+    return answer === -ECONNRESET ? this.#native.receiveWithDescriptors(this.#socket, OPENER_ANSWER) : answer;
+  }
+
   #check(answer: { bytes: Uint8Array; fds: number[] }, verb: Verb): OpenerReply {
     const { bytes, fds } = answer;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#heed(bytes);
     if (bytes.length !== OPENER_ANSWER || view.getUint32(OpenerAnswer.ID, true) !== verb || fds.length > 1) {
       for (const fd of fds) {
         this.#native.close(fd);
@@ -164,6 +187,15 @@ export class Opener {
       throw new Error(`${this.#name()} gave a malformed answer to verb ${verb}`);
     }
     return { result: view.getInt32(OpenerAnswer.RESULT, true), descriptor: fds[0] ?? null };
+  }
+
+  /** Throws UsageError when it is no answer but the reason why there won't be one. */
+  #heed(bytes: Uint8Array): void {
+    if (bytes.length !== OPENER_ANSWER) return;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const id = view.getUint32(OpenerAnswer.ID, true);
+    const step = id === Notice.USER_NAMESPACE ? 'join-user-namespace' : id === Notice.NETWORK_NAMESPACE ? 'join-network-namespace' : null;
+    if (step !== null) throw new UsageError(explain(step, -view.getInt32(OpenerAnswer.RESULT, true), this.#joins[step]));
   }
 
   #name(): string {

@@ -11,6 +11,7 @@ import type { Options } from './config/options.ts';
 import { listenAsInstance, mayBeInGuest } from './control/instances.ts';
 import { CLIENT_MS, ControlServer } from './control/server.ts';
 import type { EarlyWorker } from './early.ts';
+import { enterBackground } from './background.ts';
 import { bytesOf, environmentOfCommand, lastWords, type Started, variable } from './environment.ts';
 import {
   type Effect,
@@ -25,6 +26,7 @@ import {
 import { isInteractive } from './interactive.ts';
 import type { Log } from './log.ts';
 import type { Installation } from './runtime.ts';
+import { PidFile } from './pid-file.ts';
 import { dispositionOf, hasForeground } from './signals.ts';
 import { Child, Control, type Spawner } from './spawn.ts';
 import { Startup, type Rooms } from './startup.ts';
@@ -43,6 +45,8 @@ export interface Program {
   readonly log: Log;
   readonly started: Started;
   readonly early: EarlyWorker | null;
+  /** Where somebody waits for us to be ready; null: we stay in the foreground. */
+  readonly ready: number | null;
 }
 
 /** One run. */
@@ -56,6 +60,7 @@ export class Run {
   #terminal: Terminal | null = null;
   #controlServer: ControlServer | null = null;
   #deadline: NodeJS.Timeout | undefined;
+  #pidFile: PidFile | null = null;
 
   constructor(program: Program) {
     this.#program = program;
@@ -66,6 +71,7 @@ export class Run {
   async start(): Promise<void> {
     this.#watchSignals();
     try {
+      this.#openPidFile();
       this.#openControlSocket();
       this.#rooms = await new Startup({
         ...this.#program,
@@ -133,6 +139,20 @@ export class Run {
         this.#program.log.debug(line);
       }
     }
+    this.#announce();
+  }
+
+  /** Before anything is started: a path that can't be had is the user's to put right. */
+  #openPidFile(): void {
+    const { pidFile } = this.#program.options;
+    if (pidFile !== null) this.#pidFile = new PidFile(pidFile);
+  }
+
+  /** Tells that everything is there, to whoever waits for the file or for the process that was started. */
+  #announce(): void {
+    const { native, ready } = this.#program;
+    this.#pidFile?.write(process.pid);
+    if (ready !== null) enterBackground(native, ready);
   }
 
   /** Before anything is started: a path that can't be had is the user's to put right. */

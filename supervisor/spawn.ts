@@ -9,6 +9,7 @@ import { processName } from '../shared/roles.ts';
 import { bytesOf } from './environment.ts';
 import { explain, type Step } from './explain.ts';
 import type { Ending } from './lifecycle.ts';
+import type { NamespaceNames } from './opener.ts';
 import { type Installation, type Isolation, workerCommand } from './runtime.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -175,6 +176,10 @@ export interface StandardDescriptors {
 export interface JoinedNamespaces {
   readonly user: number | null;
   readonly network: number;
+  /** Inode of the network namespace, which tells it from others. */
+  readonly identity: number;
+  /** How messages call the two. */
+  readonly names: NamespaceNames;
   /** The network namespace is our own: its loopback is the host's. */
   readonly isHost: boolean;
 }

@@ -30,7 +30,7 @@ import { collectSockets, type HandedSocket, prepareSocket, readFirstUnprivileged
 import { readUdpTimeouts } from './host/udp-timeouts.ts';
 import { HandedOpener } from './forwarding/handed-opener.ts';
 import { type Hear, PortFollower } from './forwarding/port-follower.ts';
-import { openNamespaces, watchProcess } from './join.ts';
+import { openNamespaces, watchNamespace } from './join.ts';
 import type { Ending, LifecycleEvent } from './lifecycle.ts';
 import type { Log } from './log.ts';
 import { MachineSocket } from './machine-socket.ts';
@@ -75,7 +75,7 @@ export interface Rooms {
   readonly command: { readonly pid: number; readonly control: Control } | null;
   /** Where a machine connects; null: the guest is a namespace. */
   readonly machine: MachineSocket | null;
-  /** A process of the guest's namespace; null: the guest is a machine. */
+  /** Inode of the guest's network namespace; null: the guest is a machine. */
   readonly guest: number | null;
   /** Which ports lead where. */
   readonly forwarding: Forwarding;
@@ -101,11 +101,10 @@ interface PreparedGuest {
   readonly worker: number;
   /** A socket that tells of the namespace's sockets; NO_DESCRIPTOR where the kernel has none. */
   readonly diagnosis: number;
-}
-
-/** A namespace that is served, and a process in it. */
-interface NamespaceGuest extends PreparedGuest {
-  readonly pid: number;
+  /** Inode of the network namespace. */
+  readonly identity: number;
+  /** The command's process; null: the namespace was there. */
+  readonly pid: number | null;
 }
 
 /** Whom frames are for before the machine has spoken. */
@@ -127,8 +126,9 @@ export class Startup {
     const nothing = openSync('/dev/null', 'r+');
     this.#spawner = new Spawner(around.native, around.installation, {
       nothing,
-      // A room may hold nothing of the user's, but whoever asks for --debug wants to see why one can't start.
-      complaints: around.log.level >= LogLevel.DEBUG ? 2 : nothing,
+      // A room may hold nothing of the user's, but whoever asks for --debug wants to see why one can't start. (Who waits for a run to go
+      // into the background waits for the end of its stderr too.)
+      complaints: around.log.level >= LogLevel.DEBUG && around.options.foreground ? 2 : nothing,
     });
   }
 
@@ -152,7 +152,7 @@ export class Startup {
     }
     mark('plan made');
     const machine = mode === 'passt' ? this.#machineSocket(worker) : null;
-    const control = mode === 'pasta' && options.pid === null ? await this.#around.startCommand(this.#spawner, plan.hostname) : null;
+    const control = mode === 'pasta' && options.guest === null ? await this.#around.startCommand(this.#spawner, plan.hostname) : null;
     const host = this.#startOpener('host', plan, null);
     host.opener.post(Verb.SEAL);
     mark('command and opener started');
@@ -187,9 +187,9 @@ export class Startup {
       `${offloads}; descriptors for flows: ${maxDescriptors}`,
       `SO_PEEK_OFF for TCP: IPv4 ${this.#peekOffset[4]}, IPv6 ${this.#peekOffset[6]}`,
     ];
-    const command = control === null || guest === null ? null : { pid: guest.pid, control };
+    const command = control === null || guest === null || guest.pid === null ? null : { pid: guest.pid, control };
     const banner = guest === null ? machineBannerLines(plan, machine?.path ?? null) : bannerLines(plan, guestMac);
-    return { worker, machine, command, guest: guest?.pid ?? null, forwarding, banner, features };
+    return { worker, machine, command, guest: guest?.identity ?? null, forwarding, banner, features };
   }
 
   /** Asks the kernel about the host's network. */
@@ -229,10 +229,18 @@ export class Startup {
   }
 
   /** The namespace of a command or process, with a tap in it. */
-  async #namespaceGuest(plan: Plan, control: Control | null): Promise<NamespaceGuest> {
-    const pid = await this.#guestPid(control);
+  async #namespaceGuest(plan: Plan, control: Control | null): Promise<PreparedGuest> {
+    const { native, emit, options } = this.#around;
+    const { guest } = options;
+    if (guest !== null) {
+      const joined = openNamespaces(native, guest);
+      if (options.quitsWithNamespace) watchNamespace(native, guest, () => emit({ type: 'guestGone' }));
+      return this.#prepareGuest(plan, joined, null);
+    }
+    const pid = await this.#commandPid(control as Control);
     this.#around.mark('guest exists');
-    return { pid, ...this.#prepareGuest(plan, pid) };
+    const joined = openNamespaces(native, { pid, network: `/proc/${pid}/ns/net`, user: `/proc/${pid}/ns/user` });
+    return this.#prepareGuest(plan, joined, pid);
   }
 
   #machineSocket(worker: WorkerRoom): MachineSocket {
@@ -241,13 +249,8 @@ export class Startup {
     return new MachineSocket({ native, log, options, give, ended: () => emit({ type: 'machineGone' }) });
   }
 
-  /** The process whose namespaces are the guest's; our command has made them all when it says that it is ready. */
-  async #guestPid(control: Control | null): Promise<number> {
-    const { pid } = this.#around.options;
-    if (control === null) {
-      watchProcess(this.#native, pid as number, () => this.#around.emit({ type: 'guestGone' }));
-      return pid as number;
-    }
+  /** The process of our command, which has made all its namespaces when it says that it is ready. */
+  async #commandPid(control: Control): Promise<number> {
     const made = await control.expect(JailStep.PID);
     await control.expect(JailStep.READY);
     return made;
@@ -263,12 +266,12 @@ export class Startup {
     const loopback = join === null || join.isHost ? mapped : { ipv4: true, ipv6: true };
     const pid = this.#spawner.opener(mode, loopback, theirs, workerEnd, join);
     adopt(pid, (ending) => emit({ type: 'openerEnded', place, ending }));
-    return { opener: new Opener(this.#native, ours, place), worker };
+    return { opener: new Opener(this.#native, ours, place, join?.names), worker };
   }
 
   /** Makes the tap in the guest's namespace and configures it, then seals the opener that did it. */
-  #prepareGuest(plan: Plan, pid: number): PreparedGuest {
-    const { opener, worker } = this.#startOpener('guest', plan, openNamespaces(this.#native, pid));
+  #prepareGuest(plan: Plan, joined: JoinedNamespaces, pid: number | null): PreparedGuest {
+    const { opener, worker } = this.#startOpener('guest', plan, joined);
     if (plan.worker.taps) {
       opener.post(Verb.TAP, plan.namespace.interfaceName);
     }
@@ -288,7 +291,7 @@ export class Startup {
     for (const line of facts.warnings) {
       this.#around.log.warning(line);
     }
-    return { tap, facts, opener, worker, diagnosis: diagnosis ?? NO_DESCRIPTOR };
+    return { tap, facts, opener, worker, diagnosis: diagnosis ?? NO_DESCRIPTOR, identity: joined.identity, pid };
   }
 
   #takeTap(opener: Opener, name: string): Tap {
@@ -298,7 +301,7 @@ export class Startup {
       const step = isTunAccessible() ? 'create-tap' : 'open-tun';
       throw new UsageError(explain(step, -offloads, name));
     }
-    if (this.#around.options.pid === null) {
+    if (this.#around.options.guest === null) {
       // The namespace is the command's and ends with it. Removing the device before that would hold the worker's end, and ours, for the
       // 20-40 ms of the kernel's grace periods; with the namespace it happens in the background.
       this.#native.keepTap(descriptor);

@@ -236,10 +236,13 @@ static int parse_descriptor(const char *text) {
   return (int)fd;
 }
 
-/* EINVAL for a user namespace: it is ours already, as for podman, and the network namespace decides. */
-static void join(int fd, int kind, const char *what) {
-  if (setns(fd, kind) && !(kind == CLONE_NEWUSER && errno == EINVAL)) {
-    dprintf(STDERR_FILENO, "opener: can't join the %s namespace: %s\n", what, strerror(errno));
+/* The supervisor is told which namespace can't be joined, and that is all. */
+static void join(int fd, int kind, const struct peer *supervisor) {
+  if (fd < 0)
+    return;
+  if (setns(fd, kind)) {
+    struct opener_answer notice = {kind == CLONE_NEWUSER ? NOTICE_USER_NAMESPACE : NOTICE_NETWORK_NAMESPACE, -errno};
+    send(supervisor->socket, &notice, sizeof notice, MSG_NOSIGNAL);
     _exit(1);
   }
   joined = true;
@@ -250,6 +253,7 @@ static void join(int fd, int kind, const char *what) {
 int main(int argc, char **argv) {
   struct peer supervisor = {.socket = -1, .is_supervisor = true, .descriptor = -1};
   struct peer worker = {.socket = -1, .descriptor = -1};
+  int user = -1, network = -1;
   if (argc < 3)
     refuse_arguments("expected a name and descriptors", argv[argc - 1]);
   char **option = argv + 2;
@@ -257,10 +261,10 @@ int main(int argc, char **argv) {
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   for (; *option && strncmp(*option, "--", 2) == 0; option++) {
     if (strcmp(*option, "--join") == 0) {
-      join(parse_descriptor(*++option), CLONE_NEWUSER, "user");
-      join(parse_descriptor(*++option), CLONE_NEWNET, "network");
+      user = parse_descriptor(*++option);
+      network = parse_descriptor(*++option);
     } else if (strcmp(*option, "--join-net") == 0) {
-      join(parse_descriptor(*++option), CLONE_NEWNET, "network");
+      network = parse_descriptor(*++option);
     } else if (strcmp(*option, "--allow-loopback4") == 0) {
       allow_loopback4 = true;
     } else if (strcmp(*option, "--allow-loopback6") == 0) {
@@ -274,6 +278,8 @@ int main(int argc, char **argv) {
     worker.socket = parse_descriptor(*option++);
   if (*option)
     refuse_arguments("one argument too many", *option);
+  join(user, CLONE_NEWUSER, &supervisor);
+  join(network, CLONE_NEWNET, &supervisor);
   if (die_with_parent())
     refuse_arguments("no parent-death signal", strerror(errno));
   serve_forever(&supervisor, &worker);

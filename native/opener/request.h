@@ -28,6 +28,12 @@ struct opener_answer {
   int32_t result; /* >= 0, a descriptor comes with it except for SEAL, RESOLVER and PORTS; or -errno */
 };
 
+/* In the place of an id, without a question: the set-up failed with `result`, and the opener has ended. */
+enum opener_notice {
+  NOTICE_USER_NAMESPACE = 256,
+  NOTICE_NETWORK_NAMESPACE = 257,
+};
+
 enum opener_verb {
   VERB_TCP_CONNECT = 1,
   VERB_UDP_CONNECT = 2,

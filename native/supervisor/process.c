@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "values.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -63,10 +64,37 @@ static napi_value harden(napi_env env, napi_callback_info info) {
   return make_result(env, prctl(PR_SET_NAME, name, 0, 0, 0));
 }
 
+/* The standard descriptors become /dev/null, the folder /, the end of our parent means nothing any more, and it is told to leave. */
+static int leave_parent(int ready) {
+  static const char success = 0;
+  int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (nothing < 0)
+    return -errno;
+  for (int fd = 0; fd <= 2; fd++)
+    if (dup2(nothing, fd) < 0)
+      return -errno;
+  close(nothing);
+  if (chdir("/") || prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0))
+    return -errno;
+  ssize_t written = write(ready, &success, 1);
+  int error = errno;
+  close(ready);
+  return written == 1 ? 0 : -error;
+}
+
+static napi_value detach(napi_env env, napi_callback_info info) {
+  napi_value argument[1];
+  int32_t ready;
+  if (!read_arguments(env, info, argument, 1) || !read_int(env, argument[0], &ready))
+    return make_int(env, -EINVAL);
+  return make_int(env, leave_parent(ready));
+}
+
 const struct function process_functions[] = {
     {"pidfd", open_pidfd},
     {"reap", reap},
     {"kill", send_signal},
     {"harden", harden},
+    {"detach", detach},
     {NULL, NULL},
 };

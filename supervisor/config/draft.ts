@@ -9,13 +9,13 @@ import { LogLevel } from '../../shared/messages.ts';
 import type { HandedChoice } from '../forwarding/handed-rules.ts';
 import type { ForwardingSpec } from '../forwarding/spec.ts';
 import { UsageError } from '../usage-error.ts';
+import { finishNamespaces } from './namespace-options.ts';
 import type { Options } from './options.ts';
 import { finishPorts } from './port-options.ts';
 import {
   type Refused,
   addressValue,
   classPrefixLength,
-  decimal,
   guestAddressValue,
   hostnameValue,
   macValue,
@@ -28,7 +28,7 @@ import {
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** The options being read; the fields that `Options` lacks are needed only until the line has been read. */
-export interface Draft extends Mutable<Omit<Options, 'dns' | 'search' | 'forwarding' | 'listenFd' | 'warnings' | 'command'>> {
+export interface Draft extends Mutable<Omit<Options, 'dns' | 'search' | 'forwarding' | 'listenFd' | 'warnings' | 'command' | 'guest'>> {
   dns: Uint8Array[] | null;
   search: string[] | null;
   forwarding: ForwardingSpec[];
@@ -39,6 +39,10 @@ export interface Draft extends Mutable<Omit<Options, 'dns' | 'search' | 'forward
   netmaskText: string;
   /** Directions and protocols of which nothing is said are forwarded automatically. */
   automatic: boolean;
+  /** `--netns`, `--userns` and `--netns-only`, of which the later of the two counts. */
+  networkPath: string | null;
+  userPath: string | null;
+  namespaceOnly: boolean;
 }
 
 const ALL_PROTOCOLS = { ipv4: true, ipv6: true, tcp: true, udp: true, icmp: true, ndp: true, ra: true, dhcp: true, dhcpv6: true };
@@ -70,7 +74,9 @@ const UNSAID = {
   controlPath: null,
   socketPath: null,
   machineFd: null,
-  pid: null,
+  pidFile: null,
+  networkPath: null,
+  userPath: null,
   netmask: null,
 } as const;
 
@@ -103,6 +109,8 @@ export function newDraft(mode: 'pasta' | 'passt'): Draft {
     copyAddresses: true,
     copyRoutes: true,
     pidNamespace: true,
+    namespaceOnly: false,
+    quitsWithNamespace: true,
     warnings: [],
     netmaskText: '',
     automatic: mode === 'pasta',
@@ -238,10 +246,10 @@ export function setIsolation(draft: Draft, text: string): void {
 
 /** Checks what concerns several options at once, and freezes. `words` are those behind the options, in pasta mode. */
 export function finish(mode: 'pasta' | 'passt', draft: Draft, words: readonly string[]): Options {
-  const { netmask, netmaskText, automatic, ...rest } = draft;
+  const { netmask, netmaskText, automatic, networkPath, userPath, namespaceOnly, ...rest } = draft;
   const prefixLength4 = finishPrefix(draft);
   if (mode === 'passt') finishMachine(draft, words);
-  const pid = words.length === 1 ? pidOf(words[0] as string) : null;
+  const guest = mode === 'pasta' ? finishNamespaces(draft, words) : null;
   if (!draft.configureNetwork) {
     for (const [option, copies] of [
       ['--no-copy-routes', draft.copyRoutes],
@@ -250,16 +258,13 @@ export function finish(mode: 'pasta' | 'passt', draft: Draft, words: readonly st
       if (!copies) throw new UsageError(`${option} has no meaning without --config-net; add that or leave it out`);
     }
   }
-  if (pid !== null && !draft.pidNamespace)
-    throw new UsageError(`--no-pidns concerns a command that is started here; process ${pid} already runs`);
-  if (pid !== null && !draft.foreground) draft.warnings.push('running in the background is not supported yet; staying in the foreground');
-  const spawns = mode === 'pasta' && pid === null;
+  const spawns = mode === 'pasta' && guest === null;
   return Object.freeze({
     ...rest,
     prefixLength4,
-    pid,
+    guest,
     command: spawns && words.length > 0 ? Object.freeze([...words]) : null,
-    foreground: true,
+    foreground: draft.foreground || spawns,
     logLevel: spawns && draft.logLevel === LogLevel.INFO ? LogLevel.WARNING : draft.logLevel,
     ndp: draft.ndp && draft.icmp,
     ra: draft.ra && !draft.configureNetwork,
@@ -286,11 +291,4 @@ function mtuWarnings(draft: Draft): string[] {
   if (draft.ipv4 && draft.mtu < 68) warnings.push(`--mtu ${draft.mtu} is too small for IPv4, which needs 68 (RFC 791)`);
   if (draft.ipv6 && draft.mtu < 1280) warnings.push(`--mtu ${draft.mtu} is too small for IPv6, which needs 1280 (RFC 8200)`);
   return warnings;
-}
-
-function pidOf(word: string): number | null {
-  if (!/^[0-9]+$/.test(word)) return null;
-  const pid = decimal(word);
-  if (pid === null || pid < 1 || pid > 0x7fffffff) throw new UsageError(`'${word}' is not a process ID; give one from 1 to ${0x7fffffff}`);
-  return pid;
 }

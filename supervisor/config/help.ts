@@ -14,12 +14,14 @@ export function versionText(mode: Mode): string {
 /** Usage, and a line per option of the mode. */
 export function helpText(mode: Mode): string {
   const usage =
-    mode === 'pasta' ? 'pasta [OPTION]... [COMMAND [ARGUMENT]...]\n       pasta --foreground [OPTION]... PID' : 'passt [OPTION]...';
+    mode === 'pasta'
+      ? 'pasta [OPTION]... [COMMAND [ARGUMENT]...]\n       pasta [OPTION]... PID\n       pasta [OPTION]... --netns PATH'
+      : 'passt [OPTION]...';
   const lines = OPTIONS.filter((row) => row.modes === 'both' || row.modes === mode).map((row) => optionLine(row));
   const what =
     mode === 'pasta'
-      ? 'Connects a new network namespace, or that of process PID, to the network of the host, and runs COMMAND (or a shell) in it.'
-      : 'Connects a virtual machine to the network of the host. This mode is not available yet.';
+      ? 'Connects a new network namespace to the network of the host, and runs COMMAND (or a shell) in it; or, in the background, one that exists.'
+      : 'Connects a virtual machine to the network of the host.';
   return `Usage: ${usage}\n\n${what}\n\nOptions:\n${lines.join('\n')}\n`;
 }
 

@@ -11,7 +11,6 @@ export function finishMachine(draft: Draft, words: readonly string[]): void {
   if (words[0] !== undefined) throw new UsageError(`'${words[0]}': passt runs nothing and takes no arguments; leave it out`);
   if (draft.machineFd !== null && draft.socketPath !== null)
     throw new UsageError('--fd is a connected socket already, and --socket a path to listen at; give one of the two');
-  if (!draft.foreground) draft.warnings.push('running in the background is not supported yet; staying in the foreground');
 }
 
 /** `-F`: a descriptor that whoever starts us has left open. */

@@ -26,14 +26,18 @@ import type { ForwardingSpec } from '../forwarding/spec.ts';
 import type { OptionName } from './getopt.ts';
 import { LISTEN_FD } from './listen-fd.ts';
 import { MACHINE } from './machine-options.ts';
+import { type GuestNamespaces, NAMESPACES } from './namespace-options.ts';
 import { PORTS_IN, PORTS_OUT, SPLICE } from './port-options.ts';
+import { SERVICE } from './service-options.ts';
 import { TIMEOUTS } from './timeouts.ts';
 import { interfaceValue, macValue, mtuValue } from './values.ts';
 
 /** A command line, validated and frozen. Addresses are 16 bytes (shared/addresses.ts); null = not given. */
 export interface Options {
-  /** Stay attached to the terminal; always so when a command is run. */
+  /** Stay attached to the terminal; always so when a command is run. The launcher decides the same way (native/command_line.c). */
   readonly foreground: boolean;
+  /** Where our process ID is to be written; null = nowhere. */
+  readonly pidFile: string | null;
   /** What is shown on stderr. WARNING when a command is run, unless more was asked for. */
   readonly logLevel: Level;
   readonly isolation: 'default' | 'strict';
@@ -112,16 +116,18 @@ export interface Options {
   readonly machineFd: number | null;
   /** Leave with the first machine. */
   readonly oneOff: boolean;
-  /** Process whose namespaces to join; null = run something. */
-  readonly pid: number | null;
-  /** What to run; null = a shell (or nothing, with `pid`). */
+  /** Namespaces to join; null = run something in new ones. */
+  readonly guest: GuestNamespaces | null;
+  /** Leave when they go. */
+  readonly quitsWithNamespace: boolean;
+  /** What to run; null = a shell (or nothing, with `guest`). */
   readonly command: readonly string[] | null;
   /** Lines for stderr, without the program's name. */
   readonly warnings: readonly string[];
 }
 
 /** Work that brings the options which are not there yet. */
-type Work = 'background' | 'logs' | 'capture' | 'namespaces' | 'routing' | 'machine' | 'migration';
+type Work = 'background' | 'logs' | 'capture' | 'routing' | 'machine' | 'migration';
 
 export interface OptionRow extends OptionName {
   /** Modes that have the option. */
@@ -133,7 +139,7 @@ export interface OptionRow extends OptionName {
 }
 
 /** Switches that a row can turn off. */
-type Flag = 'tcp' | 'udp' | 'icmp' | 'ndp' | 'ra' | 'dhcp' | 'dhcpv6' | 'mapGateway' | 'pidNamespace' | Advertised;
+type Flag = 'tcp' | 'udp' | 'icmp' | 'ndp' | 'ra' | 'dhcp' | 'dhcpv6' | 'mapGateway' | Advertised;
 /** Those that the mode sets, and a row of the one mode or the other can change. */
 type Advertised = 'advertiseDns' | 'advertiseSearch';
 
@@ -172,27 +178,7 @@ export const OPTIONS: readonly OptionRow[] = [
   { long: 'trace', modes: 'both', help: 'Tell everything, each frame too', set: level(LogLevel.TRACE) },
   { long: 'quiet', short: 'q', modes: 'both', help: 'Tell only warnings and errors', set: level(LogLevel.WARNING) },
   { long: 'stats', argument: 'SECONDS', modes: 'both', help: 'Print counters at most this often', awaits: 'logs' },
-  {
-    long: 'foreground',
-    short: 'f',
-    modes: 'both',
-    help: 'Do not run in the background',
-    set: (draft) => {
-      draft.foreground = true;
-    },
-  },
-  {
-    long: 'stderr',
-    short: 'e',
-    modes: 'both',
-    help: 'Without effect',
-    set: (draft) => {
-      draft.warnings.push('--stderr has no effect and will be dropped; leave it out');
-    },
-  },
-  { long: 'log-file', short: 'l', argument: 'PATH', modes: 'both', help: 'Log to this file', awaits: 'logs' },
-  { long: 'log-size', argument: 'BYTES', modes: 'both', help: 'Rotate the log file at this size', awaits: 'logs' },
-  { long: 'runas', argument: 'UID[:GID]', modes: 'both', help: 'Run as this user when started by root', awaits: 'background' },
+  ...SERVICE,
   {
     long: 'conf-path',
     short: 'c',
@@ -205,7 +191,6 @@ export const OPTIONS: readonly OptionRow[] = [
   { long: 'version', modes: 'both', help: 'Print the version' },
   { long: 'isolation', argument: 'LEVEL', modes: 'both', help: "'default', or 'strict': no executable memory at all", set: setIsolation },
   { long: 'pcap', short: 'p', argument: 'FILE', modes: 'both', help: 'Capture the frames of the guest', awaits: 'capture' },
-  { long: 'pid', short: 'P', argument: 'FILE', modes: 'both', help: 'Write the process ID to this file', awaits: 'background' },
   {
     long: 'mtu',
     short: 'm',
@@ -335,7 +320,6 @@ export const OPTIONS: readonly OptionRow[] = [
     help: "Address that leads the guest to the host's copy of its address, or 'none'",
     set: setMapGuestAddress,
   },
-  { long: 'chroot-fallback', modes: 'both', help: 'Change the root where it cannot be pivoted', awaits: 'background' },
   { long: 'ipv4-only', short: '4', modes: 'both', help: 'Only IPv4', set: onlyFamily(4) },
   { long: 'ipv6-only', short: '6', modes: 'both', help: 'Only IPv6', set: onlyFamily(6) },
   { long: 'hostname', short: 'H', argument: 'NAME', modes: 'both', help: 'Host name of the guest', set: setHostname },
@@ -354,11 +338,7 @@ export const OPTIONS: readonly OptionRow[] = [
     },
   },
   ...PORTS_OUT,
-  { long: 'userns', argument: 'PATH', modes: 'pasta', help: 'User namespace to join', awaits: 'namespaces' },
-  { long: 'netns', argument: 'PATH', modes: 'pasta', help: 'Network namespace to join', awaits: 'namespaces' },
-  { long: 'netns-only', modes: 'pasta', help: 'Join no user namespace', awaits: 'namespaces' },
-  { long: 'no-netns-quit', modes: 'pasta', help: 'Stay when the namespace goes', awaits: 'namespaces' },
-  { long: 'no-pidns', modes: 'pasta', help: 'Run the command in our PID namespace', set: off('pidNamespace') },
+  ...NAMESPACES,
   {
     long: 'config-net',
     modes: 'pasta',

@@ -11,6 +11,7 @@
  */
 import { lstatSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
 import type { Native } from '../../native/supervisor.d.ts';
+import { identityOf } from '../join.ts';
 import { removeStale } from './path.ts';
 import { ControlServer, type ControlServerParts } from './server.ts';
 
@@ -87,20 +88,19 @@ export function isAlive(pid: number): boolean {
 
 /**
  * Whether a client may be in the guest: its network namespace is the guest's, which is not ours as well, or can't be known.
- * `guest` is a process of the guest's namespace; null: a machine, which has none.
+ * `guest` is the inode of the guest's network namespace; null: a machine, which has none.
  */
 export function mayBeInGuest(client: number, guest: number | null): boolean {
   if (guest === null) return false;
   try {
-    const inside = networkOf(guest);
-    return inside !== networkOf('self') && inside === networkOf(client);
+    return guest !== networkOf('self') && guest === networkOf(client);
   } catch {
     return true;
   }
 }
 
-function networkOf(pid: number | 'self'): string {
-  return readlinkSync(`/proc/${pid}/ns/net`);
+function networkOf(pid: number | 'self'): number {
+  return identityOf(readlinkSync(`/proc/${pid}/ns/net`));
 }
 
 function isOwn(folder: string, uid: number): boolean {

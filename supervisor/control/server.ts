@@ -12,6 +12,7 @@
  * changed.
  */
 import { lstatSync, unlinkSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Native } from '../../native/supervisor.d.ts';
 import { describeRule, type Enabled, faultOf, restrictToFamilies } from '../forwarding/rule.ts';
 import { type ForwardingTable, makeTable, named } from '../forwarding/table.ts';
@@ -75,7 +76,8 @@ export class ControlServer {
    */
   constructor(parts: ControlServerParts, path: string) {
     this.#parts = parts;
-    this.#path = path;
+    // Whoever goes into the background changes the folder.
+    this.#path = resolve(path);
     this.#listener = listenAt(parts.native, path);
     const { dev, ino } = lstatSync(path);
     this.#file = { dev, ino };

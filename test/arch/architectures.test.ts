@@ -34,11 +34,12 @@ describe('arch: architectures', function () {
           expect(text).to.contain(`${room}_filter`);
           execFileSync('sh', ['-c', `cat > ${out}/${room}_filter.h`], { input: text });
         }
+        execFileSync('sh', ['-c', `"$0" build/launcher_options.ts > ${out}/options.h`, process.execPath], { cwd: ROOT });
         execFileSync('make', ['-s', '-C', 'native', `CC=${compiler}`, `ARCH=${architecture}`, `OUT=${out}`], {
           cwd: ROOT,
           stdio: ['ignore', 'pipe', 'pipe'],
         });
-        for (const name of ['jail', 'opener', 'worker.node', 'supervisor.node']) {
+        for (const name of ['jail', 'opener', 'start', 'worker.node', 'supervisor.node']) {
           expect(readFileSync(join(out, name)).readUInt16LE(18), name).to.equal(MACHINES[architecture]);
         }
       } finally {

@@ -1,4 +1,4 @@
-/** Which descriptors the launcher leaves to the supervisor. That it starts the worker is the other tests' business: --help keeps it from that. */
+/** Which descriptors the launcher leaves to the supervisor. That it starts the worker is the other tests' business: --trace keeps it from that. */
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,8 +12,8 @@ function left(words: readonly string[], setting = ''): string[] {
   const nothing = openSync('/dev/null', 'r');
   const descriptors = Array.from({ length: LAST - 2 }, () => nothing);
   const show = Array.from({ length: LAST - 2 }, (_, at) => `[ -e /proc/$$/fd/${at + 3} ] && echo ${at + 3}`).join('; ');
-  const script = `${setting} exec "${START}" /bin/true name runtime -- /bin/sh -c 'eval "$SHOW"' "$@"`;
-  const { stdout } = spawnSync('/bin/bash', ['-c', script, 'bash', '--help', ...words], {
+  const script = `${setting} exec "${START}" /bin/true name runtime -- /bin/sh -c 'eval "$SHOW"' sh -- pasta "$@"`;
+  const { stdout } = spawnSync('/bin/bash', ['-c', script, 'bash', '--trace', ...words], {
     // Not as a word: its numbers would be kept.
     env: { ...process.env, SHOW: show },
     stdio: ['ignore', 'pipe', 'inherit', ...descriptors],
@@ -25,10 +25,11 @@ function left(words: readonly string[], setting = ''): string[] {
 describe('native/start: descriptors', () => {
   const rows: [string, readonly string[], string, string[]][] = [
     ['none', [], '', []],
-    ['those that a word names', ['-F7', '--listen-fd=9:80', '--listen-fd', '5', '/proc/self/fd/11'], '', ['5', '7', '9', '11']],
-    ['none that the command names', ['--', 'sh', '-c', 'exec 8'], '', []],
+    ['those that a word names', ['--netns=/proc/self/fd/7', '--listen-fd=9:80', '--listen-fd', '5', '--netns', '/proc/self/fd/11'], '', ['5', '7', '9', '11']],
+    ['none that the command names', ['sh', '-c', 'exec 8'], '', []],
+    ['none that the command names behind a separator', ['--', 'sh', '-c', 'exec 8'], '', []],
     ['those of LISTEN_FDS', [], 'LISTEN_PID=$$ LISTEN_FDS=2', ['3', '4']],
-    ['those of LISTEN_FDS and those that a word names, also twice', ['4', '4', '6'], 'LISTEN_PID=$$ LISTEN_FDS=2', ['3', '4', '6']],
+    ['those of LISTEN_FDS and those that a word names, also twice', ['--listen-fd=4', '--listen-fd=4', '--listen-fd=6'], 'LISTEN_PID=$$ LISTEN_FDS=2', ['3', '4', '6']],
     ["none of another process's LISTEN_FDS", [], 'LISTEN_PID=1 LISTEN_FDS=2', []],
     ['none when LISTEN_FDS makes no sense', [], 'LISTEN_PID=$$ LISTEN_FDS=-1', []],
   ];

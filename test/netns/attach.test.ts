@@ -38,7 +38,7 @@ describe('netns: attach', function () {
     await guest.stop('SIGKILL');
     const result = await pasta.finished;
     expect(result.code).to.equal(0);
-    expect(result.stderr).to.match(/has ended\n$/);
+    expect(result.stderr).to.match(/namespace has gone\n$/);
   });
 
   for (const [signal, code] of [
