@@ -25,11 +25,21 @@ function left(words: readonly string[], setting = ''): string[] {
 describe('native/start: descriptors', () => {
   const rows: [string, readonly string[], string, string[]][] = [
     ['none', [], '', []],
-    ['those that a word names', ['--netns=/proc/self/fd/7', '--listen-fd=9:80', '--listen-fd', '5', '--netns', '/proc/self/fd/11'], '', ['5', '7', '9', '11']],
+    [
+      'those that a word names',
+      ['--netns=/proc/self/fd/7', '--listen-fd=9:80', '--listen-fd', '5', '--netns', '/proc/self/fd/11'],
+      '',
+      ['5', '7', '9', '11'],
+    ],
     ['none that the command names', ['sh', '-c', 'exec 8'], '', []],
     ['none that the command names behind a separator', ['--', 'sh', '-c', 'exec 8'], '', []],
     ['those of LISTEN_FDS', [], 'LISTEN_PID=$$ LISTEN_FDS=2', ['3', '4']],
-    ['those of LISTEN_FDS and those that a word names, also twice', ['--listen-fd=4', '--listen-fd=4', '--listen-fd=6'], 'LISTEN_PID=$$ LISTEN_FDS=2', ['3', '4', '6']],
+    [
+      'those of LISTEN_FDS and those that a word names, also twice',
+      ['--listen-fd=4', '--listen-fd=4', '--listen-fd=6'],
+      'LISTEN_PID=$$ LISTEN_FDS=2',
+      ['3', '4', '6'],
+    ],
     ["none of another process's LISTEN_FDS", [], 'LISTEN_PID=1 LISTEN_FDS=2', []],
     ['none when LISTEN_FDS makes no sense', [], 'LISTEN_PID=$$ LISTEN_FDS=-1', []],
   ];
