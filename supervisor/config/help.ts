@@ -20,7 +20,7 @@ export function helpText(mode: Mode): string {
   const lines = OPTIONS.filter((row) => row.modes === 'both' || row.modes === mode).map((row) => optionLine(row));
   const what =
     mode === 'pasta'
-      ? 'Connects a new network namespace to the network of the host, and runs COMMAND (or a shell) in it; or, in the background, one that exists.'
+      ? 'Connects a new network namespace to the network of the host and runs COMMAND (or a shell) in it,\nor, in the background, one that exists.'
       : 'Connects a virtual machine to the network of the host.';
   return `Usage: ${usage}\n\n${what}\n\nOptions:\n${lines.join('\n')}\n`;
 }

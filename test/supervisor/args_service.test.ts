@@ -1,0 +1,49 @@
+/** Options about the process itself, and about the namespaces that it serves. */
+import { expect } from 'chai';
+import { parseArguments } from '../../supervisor/args.ts';
+import type { Options } from '../../supervisor/config/options.ts';
+
+function options(line: string): Options {
+  const invocation = parseArguments('pasta', line.split(' ').filter(Boolean));
+  if (invocation.kind !== 'run') throw new Error('no run');
+  return invocation.options;
+}
+
+describe('supervisor/args: the process and its namespaces', () => {
+  for (const [line, key, expected] of [
+    ['7', 'foreground', false],
+    ['-f 7', 'foreground', true],
+    ['true', 'foreground', true],
+    ['--netns a', 'foreground', false],
+    ['--netns a -f', 'foreground', true],
+    ['', 'pidFile', null],
+    ['-P /a -P /b', 'pidFile', '/b'],
+    ['7', 'quitsWithNamespace', true],
+    ['--no-netns-quit 7', 'quitsWithNamespace', false],
+    ['true', 'guest', null],
+    ['7', 'guest', { pid: 7, network: '/proc/7/ns/net', user: '/proc/7/ns/user' }],
+    ['--netns-only 7', 'guest', { pid: 7, network: '/proc/7/ns/net', user: null }],
+    ['--userns /u 7', 'guest', { pid: 7, network: '/proc/7/ns/net', user: '/u' }],
+    ['--userns /u --netns-only 7', 'guest', { pid: 7, network: '/proc/7/ns/net', user: null }],
+    ['--netns-only --userns /u 7', 'guest', { pid: 7, network: '/proc/7/ns/net', user: '/u' }],
+    ['--netns ./a', 'guest', { pid: null, network: './a', user: null }],
+    ['--netns a', 'guest', { pid: null, network: '/run/netns/a', user: null }],
+    ['--netns /a --netns b', 'guest', { pid: null, network: '/run/netns/b', user: null }],
+    ['--netns /a --userns /u', 'guest', { pid: null, network: '/a', user: '/u' }],
+  ] as const) {
+    it(`pasta ${line}: ${key}`, () => expect(options(line)[key]).to.deep.equal(expected));
+  }
+
+  for (const [line, complaint] of [
+    ['--netns a 7', "--netns is the namespace to serve, and '7' asks for another one; give one of the two"],
+    ['--netns a true', "--netns is the namespace to serve, and 'true' asks for another one; give one of the two"],
+    ['--userns /u true', '--userns has no meaning for a command that is started here; add --netns or a process ID'],
+    ['--netns-only', '--netns-only has no meaning for a command that is started here; add --netns or a process ID'],
+    ['--netns=', "--netns '': is neither path nor name"],
+    ['--userns=', "--userns '': is no path"],
+    ['--no-pidns 7', '--no-pidns concerns a command that is started here, not a namespace that exists; leave it out'],
+    ['--no-pidns --netns a', '--no-pidns concerns a command that is started here, not a namespace that exists; leave it out'],
+  ] as const) {
+    it(`pasta ${line} is refused`, () => expect(() => options(line)).to.throw(complaint));
+  }
+});
