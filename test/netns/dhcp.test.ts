@@ -2,9 +2,9 @@
 import { expect } from 'chai';
 import { cpSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { type Client, type ClientOptions, CLIENTS, type Lease, runClient } from '../support/dhcp_programs.ts';
-import { check } from '../support/processes.ts';
+import { check, run } from '../support/processes.ts';
 import { foldered } from '../support/servers.ts';
-import { GATEWAY4, HOST4, makeTopology, type Topology } from '../support/topology.ts';
+import { GATEWAY4, HOST4, makeTopology, TARGET4, type Topology } from '../support/topology.ts';
 import { startTranslator, type Translator } from '../support/translator.ts';
 
 const NAMES = ['-D', '192.0.2.53', '-D', '192.0.2.54', '-S', 'a.example.org', '-S', 'example.org'];
@@ -76,7 +76,7 @@ describe('netns: DHCP', function () {
       expect([address, servers, search, mtu, hostname, fqdn]).to.deep.equal([HOST4, ...Array(5).fill(undefined)]);
     });
 
-    it(`${client} reaches a gateway outside of its prefix`, async () => {
+    it(`${client} is told of a gateway outside of its prefix`, async () => {
       await started(['-a', '10.9.8.7/32', '-g', GATEWAY4]);
       const { address, routes, router } = await lease(client);
       expect([address, router]).to.deep.equal(['10.9.8.7', undefined]);
@@ -87,6 +87,17 @@ describe('netns: DHCP', function () {
           dhcpcd: '192.0.2.1/32 0.0.0.0 0.0.0.0/0 192.0.2.1',
         }[client],
       );
+    });
+  }
+
+  for (const [where, options] of [
+    ['within', []],
+    ['outside of', ['-a', '10.9.8.7/32', '-g', GATEWAY4]],
+  ] as const) {
+    it(`what dhcpcd sets up by it reaches a far host, by a gateway ${where} the prefix`, async () => {
+      const { guest } = await started(options);
+      await lease('dhcpcd');
+      expect(await check(['ping', '-n', '-c', '1', '-W', '5', TARGET4], { namespace: guest })).to.match(/ 1 received/);
     });
   }
 
@@ -141,6 +152,18 @@ describe('netns: DHCP', function () {
       ['192.0.2.61', 'two.example'],
     ]);
     rmSync(etc, { recursive: true });
+  });
+
+  it('a guest finds by a probe that other addresses are free for it, and those of the gateway and the resolver are not', async () => {
+    const { guest } = await started(['--dns-forward', '169.254.1.1', '--map-guest-addr', '169.254.1.2']);
+    const isFree = async (address: string): Promise<boolean> => {
+      const words = ['busybox', 'arping', '-D', '-f', '-c', '1', '-w', '1', '-I', 'eth0', address];
+      const { code, stdout } = await run(words, { namespace: guest, user: 0 });
+      expect(stdout).to.match(/^Sent 1 probe/m);
+      return code === 0;
+    };
+    expect(await Promise.all(['192.0.2.77', '10.1.1.1', HOST4].map(isFree))).to.deep.equal([true, true, true]);
+    expect(await Promise.all([GATEWAY4, '169.254.1.1', '169.254.1.2'].map(isFree))).to.deep.equal([false, false, false]);
   });
 
   it('--no-dhcp gives nothing', async () => {

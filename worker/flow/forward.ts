@@ -89,6 +89,15 @@ export function setResolvers(facts: ResolverFacts): void {
   setWords(dnsHost6, facts.host6);
 }
 
+function isAt4(words: Int32Array, address: number): boolean {
+  return isSet(words) && words[3] === address;
+}
+
+/** Whether the IPv4 address stands for somebody on the guest's link, so that no guest may have it: a router, the host, or its resolver. */
+export function isClaimed4(address: number): boolean {
+  return isAt4(gateway4, address) || isAt4(mapLoopback4, address) || isAt4(mapGuest4, address) || isAt4(dnsForward4, address);
+}
+
 /** True when DNS to this address (four words from `at`) and port is for the host's resolver. */
 export function standsForResolver(words: Int32Array, at: number, port: number): boolean {
   return (port === DOMAIN || port === DOMAIN_S) && (equals(words, at, dnsForward4) || equals(words, at, dnsForward6));

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { parseIPv4 } from '../../../shared/addresses.ts';
+import { type ForwardingFacts, setForwarding, setResolvers } from '../../../worker/flow/forward.ts';
 import { answerArp } from '../../../worker/local/arp.ts';
 import { setIdentity } from '../../../worker/local/identity.ts';
 import { frame } from '../../../worker/wire/frame.ts';
@@ -11,6 +13,8 @@ const OPERATION = 30;
 const SENDER_MAC = 32;
 const SENDER = 38;
 const TARGET = 48;
+
+const hexOf = (address: string): string => Buffer.from((parseIPv4(address) as Uint8Array).slice(12)).toString('hex');
 
 function answer(changes: Record<number, string> = {}): number {
   request(ARP_REQUEST, changes);
@@ -27,8 +31,18 @@ describe('local/arp', () => {
     );
   });
 
-  it("answers a probe from 0.0.0.0 for an address that is not the guest's", () => {
-    expect(answer({ [SENDER]: '00000000' })).to.equal(42);
+  it('RFC 5227 §2.1.1: defends against a probe what stands for somebody: the gateway, and each address that is mapped', () => {
+    const ours = ['10.0.0.1', '10.0.0.31', '10.0.0.32', '10.0.0.33'];
+    const [gateway4, mapHostLoopback4, mapGuestAddress4, forward4] = ours.map((text) => parseIPv4(text) as Uint8Array);
+    const none = new Uint8Array(0);
+    setForwarding({ ...FACTS, gateway4, mapHostLoopback4, mapGuestAddress4, mapGuestAddress6: none } as ForwardingFacts);
+    setResolvers({ forward4: forward4 as Uint8Array, forward6: none, host4: none, host6: none });
+    for (const address of ours) expect(answer({ [SENDER]: '00000000', [TARGET]: hexOf(address) }), address).to.equal(42);
+  });
+
+  it('RFC 5227 §2.1.1: leaves all others to a guest that probes whether it may have them', () => {
+    for (const address of ['10.0.0.2', '10.0.0.3', '192.168.7.7', '169.254.9.9'])
+      expect(answer({ [SENDER]: '00000000', [TARGET]: hexOf(address) }), address).to.equal(0);
   });
 
   it('leaves the guest its own address', () => {
