@@ -27,7 +27,7 @@ import { openToGuest } from './tcp/inbound.ts';
 import { endFlowsOf, udpOpened } from './udp/flow.ts';
 import { datagramFromHost } from './udp/inbound.ts';
 import { FROM_HOST, LISTENER } from './udp/row.ts';
-import { isMapped, setWords } from './wire/address.ts';
+import { isLinkLocal6, isMapped, setWords } from './wire/address.ts';
 import { PROTOCOL_UDP } from './wire/ipv4.ts';
 import { view } from './wire/memory.ts';
 
@@ -122,7 +122,7 @@ function readWords(at: number, words: Int32Array): void {
 function present(at: number, family: number): boolean {
   if (!taps || listeners[at + IS_GUESTS] !== 0) return false;
   for (let word = 0; word < 4; word++) key[KEY_FAR + word] = comer[word]!;
-  if (!showComer(key, KEY_FAR, family) || !addressGuest(family)) return false;
+  if (!showComer(key, KEY_FAR, family) || !addressGuest(family, family === 6 && isLinkLocal6(comer, 0))) return false;
   if (listeners[at + TARGET] === 0 && listeners[at + TARGET + 1] === 0 && listeners[at + TARGET + 3] === 0) return true;
   for (let word = 0; word < 4; word++) key[KEY_GUEST + word] = listeners[at + TARGET + word]!;
   return (family === 4) === isMapped(key, KEY_GUEST);

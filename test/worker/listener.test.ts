@@ -113,7 +113,7 @@ describe('worker/listener', () => {
   });
 
   it('refuses by a reset whom it can’t show', () => {
-    for (const from of ['::1', 'fe80::7', '224.0.0.1']) {
+    for (const from of ['::1', '224.0.0.1']) {
       const { bench, listener } = listening(TCP);
       if (from === '::1') setForwarding({ ...emptyFacts(), guestAddress6: ENDS6.guest });
       const stream = arriving();
@@ -141,6 +141,18 @@ describe('worker/listener', () => {
     bench.packets(ENDS4);
     listener.come(arriving(), address('198.51.100.7'), FAR_PORT);
     expect(seen(bench)?.to).to.deep.equal(address('192.0.2.77'));
+  });
+
+  it('asks for the global address on behalf of this host, and for that of the link on behalf of those on it', () => {
+    const { bench, listener } = listening(TCP);
+    const onLink = { ...ENDS6, guest: address('fe80::99') };
+    bench.deliver(buildDatagram(onLink, 1, 2, pattern(1)));
+    bench.packets(ENDS6);
+    setForwarding({ ...emptyFacts(), guestAddress6: ENDS6.guest, ourLinkLocal: address('fe80::1') });
+    listener.come(arriving(), ENDS6.guest, FAR_PORT);
+    expect(seen(bench, ENDS6)).to.deep.equal({ from: address('fe80::1'), to: ENDS6.guest, ports: [FAR_PORT, GUEST_PORT] });
+    listener.come(arriving(), address('fe80::7'), FAR_PORT);
+    expect(seen(bench, ENDS6)?.to).to.deep.equal(address('fe80::99'));
   });
 
   it('is left alone for a while when descriptors are used up, and nobody who waits is lost', () => {

@@ -61,7 +61,7 @@ export function crossOver(ofGuest: boolean, comer: Int32Array, asked: Int32Array
     return true;
   }
   for (let word = 0; word < 4; word++) key[KEY_FAR + word] = comer[word]!;
-  if (!addressGuest(family)) return false;
+  if (!addressGuest(family, false)) return false;
   for (let word = 0; word < 4; word++) guest[word] = key[KEY_GUEST + word]!;
   setTarget(guest, family, 0);
   return true;

@@ -12,7 +12,7 @@ import {
   MAPPED_WORD,
   setWords,
 } from '../wire/address.ts';
-import { key, KEY_FAR, KEY_GUEST } from './table.ts';
+import { key, KEY_GUEST } from './table.ts';
 
 const WORDS = 4;
 const observed4 = new Int32Array(WORDS);
@@ -45,9 +45,13 @@ export function observe(family: number): void {
   } else if (key[KEY_GUEST + 3] !== observed6[3] || key[KEY_GUEST] !== observed6[0]) observe6();
 }
 
-/** Puts the guest into `key`, whose far end is set: by its link-local address for one of the link. False when it has no such address. */
-export function addressGuest(family: number): boolean {
-  const known = family === 4 ? observed4 : isLinkLocal6(key, KEY_FAR) ? observedLinkLocal : observed6;
+/**
+ * Puts the guest into `key`. Who comes from the link itself asks for the guest's address there, if that has told one; everybody else
+ * for its global one, also when our link-local address stands for them: services are mostly bound to that. False when it has none.
+ */
+export function addressGuest(family: number, fromLink: boolean): boolean {
+  const onLink = fromLink && !isUnspecified6(observedLinkLocal, 0);
+  const known = family === 4 ? observed4 : onLink ? observedLinkLocal : observed6;
   for (let word = 0; word < WORDS; word++) key[KEY_GUEST + word] = known[word]!;
   return !isUnspecified6(known, 0);
 }
