@@ -72,6 +72,8 @@ export interface Native {
   localAccept(listener: number): { fd: number; pid: number; uid: number } | number;
   /** connect(2) to such a socket, without waiting; −ECONNREFUSED: nobody listens, −EAGAIN: somebody does and is busy. */
   localConnect(path: string): number;
+  /** A datagram socket (CLOEXEC, non-blocking) that is connected to such a path. */
+  localDatagram(path: string): number;
   /** TUNSETPERSIST: the device outlives its last descriptor, until its namespace ends. */
   keepTap(fd: number): number;
 }

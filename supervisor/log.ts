@@ -1,5 +1,5 @@
 /**
- * What people are told, on stderr: one line per fact.
+ * What people are told: one line per fact, on stderr until a run goes into the background, and in a log file or the host's log.
  *
  * Errors and warnings are `pasta: TEXT`, the start-up banner is bare text. A run with --debug or --trace goes through bunyan instead, every
  * line with the seconds since start; bunyan is loaded with the first such line. A line that a compromised worker causes can hold no text
@@ -49,11 +49,18 @@ const DHCP_EVENTS: Readonly<Record<number, string>> = {
 /** What a connection lacked, by Stall. */
 const STALLS: readonly string[] = ['something', 'a timer', 'a retransmission', 'an ACK', 'a turn to send', 'its end', 'an event'];
 
+/** Another place that lines go to, without the program's name. */
+export interface LogSink {
+  /** `text` is printable. Throws nothing, and waits for nobody. */
+  put(level: LogLevel, text: string): void;
+}
+
 /** The log of one run. */
 export class Log {
   readonly #name: string;
   readonly #level: LogLevel;
-  readonly #write: (text: string) => void;
+  #write: ((text: string) => void) | null;
+  readonly #sinks: LogSink[] = [];
   readonly #root: string;
   #structured: Bunyan | null = null;
   /** A terminal in raw mode needs the carriage return too. */
@@ -76,12 +83,22 @@ export class Log {
     return this.#level;
   }
 
+  /** Lines go there too from now on. */
+  addSink(sink: LogSink): void {
+    this.#sinks.push(sink);
+  }
+
+  /** Nothing is written to stderr any more: it is somebody else's. */
+  leaveStderr(): void {
+    this.#write = null;
+  }
+
   error(text: string): void {
-    this.#put(LogLevel.ERROR, `${this.#name}: ${text}`);
+    this.#put(LogLevel.ERROR, text);
   }
 
   warning(text: string): void {
-    this.#put(LogLevel.WARNING, `${this.#name}: ${text}`);
+    this.#put(LogLevel.WARNING, text);
   }
 
   info(text: string): void {
@@ -97,15 +114,14 @@ export class Log {
     if (level <= LogLevel.INFO && !this.#admits(now)) {
       return;
     }
-    const text = workerText(message, values);
-    this.#put(level, level <= LogLevel.WARNING ? `${this.#name}: ${text}` : text);
+    this.#put(level, workerText(message, values));
   }
 
   #admits(now: number): boolean {
     const second = Math.floor(now / 1000);
     if (second !== this.#second) {
       if (this.#suppressed > 0) {
-        this.#put(LogLevel.WARNING, `${this.#name}: ${this.#suppressed} lines of the worker were suppressed`);
+        this.#put(LogLevel.WARNING, `${this.#suppressed} lines of the worker were suppressed`);
       }
       this.#second = second;
       this.#lines = 0;
@@ -123,20 +139,24 @@ export class Log {
     if (level > this.#level) {
       return;
     }
+    for (const sink of this.#sinks) sink.put(level, printable(text));
+    const write = this.#write;
+    if (write === null) return;
+    const named = level <= LogLevel.WARNING ? `${this.#name}: ${text}` : text;
     if (this.#level < LogLevel.DEBUG) {
-      this.#write(printable(text) + this.newline);
+      write(printable(named) + this.newline);
       return;
     }
     const put = { 50: 'error', 40: 'warn', 30: 'info', 20: 'debug', 10: 'trace' } as const;
-    this.#structured ??= this.#openStructured();
-    this.#structured[put[BUNYAN_LEVEL[level]]](text);
+    this.#structured ??= this.#openStructured(write);
+    this.#structured[put[BUNYAN_LEVEL[level]]](named);
   }
 
-  #openStructured(): Bunyan {
+  #openStructured(write: (text: string) => void): Bunyan {
     const bunyan = createRequire(`${this.#root}/package.json`)('bunyan') as typeof Bunyan;
     const human = {
       write: (record: { msg: string }) => {
-        this.#write(`${process.uptime().toFixed(4).padStart(8)}: ${printable(record.msg)}${this.newline}`);
+        write(`${process.uptime().toFixed(4).padStart(8)}: ${printable(record.msg)}${this.newline}`);
       },
     };
     return bunyan.createLogger({

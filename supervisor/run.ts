@@ -8,6 +8,7 @@
 import type { Native } from '../native/supervisor.d.ts';
 import { LogLevel } from '../shared/messages.ts';
 import type { Options } from './config/options.ts';
+import { VERSION } from './config/version.ts';
 import { listenAsInstance, mayBeInGuest } from './control/instances.ts';
 import { CLIENT_MS, ControlServer } from './control/server.ts';
 import type { EarlyWorker } from './early.ts';
@@ -25,12 +26,14 @@ import {
 } from './lifecycle.ts';
 import { isInteractive } from './interactive.ts';
 import type { Log } from './log.ts';
+import { LogFile } from './log-file.ts';
 import type { Installation } from './runtime.ts';
 import { PidFile } from './pid-file.ts';
 import { dispositionOf, hasForeground } from './signals.ts';
 import { Child, Control, type Spawner } from './spawn.ts';
 import { Startup, type Rooms } from './startup.ts';
 import { statusLines } from './status.ts';
+import { SystemLog } from './system-log.ts';
 import type { Terminal } from './pty.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -71,7 +74,7 @@ export class Run {
   async start(): Promise<void> {
     this.#watchSignals();
     try {
-      this.#openPidFile();
+      this.#openFiles();
       this.#openControlSocket();
       this.#rooms = await new Startup({
         ...this.#program,
@@ -143,16 +146,22 @@ export class Run {
   }
 
   /** Before anything is started: a path that can't be had is the user's to put right. */
-  #openPidFile(): void {
-    const { pidFile } = this.#program.options;
+  #openFiles(): void {
+    const { installation, log, mode, options } = this.#program;
+    const { logFile, logSize, pidFile } = options;
+    const header = `${mode} ${VERSION}: ${installation.root}/bin/${mode} (${process.pid})`;
+    if (logFile !== null) log.addSink(new LogFile(logFile, logSize, header));
     if (pidFile !== null) this.#pidFile = new PidFile(pidFile);
   }
 
   /** Tells that everything is there, to whoever waits for the file or for the process that was started. */
   #announce(): void {
-    const { native, ready } = this.#program;
+    const { native, log, mode, options, ready } = this.#program;
     this.#pidFile?.write(process.pid);
-    if (ready !== null) enterBackground(native, ready);
+    if (ready === null) return;
+    enterBackground(native, ready);
+    log.leaveStderr();
+    if (options.logFile === null) log.addSink(new SystemLog(native, mode));
   }
 
   /** Before anything is started: a path that can't be had is the user's to put right. */

@@ -1,5 +1,6 @@
 /*
- * AF_UNIX stream sockets by path: the listening end that only its owner may connect to, who has connected, and whether somebody listens.
+ * AF_UNIX sockets by path: the listening end that only its owner may connect to, who has connected, whether somebody listens; and the host's
+ * log.
  */
 #define _GNU_SOURCE
 #include "values.h"
@@ -23,8 +24,8 @@ static bool read_path(napi_env env, napi_value value, struct sockaddr_un *addres
          strlen(address->sun_path) == length;
 }
 
-static int make_socket(void) {
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+static int make_socket(int type) {
+  int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   return fd < 0 ? -errno : fd;
 }
 
@@ -40,7 +41,7 @@ static napi_value local_listen(napi_env env, napi_callback_info info) {
   struct sockaddr_un address;
   if (!read_arguments(env, info, argument, 1) || !read_path(env, argument[0], &address))
     return make_int(env, -EINVAL);
-  int fd = make_socket();
+  int fd = make_socket(SOCK_STREAM);
   if (fd >= 0 && (fchmod(fd, S_IRUSR | S_IWUSR) || bind(fd, (const struct sockaddr *)&address, sizeof address)))
     return make_int(env, fail(fd));
   if (fd >= 0 && listen(fd, BACKLOG)) {
@@ -51,15 +52,23 @@ static napi_value local_listen(napi_env env, napi_callback_info info) {
   return make_int(env, fd);
 }
 
-static napi_value local_connect(napi_env env, napi_callback_info info) {
+static napi_value connect_to(napi_env env, napi_callback_info info, int type) {
   napi_value argument[1];
   struct sockaddr_un address;
   if (!read_arguments(env, info, argument, 1) || !read_path(env, argument[0], &address))
     return make_int(env, -EINVAL);
-  int fd = make_socket();
+  int fd = make_socket(type);
   if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address))
     return make_int(env, fail(fd));
   return make_int(env, fd);
+}
+
+static napi_value local_connect(napi_env env, napi_callback_info info) {
+  return connect_to(env, info, SOCK_STREAM);
+}
+
+static napi_value local_datagram(napi_env env, napi_callback_info info) {
+  return connect_to(env, info, SOCK_DGRAM);
 }
 
 static napi_value local_accept(napi_env env, napi_callback_info info) {
@@ -88,6 +97,7 @@ static napi_value local_accept(napi_env env, napi_callback_info info) {
 const struct function local_functions[] = {
     {"localListen", local_listen},
     {"localConnect", local_connect},
+    {"localDatagram", local_datagram},
     {"localAccept", local_accept},
     {NULL, NULL},
 };

@@ -38,6 +38,9 @@ export interface Options {
   readonly foreground: boolean;
   /** Where our process ID is to be written; null = nowhere. */
   readonly pidFile: string | null;
+  /** Where lines go; null = in the background to the host's log. The file is never larger than so many bytes. */
+  readonly logFile: string | null;
+  readonly logSize: number;
   /** What is shown on stderr. WARNING when a command is run, unless more was asked for. */
   readonly logLevel: Level;
   readonly isolation: 'default' | 'strict';
@@ -127,7 +130,7 @@ export interface Options {
 }
 
 /** Work that brings the options which are not there yet. */
-type Work = 'background' | 'logs' | 'capture' | 'routing' | 'machine' | 'migration';
+type Work = 'background' | 'statistics' | 'capture' | 'routing' | 'machine' | 'migration';
 
 export interface OptionRow extends OptionName {
   /** Modes that have the option. */
@@ -177,7 +180,7 @@ export const OPTIONS: readonly OptionRow[] = [
   { long: 'debug', short: 'd', modes: 'both', help: 'Tell everything but single frames', set: level(LogLevel.DEBUG) },
   { long: 'trace', modes: 'both', help: 'Tell everything, each frame too', set: level(LogLevel.TRACE) },
   { long: 'quiet', short: 'q', modes: 'both', help: 'Tell only warnings and errors', set: level(LogLevel.WARNING) },
-  { long: 'stats', argument: 'SECONDS', modes: 'both', help: 'Print counters at most this often', awaits: 'logs' },
+  { long: 'stats', argument: 'SECONDS', modes: 'both', help: 'Print counters at most this often', awaits: 'statistics' },
   ...SERVICE,
   {
     long: 'conf-path',

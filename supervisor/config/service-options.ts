@@ -1,7 +1,19 @@
 /**
- * The options about the process itself: foreground and background, its ID.
+ * The options about the process itself: foreground and background, its ID, its log.
  */
+import type { Draft } from './draft.ts';
 import type { OptionRow } from './options.ts';
+import { decimal, wrong } from './values.ts';
+
+const MIN_LOG_SIZE = 40_960;
+const MAX_LOG_SIZE = 0xffff_ffff;
+
+function setLogSize(draft: Draft, value: string): void {
+  const size = decimal(value);
+  if (size === null || size < MIN_LOG_SIZE || size > MAX_LOG_SIZE)
+    throw wrong('--log-size', value, `is no such size; give ${MIN_LOG_SIZE} to ${MAX_LOG_SIZE} bytes`);
+  draft.logSize = size;
+}
 
 /** In the order of `--help`. */
 export const SERVICE: readonly OptionRow[] = [
@@ -23,8 +35,23 @@ export const SERVICE: readonly OptionRow[] = [
       draft.warnings.push('--stderr has no effect and will be dropped; leave it out');
     },
   },
-  { long: 'log-file', short: 'l', argument: 'PATH', modes: 'both', help: 'Log to this file', awaits: 'logs' },
-  { long: 'log-size', argument: 'BYTES', modes: 'both', help: 'Rotate the log file at this size', awaits: 'logs' },
+  {
+    long: 'log-file',
+    short: 'l',
+    argument: 'PATH',
+    modes: 'both',
+    help: "Log to this file; default in the background: the host's log",
+    set: (draft, value) => {
+      draft.logFile = value;
+    },
+  },
+  {
+    long: 'log-size',
+    argument: 'BYTES',
+    modes: 'both',
+    help: 'Cut the oldest lines of the log file at this size; default 1048576',
+    set: setLogSize,
+  },
   { long: 'runas', argument: 'UID[:GID]', modes: 'both', help: 'Run as this user when started by root', awaits: 'background' },
   {
     long: 'pid',

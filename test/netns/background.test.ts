@@ -110,4 +110,19 @@ describe('netns: background', function () {
     await running.stop();
     expect(readFileSync(file, 'utf8')).to.equal(`${running.pid}\n`);
   });
+
+  it('writes its log file, and not to stderr, once it is in the background', async () => {
+    const log = `${folder}/log`;
+    const file = `${folder}/logged`;
+    const result = await run([PRODUCT, '--config-net', '-l', log, '-P', file, String(guest.pid)]);
+    const pid = Number(readFileSync(file, 'utf8'));
+    await guest.stop('SIGKILL');
+    await gone(pid);
+    const [header, ...lines] = readFileSync(log, 'utf8').trimEnd().split('\n');
+    expect(header).to.match(new RegExp(`^pasta \\S+: \\S+/bin/pasta \\(${pid}\\)$`));
+    const told = lines.map((line) => line.replace(/^\d+\.\d{4}: info: {4}/, ''));
+    expect(told.at(-1)).to.equal("the guest's namespace has gone");
+    expect(told.slice(0, -1)).to.deep.equal(result.stderr.trimEnd().split('\n'));
+    expect(statSync(log).mode & 0o777).to.equal(0o600);
+  });
 });
