@@ -32,7 +32,7 @@ export interface Native {
   discard(fd: number, length: number): number;
   /** Peeks `length` bytes behind the first `skip` ones, where SO_PEEK_OFF is missing. */
   peekBehind(fd: number, skip: number, offset: number, length: number): number;
-  /** One datagram with SCM_RIGHTS in: bytes at `offset`; at `fds` int32 count, then the descriptors (CLOEXEC). −EMSGSIZE when data or descriptors were truncated (descriptors closed). */
+  /** One datagram with SCM_RIGHTS in: bytes at `offset`; at `fds` int32 count, then the descriptors (CLOEXEC). Fewer than were sent when there is no room for more below RLIMIT_NOFILE: the first of them. −EMSGSIZE when the data were truncated or `maxFds` is less (descriptors closed). */
   receiveWithDescriptors(fd: number, offset: number, length: number, fds: number, maxFds: number): number;
   /** One GRO datagram of a UDP socket: bytes at `offset`; at `facts` int32 segment size (0 = single), then int32 TOS or traffic class. */
   receiveSegments(fd: number, offset: number, length: number, facts: number): number;

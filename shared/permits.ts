@@ -12,9 +12,9 @@ export const PERMITTED_FROM_WORKER: Readonly<Record<Phase, readonly string[]>> =
   [Phase.GREETED]: [],
   [Phase.CONFIGURED]: [],
   [Phase.SEALING]: ['sealed'],
-  [Phase.SEALED]: ['settled'],
-  [Phase.RUNNING]: ['log', 'status', 'settled', 'linkGone'],
-  [Phase.DRAINING]: ['log', 'status', 'settled', 'linkGone', 'drained'],
+  [Phase.SEALED]: ['settled', 'noRoom'],
+  [Phase.RUNNING]: ['log', 'status', 'settled', 'noRoom', 'linkGone'],
+  [Phase.DRAINING]: ['log', 'status', 'settled', 'noRoom', 'linkGone', 'drained'],
 };
 
 /** Descriptors of a body that has one for each of its items, and 1 at least. */

@@ -11,7 +11,7 @@ import { Reader } from 'protobufjs/minimal.js';
 import type { Native } from '../native/supervisor.d.ts';
 import { ravioli } from '../shared/channel.gen.js';
 import { COUNTERS } from '../shared/counters.ts';
-import { MAX_ENVELOPE, MAX_PASSED_DESCRIPTORS } from '../shared/limits.ts';
+import { MAX_ENVELOPE, MAX_LISTENERS, MAX_PASSED_DESCRIPTORS } from '../shared/limits.ts';
 import { LogLevel, MessageId } from '../shared/messages.ts';
 import { EACH, PERMITTED_FROM_SUPERVISOR, PERMITTED_FROM_WORKER, Phase } from '../shared/permits.ts';
 import { CHANNEL_VERSION } from '../shared/roles.ts';
@@ -80,7 +80,7 @@ function decode(bytes: Uint8Array): Envelope {
 }
 
 function checkValues(envelope: Envelope): void {
-  const { hello, log, status } = envelope;
+  const { hello, log, status, noRoom } = envelope;
   if (hello && hello.version !== CHANNEL_VERSION) {
     throw new Violation(`version ${hello.version} of the channel, not ${CHANNEL_VERSION}`);
   }
@@ -88,6 +88,9 @@ function checkValues(envelope: Envelope): void {
     if (!LOG_LEVELS.has(log.level ?? 0) || !MESSAGES.has(log.message ?? 0) || (log.values?.length ?? 0) > MAX_LOG_VALUES) {
       throw new Violation(`log message ${log.message} of level ${log.level}`);
     }
+  }
+  if (noRoom && ((noRoom.ids?.length ?? 0) > MAX_PASSED_DESCRIPTORS || noRoom.ids?.some((id) => id >= MAX_LISTENERS))) {
+    throw new Violation('refusals of listeners that there can not be');
   }
   if (status && (status.counters?.length !== COUNTERS.length || !status.counters.every((n) => Number.isFinite(n) && n >= 0))) {
     throw new Violation('a status with impossible counters');

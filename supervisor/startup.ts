@@ -29,7 +29,7 @@ import { linkIndex, noTemplate, probeTemplate } from './host/template.ts';
 import { collectSockets, type HandedSocket, prepareSocket, readFirstUnprivileged, refusePrivileged } from './host/handed-sockets.ts';
 import { readUdpTimeouts } from './host/udp-timeouts.ts';
 import { HandedOpener } from './forwarding/handed-opener.ts';
-import { type Hear, PortFollower } from './forwarding/port-follower.ts';
+import { type Hear, PortFollower, type PortFollowerParts } from './forwarding/port-follower.ts';
 import { openNamespaces, watchNamespace } from './join.ts';
 import type { Ending, LifecycleEvent } from './lifecycle.ts';
 import type { Log } from './log.ts';
@@ -172,7 +172,7 @@ export class Startup {
     const failed = (line: string): void => this.#around.emit({ type: 'failed', line });
     new NameFollower({ options, mapping: plan.worker, opener: host.opener, worker, log, failed }, plan.nameService).start();
     const listeners = this.#listeners(plan, host.opener, guest?.opener ?? null, worker, limit);
-    const forwarding = new PortFollower(listeners, { hear: this.#hear(guest?.diagnosis ?? NO_DESCRIPTOR), log, failed });
+    const forwarding = follow(listeners, worker, { hear: this.#hear(guest?.diagnosis ?? NO_DESCRIPTOR), log, failed });
     const fault = await forwarding.apply(plan.forwarding);
     if (fault !== null) {
       throw new UsageError(fault);
@@ -342,6 +342,16 @@ export class Startup {
       peekOffset6: this.#peekOffset[6],
     };
   }
+}
+
+/** Whoever follows ports hears of those that the worker refuses. */
+function follow(listeners: Listeners, worker: WorkerRoom, parts: PortFollowerParts): PortFollower {
+  const follower = new PortFollower(listeners, parts);
+  worker.onRefused = (ids) => {
+    listeners.refused(ids);
+    follower.reconsider();
+  };
+  return follower;
 }
 
 function seal(opener: Opener): void {

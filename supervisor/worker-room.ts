@@ -25,7 +25,8 @@ export class WorkerRoom {
   readonly #pid: Promise<number>;
   readonly #awaited = new Map<Body, (envelope: Envelope) => void>();
   readonly #hello: Promise<Envelope>;
-  readonly #settling: (() => void)[] = [];
+  readonly #settling: ((room: number) => void)[] = [];
+  #refused: (ids: readonly number[]) => void = () => {};
 
   /** Starts the worker's jail, unless the launcher has; its runtime loads from now on. */
   constructor(around: Surroundings, spawner: Spawner) {
@@ -106,8 +107,13 @@ export class WorkerRoom {
     this.#channel.send({ unlisten: { ids: [...ids] } });
   }
 
-  /** Resolves when the worker has done what it was told before. */
-  settled(): Promise<void> {
+  /** Who is told of listeners that the worker has no descriptors for. */
+  set onRefused(refused: (ids: readonly number[]) => void) {
+    this.#refused = refused;
+  }
+
+  /** Resolves when the worker has done what it was told before, with how many listeners more it has descriptors for. */
+  settled(): Promise<number> {
     return new Promise((resolve) => {
       this.#settling.push(resolve);
       this.#channel.send({ settle: {} });
@@ -153,7 +159,9 @@ export class WorkerRoom {
     } else if (envelope.linkGone) {
       this.#around.linkGone(envelope.linkGone.errno ?? 0);
     } else if (envelope.settled) {
-      this.#settling.shift()?.();
+      this.#settling.shift()?.(envelope.settled.room ?? 0);
+    } else if (envelope.noRoom) {
+      this.#refused(envelope.noRoom.ids ?? []);
     } else if (envelope.status) {
       this.#around.status(envelope.status.counters ?? [], envelope.status.flows ?? 0);
     }

@@ -16,7 +16,8 @@ import { FAR, FD, FLAGS, GENERATION, KIND, ROW, rows } from './flow/row.ts';
 import { askFrom, isGroup, setTarget, showComer, target } from './flow/forward.ts';
 import { crosses, crossOver } from './flow/loopback.ts';
 import { addressGuest } from './flow/observed.ts';
-import { key, KEY_FAR, KEY_GUEST, reserveDescriptors } from './flow/table.ts';
+import { freeDescriptors, key, KEY_FAR, KEY_GUEST, reserveDescriptors } from './flow/table.ts';
+import { makeRoom } from './flow/unanswered.ts';
 import { changeDescriptor, EPOLLIN, watchDescriptor } from './flow/watch.ts';
 import { COMER, HEARD, TRANSMIT_PAYLOAD } from './link/arena.ts';
 import { counters } from './link/counters.ts';
@@ -75,9 +76,21 @@ export interface ListenerFacts {
   readonly target: Uint8Array;
 }
 
-/** Begins to serve a listener, whose descriptor is taken over. False when it can't be; then it is closed. */
+/**
+ * Begins to serve a listener, whose descriptor is taken over. False when it can't be, for want of descriptors above all: then it is closed.
+ * What flows hold stays theirs, but for those that nobody has answered.
+ */
 export function openListener(facts: ListenerFacts, fd: number): boolean {
-  if (facts.id < 0 || facts.id >= MAX_LISTENERS) return false;
+  if (freeDescriptors() === 0) makeRoom();
+  if (freeDescriptors() > 0 && facts.id >= 0 && facts.id < MAX_LISTENERS && watchDescriptor(fd, EPOLLIN, LISTENERS - facts.id) >= 0) {
+    enter(facts, fd);
+    return true;
+  }
+  kernel.close(fd);
+  return false;
+}
+
+function enter(facts: ListenerFacts, fd: number): void {
   while ((facts.id + 1) * WORDS > listeners.length) {
     const more = new Int32Array(2 * listeners.length).fill(-1);
     more.set(listeners);
@@ -91,7 +104,6 @@ export function openListener(facts: ListenerFacts, fd: number): boolean {
   listeners[at + IS_GUESTS] = facts.guest ? 1 : 0;
   setWords(listeners.subarray(at + TARGET, at + TARGET + 4), facts.target);
   reserveDescriptors(1);
-  return watchDescriptor(fd, EPOLLIN, LISTENERS - facts.id) >= 0;
 }
 
 /** Closes listeners. Connections that they have brought go on, flows of datagrams don't (udp/flow.ts). */
@@ -251,13 +263,13 @@ function hearBefore(flow: number, id: number, socket: number): boolean {
 /** The opener's answer for a UDP flow, which may be one of a listener. */
 export function datagramSocketOpened(flow: number, result: number, socket: number): void {
   const row = flow * ROW;
-  const heard = result >= 0 && (rows[row + FLAGS]! & FROM_HOST) !== 0;
+  const heard = result >= 0 && socket >= 0 && (rows[row + FLAGS]! & FROM_HOST) !== 0;
   if (!heard || hearBefore(flow, rows[row + LISTENER]!, socket)) udpOpened(flow, result, socket);
 }
 
 /** The opener's answer for one of the two sockets of datagrams from loopback to loopback. */
 export function splicedSocketOpened(flow: number, result: number, socket: number): void {
-  const id = result >= 0 ? splicedListener(flow) : -1;
+  const id = result >= 0 && socket >= 0 ? splicedListener(flow) : -1;
   if (id < 0 || hearBefore(flow, id, socket)) splicedDatagramsOpened(flow, result, socket);
 }
 

@@ -21,7 +21,7 @@ import { setLoopbacks } from './flow/loopback.ts';
 import { setObserved } from './flow/observed.ts';
 import { HOST, NAMESPACE, setOpener } from './flow/opener.ts';
 import { bindRows, KIND, ROW, rows, SPLICE, TCP } from './flow/row.ts';
-import { flowCount, openTable, rowsInUse } from './flow/table.ts';
+import { flowCount, freeDescriptors, openTable, rowsInUse } from './flow/table.ts';
 import { openUnanswered } from './flow/unanswered.ts';
 import { openWaiting } from './flow/waiting.ts';
 import { EPOLLIN, watchDescriptor } from './flow/watch.ts';
@@ -164,7 +164,9 @@ function takeGrant(grant: ravioli.Grant.$Properties, fds: number[]): void {
 }
 
 function takeListeners({ listeners }: ravioli.Listeners.$Properties, fds: number[]): void {
-  if ((listeners?.length ?? 0) !== fds.length) leave(EXIT_CHANNEL);
+  // The kernel lets in as many as there is room for, the first of them.
+  if ((listeners?.length ?? 0) < fds.length) leave(EXIT_CHANNEL);
+  const refused: number[] = [];
   listeners?.forEach(({ id, protocol, guest, port, targetPort, target }, index) => {
     const facts = {
       id: id ?? 0,
@@ -174,8 +176,10 @@ function takeListeners({ listeners }: ravioli.Listeners.$Properties, fds: number
       targetPort: targetPort ?? 0,
       target: bytesOf(target),
     };
-    if (!openListener(facts, fds[index] as number)) leave(EXIT_CHANNEL);
+    const fd = fds[index];
+    if (fd === undefined || !openListener(facts, fd)) refused.push(facts.id);
   });
+  if (refused.length > 0 && !sendMessage({ id: 0, noRoom: { ids: refused } })) leave(EXIT_CHANNEL);
 }
 
 function takeResolvers({ forward4, forward6, host4, host6, servers, search }: ravioli.Resolvers.$Properties): void {
@@ -206,7 +210,7 @@ function channelEvent(): void {
     else if (envelope.resolvers) takeResolvers(envelope.resolvers);
     else if (envelope.listeners) takeListeners(envelope.listeners, fds);
     else if (envelope.unlisten) closeListeners(envelope.unlisten.ids ?? []);
-    else if (envelope.settle) sendMessage({ id: 0, settled: {} });
+    else if (envelope.settle) sendMessage({ id: 0, settled: { room: freeDescriptors() } });
     else if (envelope.start) watchLink();
     else if (envelope.statusRequest) sendMessage({ id: envelope.id ?? 0, status: { counters: Array.from(counters), flows: flowCount } });
     else if (envelope.drain) drain();

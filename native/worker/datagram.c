@@ -36,7 +36,8 @@ static napi_value receive_with_descriptors(napi_env env, napi_callback_info info
   if (length < 0)
     return answer(env, -errno);
   int32_t count = 0;
-  int refused = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+  /* MSG_CTRUNC: the limit on descriptors let only the first of them in. */
+  int refused = (message.msg_flags & MSG_TRUNC) != 0;
   for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
       continue;

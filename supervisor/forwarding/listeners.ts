@@ -5,6 +5,9 @@
  * supervisor never keeps a descriptor: it asks an opener, hands over, and remembers the number under which the worker knows
  * it. What is asked for is collected until `flush`, so that thousands of ports are some dozens of messages. A listener that stays when rules
  * are replaced is not touched: who waits in its queue is not lost.
+ *
+ * Flows and listeners share the worker's descriptors, and only the worker knows how many flows there are. So it may refuse listeners; from
+ * then on no more are made than it says it has room for, until that is plenty.
  */
 import type { ravioli } from '../../shared/channel.gen.js';
 import { familyOf, formatAddress, isLinkLocal } from '../../shared/addresses.ts';
@@ -35,14 +38,16 @@ const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 const WINDOW = 8;
 /** A message is full with so many. */
 const BATCH = MAX_PASSED_DESCRIPTORS - (MAX_PASSED_DESCRIPTORS % WINDOW);
+/** Room for so many listeners more needs no counting. */
+const PLENTY = BATCH;
 
 /** The worker, as far as listeners are concerned. */
 export interface ListenerRoom {
   /** The descriptors are closed here. */
   giveListeners(listeners: readonly ravioli.Listener.$Properties[], descriptors: readonly number[]): void;
   takeListeners(ids: readonly number[]): void;
-  /** Resolves when the worker has done what was said before. */
-  settled(): Promise<void>;
+  /** Resolves when the worker has done what was said before, with how many listeners more it has descriptors for. */
+  settled(): Promise<number>;
 }
 
 /** An opener, as far as listeners are concerned. */
@@ -83,6 +88,13 @@ export class Listeners {
   #given: { facts: ravioli.Listener.$Properties; descriptor: number }[] = [];
   #taken: number[] = [];
   #table: ForwardingTable = EMPTY_TABLE;
+  /** Listeners that the worker has room for; Infinity: nothing is known against it. */
+  #room = Number.POSITIVE_INFINITY;
+  #isAskingForRoom = false;
+  /** The worker has not said yet that it took what it was given last. */
+  #isUnsettled = false;
+  /** What the worker refused since the rules were put in force. */
+  #refusals: Listening[] = [];
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
@@ -118,7 +130,8 @@ export class Listeners {
     const wanted = ports.filter((port) => !this.isOpen(rule, port));
     const link = this.#linkOf(rule);
     if (link === null) return new Map(wanted.map((port) => [port, ENODEV]));
-    const room = Math.max(this.#parts.descriptors.listeners - this.#listening.size, 0);
+    const room = Math.max(Math.min(this.#parts.descriptors.listeners - this.#listening.size, this.#room), 0);
+    if (this.#room < wanted.length) this.#askForRoom();
     for (const port of wanted.splice(room)) failed.set(port, EMFILE);
     for (let at = 0; at < wanted.length; at += WINDOW) {
       const window = wanted.slice(at, at + WINDOW);
@@ -138,13 +151,44 @@ export class Listeners {
   }
 
   close(rule: ForwardingRule, port: number): void {
-    const name = nameOf(rule, port);
-    const listening = this.#listening.get(name);
-    if (listening === undefined) return;
-    this.#listening.delete(name);
+    const listening = this.#listening.get(nameOf(rule, port));
+    if (listening !== undefined) this.#forget(listening);
+  }
+
+  #forget(listening: Listening): void {
+    const { rule, port } = listening;
+    this.#listening.delete(nameOf(rule, port));
     this.#taken.push(...listening.ids);
     for (const inode of listening.inodes) this.#own[rule.side][rule.protocol].remove(inode);
     this.#need(listening, 'release');
+  }
+
+  /**
+   * The worker has no descriptors for these. They are taken back all the same: one of the numbers may have been given anew by now.
+   */
+  refused(ids: readonly number[]): void {
+    const numbers = new Set(ids);
+    for (const listening of [...this.#listening.values()]) {
+      if (!listening.ids.some((id) => numbers.has(id))) continue;
+      this.#forget(listening);
+      this.#refusals.push(listening);
+    }
+    this.#room = 0;
+    this.flush();
+  }
+
+  async #settle(): Promise<void> {
+    const room = await this.#parts.worker.settled();
+    this.#isUnsettled = false;
+    this.#room = room >= PLENTY ? Number.POSITIVE_INFINITY : room;
+  }
+
+  #askForRoom(): void {
+    if (this.#isAskingForRoom) return;
+    this.#isAskingForRoom = true;
+    void this.#settle().then(() => {
+      this.#isAskingForRoom = false;
+    });
   }
 
   /** What was opened and closed becomes true. */
@@ -169,6 +213,8 @@ export class Listeners {
     const after = rulesOf(table);
     const shortage = descriptorFault(after, this.#parts.descriptors);
     if (shortage !== null) return shortage;
+    this.#refusals = [];
+    if (Number.isFinite(this.#room)) await this.#settle();
     const gone = this.#notOf(after);
     const vacated = new Set(gone.map(({ rule, port }) => portNameOf(rule, port)));
     // There may be no room for old and new at once.
@@ -179,9 +225,9 @@ export class Listeners {
       await this.#closeAll(gone);
       fault = this.#openAll(after, () => true);
     }
+    fault ??= await this.#refusalOf(after);
     if (fault === null) {
       this.#table = table;
-      this.flush();
       return null;
     }
     const made = this.#notOf(rulesOf(before));
@@ -189,6 +235,14 @@ export class Listeners {
     for (const { rule, port } of gone) this.open(rule, [port]);
     this.flush();
     return fault;
+  }
+
+  /** Has the worker take what was opened; a line about the first listener that it refused and that must be. */
+  async #refusalOf(rules: readonly ForwardingRule[]): Promise<string | null> {
+    this.flush();
+    if (this.#isUnsettled) await this.#settle();
+    const refusal = this.#refusals.find(({ rule }) => !rule.weak && rules.some((other) => sameRule(other, rule)));
+    return refusal === undefined ? null : listeningFault(refusal.rule, refusal.port, EMFILE);
   }
 
   /** Listeners of other rules than these. */
@@ -200,7 +254,7 @@ export class Listeners {
   async #closeAll(listening: readonly Listening[]): Promise<void> {
     for (const { rule, port } of listening) this.close(rule, port);
     this.flush();
-    await this.#parts.worker.settled();
+    await this.#settle();
   }
 
   /** Opens those ports of every rule that does not scan that are `wanted`; a line about the first that can't be and must. */
@@ -274,6 +328,7 @@ export class Listeners {
         target: rule.target ?? NONE,
       };
       this.#given.push({ facts, descriptor });
+      this.#room--;
       return id;
     });
     const inodes = descriptors.map((descriptor) => this.#parts.inodeOf(descriptor));
@@ -299,6 +354,7 @@ export class Listeners {
       );
     }
     this.#given = [];
+    this.#isUnsettled = true;
   }
 }
 

@@ -92,6 +92,12 @@ export class PortFollower implements Forwarding {
     return { rule, open: PortSet.of(open), failures: before?.failures ?? new Map<number, number>() };
   }
 
+  /** The listeners have lost some: the worker had no room for them. */
+  reconsider(): void {
+    for (const { rule, open } of this.#followed) for (const port of [...open]) if (!this.#listeners.isOpen(rule, port)) open.delete(port);
+    this.#isSettled = false;
+  }
+
   /** No look follows until the next `apply`. */
   stop(): void {
     clearTimeout(this.#timer);

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { ravioli } from '../../shared/channel.gen.js';
 import { COUNTERS } from '../../shared/counters.ts';
-import { MAX_ENVELOPE } from '../../shared/limits.ts';
+import { MAX_ENVELOPE, MAX_LISTENERS } from '../../shared/limits.ts';
 import { MessageId } from '../../shared/messages.ts';
 import { Phase } from '../../shared/permits.ts';
 import { CHANNEL_VERSION } from '../../shared/roles.ts';
@@ -83,6 +83,14 @@ describe('supervisor/channel: decodeFromWorker', () => {
     });
   }
 
+  it('takes refusals of listeners from when there can be any', () => {
+    for (const phase of PHASES) {
+      const read = (): string => decodeFromWorker(encode({ noRoom: { ids: [0, MAX_LISTENERS - 1] } }), phase).body;
+      if (phase >= Phase.SEALED) expect(read()).to.equal('noRoom');
+      else expect(read).to.throw(Violation);
+    }
+  });
+
   it('takes none of the supervisor’s own bodies in any phase', () => {
     for (const body of [
       { config: {} },
@@ -100,6 +108,7 @@ describe('supervisor/channel: decodeFromWorker', () => {
   });
 
   const refused: readonly (readonly [string, Uint8Array, Phase])[] = [
+    ['a refusal of a listener that can’t be', encode({ noRoom: { ids: [MAX_LISTENERS] } }), Phase.RUNNING],
     ['an empty datagram', new Uint8Array(0), Phase.STARTED],
     ['an envelope with an id only', encode({ id: 5 }), Phase.STARTED],
     ['a datagram above the limit', new Uint8Array(MAX_ENVELOPE + 1), Phase.STARTED],

@@ -60,22 +60,36 @@ class Room {
   readonly messages: number[] = [];
   readonly open = new Map<number, ravioli.Listener.$Properties>();
   settlings = 0;
+  /** Descriptors that are left. */
+  room = 10_000;
+  refused: (ids: readonly number[]) => void = () => {};
 
   giveListeners(listeners: readonly ravioli.Listener.$Properties[], descriptors: readonly number[]): void {
     expect(descriptors.length).to.equal(listeners.length);
     this.messages.push(listeners.length);
+    const refused: number[] = [];
     for (const listener of listeners) {
+      if (this.room-- <= 0) {
+        this.room = 0;
+        refused.push(listener.id as number);
+        continue;
+      }
       expect(this.open.has(listener.id as number), 'a number that is taken').to.equal(false);
       this.open.set(listener.id as number, listener);
     }
+    if (refused.length > 0) void Promise.resolve().then(() => this.refused(refused));
   }
 
   takeListeners(ids: readonly number[]): void {
-    for (const id of ids) expect(this.open.delete(id), 'a listener that was there').to.equal(true);
+    for (const id of ids) if (this.open.delete(id)) this.room++;
   }
 
-  async settled(): Promise<void> {
+  async settled(): Promise<number> {
     this.settlings++;
+    const { room } = this;
+    // What was refused before is told before.
+    await Promise.resolve();
+    return room;
   }
 }
 
@@ -87,21 +101,18 @@ function make(
   const guest = new Opener();
   const room = new Room();
   const interfaceIndex = (name: string): number | null => (name === 'eth0' ? 7 : null);
-  return {
-    listeners: new Listeners({
-      openers: { host, guest },
-      worker: room,
-      enabled,
-      descriptors,
-      freeBind: false,
-      uplink: 3,
-      interfaceIndex,
-      inodeOf: (fd) => fd + 5000,
-    }),
-    host,
-    guest,
-    room,
-  };
+  const listeners = new Listeners({
+    openers: { host, guest },
+    worker: room,
+    enabled,
+    descriptors,
+    freeBind: false,
+    uplink: 3,
+    interfaceIndex,
+    inodeOf: (fd) => fd + 5000,
+  });
+  room.refused = (ids) => listeners.refused(ids);
+  return { listeners, host, guest, room };
 }
 
 function table(host: readonly ForwardingRule[], guest: readonly ForwardingRule[] = []): ForwardingTable {
@@ -162,11 +173,12 @@ describe('supervisor/forwarding: listeners', () => {
     await listeners.apply(table([RULE, { ...RULE, first: 9000, last: 9000 }]));
     const [kept] = [...room.open.keys()];
     host.asked.length = 0;
+    room.settlings = 0;
     expect(await listeners.apply(table([RULE, { ...RULE, first: 9000, last: 9000, targetFirst: 81 }]))).to.equal(null);
     expect(room.open.get(kept as number)).to.include({ port: 8000 });
     expect(host.asked.map(({ port }) => port)).to.deep.equal([9000]);
     expect([...room.open.values()].map(({ targetPort }) => targetPort)).to.have.members([80, 81]);
-    expect(room.settlings).to.equal(1);
+    expect(room.settlings, 'when the old is closed, and when the new is taken').to.equal(2);
   });
 
   it('all stay as they were when one that must be can’t', async () => {
@@ -272,5 +284,70 @@ describe('supervisor/forwarding: listeners', () => {
     expect(host.asked).to.deep.equal([]);
     expect(await listeners.apply(table([RULE, most]))).to.equal(null);
     expect(listeners.count).to.equal(900);
+  });
+
+  describe('while flows hold the worker’s descriptors', () => {
+    const scanning = { ...RULE, last: 8010, scan: true };
+    const settling = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+    it('that the worker refuses are gone, and no more are made until it has room', async () => {
+      const { listeners, host, room } = make();
+      await listeners.apply(table([scanning]));
+      room.room = 2;
+      expect(listeners.open(scanning, [8000, 8001, 8002, 8003]).size).to.equal(0);
+      listeners.flush();
+      await settling();
+      expect([8000, 8001, 8002, 8003].map((port) => listeners.isOpen(scanning, port))).to.deep.equal([true, true, false, false]);
+      expect([...listeners.own('host', 'tcp').ports]).to.deep.equal([8000, 8001]);
+      expect([...listeners.open(scanning, [8002, 8003])]).to.deep.equal([
+        [8002, EMFILE],
+        [8003, EMFILE],
+      ]);
+      await settling();
+      expect(listeners.open(scanning, [8002, 8003]).size, 'there is no room yet').to.equal(2);
+      await settling();
+      expect(host.asked).to.have.length(4);
+
+      room.room = 1;
+      listeners.open(scanning, [8002, 8003]);
+      await settling();
+      expect([...listeners.open(scanning, [8002, 8003])]).to.deep.equal([[8003, EMFILE]]);
+      room.room = 5000;
+      await settling();
+      expect(listeners.open(scanning, [8003]).size).to.equal(0);
+      listeners.flush();
+      await settling();
+      expect(room.open.size).to.equal(4);
+      expect(room.room).to.equal(4998);
+    });
+
+    it('that must be and can’t leave the rules as they were', async () => {
+      const { listeners, room } = make();
+      expect(await listeners.apply(table([RULE]))).to.equal(null);
+      room.room = 1;
+      const more = { ...RULE, first: 9000, last: 9002 };
+      expect(await listeners.apply(table([RULE, more]))).to.match(/can't listen on TCP port 9001 \(too many open files\); the limit/);
+      expect(listeners.current()).to.deep.equal(table([RULE]));
+      expect([...room.open.values()].map(({ port }) => port)).to.deep.equal([8000]);
+      room.room = 3;
+      expect(await listeners.apply(table([RULE, more]))).to.equal(null);
+      expect(room.open.size).to.equal(4);
+    });
+
+    it('of a number that was given anew meanwhile are asked for again', async () => {
+      const { listeners, room } = make();
+      await listeners.apply(table([scanning]));
+      listeners.open(scanning, [8000]);
+      listeners.flush();
+      const [id] = [...room.open.keys()] as [number];
+      listeners.close(scanning, 8000);
+      listeners.flush();
+      listeners.open(scanning, [8001]);
+      listeners.flush();
+      expect([...room.open.keys()]).to.deep.equal([id]);
+      listeners.refused([id]);
+      expect(listeners.isOpen(scanning, 8001)).to.equal(false);
+      expect(room.open.size).to.equal(0);
+    });
   });
 });

@@ -6,7 +6,7 @@ import { Verb } from '../../shared/opener.ts';
 import { closeListeners, LISTENERS, type ListenerFacts, openListener, setForwardedPorts } from '../../worker/listener.ts';
 import { counters } from '../../worker/link/counters.ts';
 import { setForwarding } from '../../worker/flow/forward.ts';
-import { flowCount } from '../../worker/flow/table.ts';
+import { flowCount, freeDescriptors } from '../../worker/flow/table.ts';
 import { setLoopbacks } from '../../worker/flow/loopback.ts';
 import { FakeDatagram } from '../support/fake_datagram.ts';
 import { EMFILE } from '../support/fake_file.ts';
@@ -171,6 +171,22 @@ describe('worker/listener', () => {
     for (const [index, stream] of streams.entries()) listener.come(stream, address('198.51.100.7'), FAR_PORT + index);
     bench.settle();
     expect(streams.map((stream) => stream.farSawReset)).to.deep.equal([false, true]);
+  });
+
+  it('is refused while flows hold all descriptors, and makes room where nobody has answered', () => {
+    const { bench } = listening(TCP, { descriptors: 2 });
+    bench.deliver(buildDatagram(ENDS4, 1, 2, pattern(1)));
+    bench.kernel.opener.answer(1, new FakeDatagram());
+    bench.settle();
+    expect(freeDescriptors()).to.equal(0);
+    const unanswered = new FakeListener();
+    expect(openListener(UDP, bench.kernel.install(unanswered))).to.equal(true);
+    expect([flowCount, freeDescriptors()]).to.deep.equal([0, 0]);
+    const refused = new FakeListener();
+    expect(openListener({ ...UDP, id: UDP.id + 1 }, bench.kernel.install(refused))).to.equal(false);
+    expect(refused.closed).to.equal(true);
+    closeListeners([UDP.id]);
+    expect(freeDescriptors()).to.equal(1);
   });
 
   it('is closed for good, and an event that was under way is of no account', () => {

@@ -82,6 +82,11 @@ export function reserveDescriptors(count: number): void {
   maxDescriptors -= count;
 }
 
+/** Descriptors that are left, for flows and for what `reserveDescriptors` is told of. */
+export function freeDescriptors(): number {
+  return Math.max(maxDescriptors - descriptorCount, 0);
+}
+
 /** True when one more flow with one more socket is within the limits. */
 export function hasRoom(): boolean {
   return flowCount < maxFlows && descriptorCount < maxDescriptors;

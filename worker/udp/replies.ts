@@ -41,6 +41,7 @@ import { ANSWERED, FIRST_ASKER, HEARD_BY, HEARD_BY_GENERATION, HEARING_PORT, NEX
 
 /** Longer than any protocol of discovery waits: SSDP asks for replies within 5 s (UDA 2.0 §1.3.2), ms. */
 const TIMEOUT = 30_000;
+const EMFILE = 24;
 /** Replies taken in one event, so that no flow starves the others. */
 const REPLIES_AT_ONCE = 64;
 const SENDER_PORT = SENDER + 16;
@@ -135,6 +136,7 @@ export function forgetAsker(asker: number): void {
 export function hearReplies(flow: number, port: number, socket: number): number {
   const row = flow * ROW;
   if (port < 0) return port;
+  if (socket < 0) return -EMFILE;
   rows[row + FD] = socket;
   rows[row + HEARING_PORT] = port;
   const watched = watchFlow(flow);

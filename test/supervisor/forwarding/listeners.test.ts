@@ -52,6 +52,7 @@ class FakeHost {
         // The worker closes when it comes to it, and not before.
         settled: async () => {
           for (const descriptor of this.#closing.splice(0)) this.sockets.delete(descriptor);
+          return 1000;
         },
       },
       enabled: ENABLED,
