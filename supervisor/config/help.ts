@@ -21,7 +21,7 @@ export function helpText(mode: Mode): string {
   const what =
     mode === 'pasta'
       ? 'Connects a new network namespace to the network of the host and runs COMMAND (or a shell) in it,\nor, in the background, one that exists.'
-      : 'Connects a virtual machine to the network of the host.';
+      : 'Connects a virtual machine to the network of the host. It is to connect to a UNIX socket, as QEMU does with -netdev stream.';
   return `Usage: ${usage}\n\n${what}\n\nOptions:\n${lines.join('\n')}\n`;
 }
 

@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { program } from './load.ts';
+import { type MachineTool, passtPath, startMachine } from './machine.ts';
 import { nameOf, programOf, tree } from './processtable.ts';
 import { type Finished, type Running, type RunOptions, run, start, UNPRIVILEGED } from './processes.ts';
 import { setKernel, type Topology } from './topology.ts';
@@ -13,8 +14,11 @@ export const PRODUCT = process.env.RAVIOLI_PASTA ?? fileURLToPath(new URL('../..
 
 const PEER_PASTA = '/opt/peer/bin/pasta';
 
-/** `older` is ravioli as under a kernel without SO_PEEK_OFF and USO. `bare` is no translator at all: the guest is the `host` namespace. */
-export type Tool = 'pasta' | 'slirp4netns' | 'ravioli' | 'older' | 'bare';
+/**
+ * `older` is ravioli as under a kernel without SO_PEEK_OFF and USO. `bare` is no translator at all: the guest is the `host` namespace.
+ * `machine` and `passt`: the guest is behind a socket, as a virtual machine is (machine.ts).
+ */
+export type Tool = 'pasta' | 'slirp4netns' | 'ravioli' | 'older' | 'bare' | MachineTool;
 
 export interface Translator {
   readonly tool: Tool;
@@ -33,8 +37,13 @@ export interface Translator {
   stop(): Promise<void>;
 }
 
+function isMachine(tool: Tool): tool is MachineTool {
+  return tool === 'machine' || tool === 'passt';
+}
+
 /** Path of a tool's program; throws with the cure when it is not there. */
 export function programPath(tool: Tool): string {
+  if (isMachine(tool)) return passtPath(tool);
   const path = { pasta: PEER_PASTA, slirp4netns: '/usr/bin/slirp4netns', ravioli: PRODUCT, older: PRODUCT, bare: '/bin/true' }[tool];
   if (!existsSync(path)) throw new Error(`${tool}: ${path} is missing: ${path === PRODUCT ? 'run npm run build' : 'run install-peers'}`);
   return path;
@@ -54,6 +63,8 @@ export interface TranslatorOptions {
 }
 
 const NO_PORTS = ['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none'];
+/** A machine's loopback is nobody's but its own. */
+const NO_PORTS_OF_MACHINE = ['-t', 'none', '-u', 'none'];
 
 /** The words that start a tool. */
 export function programWords(tool: Tool): string[] {
@@ -112,6 +123,14 @@ async function startSlirp(topology: Topology, given: TranslatorOptions): Promise
   return handle('slirp4netns', slirp, holder.pid, [holder]);
 }
 
+/** The namespace is set up by hand, with the MTU that passt would tell it. */
+async function startPlugged(tool: MachineTool, topology: Topology, given: TranslatorOptions): Promise<Translator> {
+  const words = [...(given.mtu === undefined ? [] : ['-m', String(given.mtu)]), ...(given.options ?? NO_PORTS_OF_MACHINE)];
+  const mtu = given.configured === false ? null : (given.mtu ?? 65_520);
+  const { passt, plug, guest } = await startMachine(tool, topology, words, mtu, limits(given));
+  return handle(tool, passt, guest.pid, [plug, guest]);
+}
+
 function limits(given: TranslatorOptions): RunOptions {
   return {
     ...(given.descriptors === undefined ? {} : { descriptors: given.descriptors }),
@@ -123,6 +142,7 @@ function limits(given: TranslatorOptions): RunOptions {
 export async function startTranslator(tool: Tool, topology: Topology, given: TranslatorOptions = {}): Promise<Translator> {
   let translator: Translator;
   if (tool === 'slirp4netns') translator = await startSlirp(topology, given);
+  else if (isMachine(tool)) translator = await startPlugged(tool, topology, given);
   else if (tool === 'bare') {
     const holder = start(['sleep', 'infinity'], { namespace: topology.host, timeout: 3_600_000 });
     translator = handle('bare', holder, await descendant(holder.pid, 'sleep'));

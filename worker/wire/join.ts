@@ -81,8 +81,9 @@ export function join(at: number, length: number, hasVnet: boolean): boolean {
   if (!sameWords(l2, frame.l2, 12) || view.getInt32(l2 + 10) !== view.getInt32(frame.l2 + 10)) return false;
   if (!(frame.family === 4 ? sameIpv4(l3, end - l3) : sameIpv6(l3, end - l3))) return false;
   if (!continues(l4) || !checksumIsRight(hasVnet ? vnet.flags(at) : 0, l3, l4, end - l4)) return false;
+  // Before the bytes move, which in a stream is onto these headers.
+  tcp.setFlags(frame.l4, tcp.flags(frame.l4) | tcp.flags(l4));
   bytes.copyWithin(frame.end, payload, end);
   frame.end += more;
-  tcp.setFlags(frame.l4, tcp.flags(frame.l4) | tcp.flags(l4));
   return true;
 }

@@ -1,0 +1,106 @@
+/**
+ * passt: the guest is behind a socket, as a virtual machine is. Connections, datagrams and ping both ways, and all
+ * checksums right. RAVIOLI_PASST=/opt/peer/bin/passt runs it against the peer.
+ */
+import { expect } from 'chai';
+import { describeConnection, inward, outward } from '../support/connections.ts';
+import { type DatagramSocket, type Endpoint, startEndpoint } from '../support/endpoint.ts';
+import { check, run } from '../support/processes.ts';
+import { GATEWAY4, HOST4, HOST6, makeTopology, TARGET4, TARGET6, type Topology } from '../support/topology.ts';
+import { startTranslator, type Translator } from '../support/translator.ts';
+
+const OUTWARD = 6300;
+const INWARD = 6320;
+const DATAGRAMS = 6340;
+const PORTS = `${INWARD}-${DATAGRAMS + 19}`;
+const FAMILIES = [
+  { target: TARGET4, host: HOST4, any: '0.0.0.0' },
+  { target: TARGET6, host: HOST6, any: '::' },
+] as const;
+
+describe('netns: a machine', function () {
+  this.timeout(60_000);
+  let topology: Topology;
+  let translator: Translator;
+  let guest: Endpoint;
+  let far: Endpoint;
+
+  before(async () => {
+    topology = makeTopology();
+    translator = await startTranslator('machine', topology, { mtu: 1500, options: ['-t', PORTS, '-u', PORTS] });
+    guest = await startEndpoint({ namespace: translator.guest });
+    far = await startEndpoint({ namespace: topology.far });
+  });
+
+  after(async () => {
+    await guest?.stop();
+    await far?.stop();
+    await translator?.stop();
+    topology?.remove();
+  });
+
+  describeConnection('made by a machine, IPv4', (port) => outward(guest, far, TARGET4, OUTWARD + port));
+  describeConnection('made to a machine, IPv6', (port) => inward(guest, far, HOST6, INWARD + port));
+
+  /** Sends a datagram of each size at once, and expects the other side to see the same. */
+  async function expectSame(from: DatagramSocket, to: DatagramSocket, address: string, port: number): Promise<void> {
+    const sizes = [1400, 1400, 1400, 0, 1, 1472, 1473, 8192, 60_000, 64, 64];
+    for (const size of sizes) from.send(address, port, size);
+    for (const size of sizes) expect(await to.message()).to.include({ size, good: true });
+  }
+
+  for (const [index, { target, host, any }] of FAMILIES.entries()) {
+    it(`sends datagrams to ${target} and hears the answers, in order, also in fragments`, async () => {
+      const server = await far.open(target, OUTWARD + 10);
+      const client = await guest.open(any);
+      client.send(target, OUTWARD + 10, 5);
+      const { from, port } = await server.message();
+      expect(from).to.equal(host);
+      await expectSame(client, server, target, OUTWARD + 10);
+      await expectSame(server, client, from as string, port as number);
+      for (const socket of [server, client]) socket.close();
+    });
+
+    it(`hears datagrams that come to ${host}, and who sends them`, async () => {
+      const server = await guest.open(any, DATAGRAMS + index);
+      const client = await far.open(target);
+      client.send(host, DATAGRAMS + index, 5);
+      const { from, port } = await server.message();
+      expect([from, port]).to.deep.equal([target, client.port]);
+      await expectSame(client, server, host, DATAGRAMS + index);
+      await expectSame(server, client, from as string, port as number);
+      for (const socket of [server, client]) socket.close();
+    });
+
+    it(`is told who connects to ${host}`, async () => {
+      const listener = await guest.listen(any, INWARD + 10 + index);
+      const client = await far.connect(host, INWARD + 10 + index);
+      const accepted = await listener.accept();
+      expect(accepted.from).to.equal(target);
+      client.reset();
+      listener.close();
+    });
+
+    it(`pings ${target}`, async () => {
+      await check(['ping', '-c', '2', '-i', '0.01', '-W', '5', target], { namespace: translator.guest, user: 0 });
+    });
+  }
+
+  it('knows the gateway, whatever its name: the host’s loopback', async () => {
+    const host = await startEndpoint({ namespace: topology.host });
+    const listener = await host.listen('127.0.0.1', OUTWARD + 12);
+    const client = await guest.connect(GATEWAY4, OUTWARD + 12);
+    expect((await listener.accept()).from).to.equal('127.0.0.1');
+    client.reset();
+    await host.stop();
+  });
+
+  it('has checksums that are right in each frame: its kernel has found none that was not', async () => {
+    const { stdout } = await run(['nstat', '-az', 'TcpInCsumErrors', 'UdpInCsumErrors', 'Udp6InCsumErrors', 'Icmp6InCsumErrors'], {
+      namespace: translator.guest,
+      user: 0,
+    });
+    const counts = [...stdout.matchAll(/^\w+ +(\d+)/gm)].map(([, count]) => Number(count));
+    expect(counts).to.deep.equal([0, 0, 0, 0]);
+  });
+});
