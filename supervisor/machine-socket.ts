@@ -14,7 +14,17 @@ import { UsageError } from './usage-error.ts';
 const DEFAULT_PATH = '/tmp/passt_';
 const MOST_DEFAULTS = 1024;
 
+const SOL_SOCKET = 1;
+const SO_TYPE = 3;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const SO_ACCEPTCONN = 30;
+const SOCK_STREAM = 1;
+/** More than any host allows: it gives what it has (net.core.wmem_max, rmem_max). A burst of frames then needs no second turn. */
+const LARGEST_BUFFER = 1 << 30;
+
 const EAGAIN = 11;
+const EBADF = 9;
 const ECONNREFUSED = 111;
 const ENOENT = 2;
 
@@ -52,6 +62,7 @@ export class MachineSocket {
     const { native, options } = parts;
     this.#parts = parts;
     if (options.machineFd !== null) {
+      refuseUnlessStream(native, options.machineFd);
       this.path = null;
       this.#listener = -1;
       return;
@@ -97,9 +108,23 @@ export class MachineSocket {
   }
 
   #welcome(descriptor: number): void {
+    const { native } = this.#parts;
     this.#present = true;
+    // One that was handed in may be blocking, and the worker waits for nothing but events.
+    native.setNonBlocking(descriptor);
+    for (const buffer of [SO_SNDBUF, SO_RCVBUF]) native.setSocketOption(descriptor, SOL_SOCKET, buffer, LARGEST_BUFFER);
     this.#parts.give(descriptor);
   }
+}
+
+/** @throws UsageError about a descriptor that no frames can come from */
+function refuseUnlessStream(native: Native, fd: number): void {
+  const type = native.socketOption(fd, SOL_SOCKET, SO_TYPE);
+  if (type === -EBADF) throw new UsageError(`--fd ${fd}: is not open here; start us with the machine's socket as descriptor ${fd}`);
+  if (type < 0) throw new UsageError(`--fd ${fd}: is no socket; give a connected stream socket`);
+  if (type !== SOCK_STREAM) throw new UsageError(`--fd ${fd}: is a socket of another type; give a connected stream socket`);
+  if (native.socketOption(fd, SOL_SOCKET, SO_ACCEPTCONN) === 1)
+    throw new UsageError(`--fd ${fd}: is a socket that listens; give a connected one, or a path to listen at with --socket`);
 }
 
 /** The first of our paths at which nobody listens. */

@@ -11,6 +11,7 @@ import { kernel } from './link/kernel.ts';
 import { flushLink, holdsFrames, leftFrames, receiveFrames, setLink } from './link/link.ts';
 import { closeStream, isBlocked, openStream, streamIsCalm, unblockStream } from './link/stream.ts';
 import { openTap } from './link/tap.ts';
+import { searchAtOnce } from './search.ts';
 import { flushAcknowledgements } from './tcp/acknowledge.ts';
 import { sendRun } from './udp/send.ts';
 
@@ -43,6 +44,7 @@ export function takeStream(descriptor: number): void {
   setLink(true);
   openStream(descriptor);
   watchLink();
+  searchAtOnce();
 }
 
 /** Begins to take frames from the guest, when there is one. */

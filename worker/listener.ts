@@ -22,6 +22,7 @@ import { changeDescriptor, EPOLLIN, watchDescriptor } from './flow/watch.ts';
 import { COMER, HEARD, TRANSMIT_PAYLOAD } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { kernel } from './link/kernel.ts';
+import { searchFor } from './search.ts';
 import { spliceConnection } from './splice/connection.ts';
 import { endSplicedFlowsOf, spliceDatagram, splicedDatagramsOpened, splicedListener } from './splice/datagram.ts';
 import { openToGuest } from './tcp/inbound.ts';
@@ -135,9 +136,12 @@ function present(at: number, family: number): boolean {
   if (!taps || listeners[at + IS_GUESTS] !== 0) return false;
   for (let word = 0; word < 4; word++) key[KEY_FAR + word] = comer[word]!;
   if (!showComer(key, KEY_FAR, family) || !addressGuest(family, family === 6 && isLinkLocal6(comer, 0))) return false;
-  if (listeners[at + TARGET] === 0 && listeners[at + TARGET + 1] === 0 && listeners[at + TARGET + 3] === 0) return true;
-  for (let word = 0; word < 4; word++) key[KEY_GUEST + word] = listeners[at + TARGET + word]!;
-  return (family === 4) === isMapped(key, KEY_GUEST);
+  if (listeners[at + TARGET] !== 0 || listeners[at + TARGET + 1] !== 0 || listeners[at + TARGET + 3] !== 0) {
+    for (let word = 0; word < 4; word++) key[KEY_GUEST + word] = listeners[at + TARGET + word]!;
+    if ((family === 4) !== isMapped(key, KEY_GUEST)) return false;
+  }
+  searchFor(family);
+  return true;
 }
 
 function refuse(fd: number): void {

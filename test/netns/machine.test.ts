@@ -104,3 +104,48 @@ describe('netns: a machine', function () {
     expect(counts).to.deep.equal([0, 0, 0, 0]);
   });
 });
+
+describe('netns: a machine that has said nothing', function () {
+  this.timeout(60_000);
+  let topology: Topology;
+  let translator: Translator;
+
+  before(() => {
+    topology = makeTopology();
+  });
+  after(() => topology?.remove());
+  afterEach(() => translator?.stop());
+
+  for (const [name, addresses, { host, any, target }] of [
+    ['IPv4', [`${HOST4}/24`], FAMILIES[0]],
+    ['IPv6', [`${HOST6}/64`, 'fe80::77/64'], FAMILIES[1]],
+  ] as const) {
+    it(`is found when somebody connects to it over ${name}`, async () => {
+      translator = await startTranslator('machine', topology, {
+        configured: false,
+        options: ['-d', '-t', String(INWARD), '-u', String(INWARD)],
+      });
+      const namespace = translator.guest;
+      // No address that the kernel made, no duplicate address detection, no solicitation: not a frame comes from this guest.
+      const silent = `cd /proc/sys/net/ipv6/conf/eth0
+echo 1 > addr_gen_mode; echo 0 > accept_dad; echo 0 > router_solicitations; echo 0 > accept_ra
+ip link set eth0 multicast off up`;
+      await check(['sh', '-ec', silent], { namespace, user: 0 });
+      for (const address of addresses)
+        await check(['ip', 'addr', 'add', address, 'dev', 'eth0', ...(name === 'IPv6' ? ['nodad'] : [])], { namespace, user: 0 });
+      const gateway = name === 'IPv4' ? ['default', 'via', GATEWAY4] : ['-6', 'default', 'via', '2001:db8::1', 'dev', 'eth0'];
+      const family = gateway[0] === '-6' ? ['-6'] : [];
+      await check(['ip', ...family, 'route', 'add', ...gateway.slice(family.length)], { namespace, user: 0 });
+      const guest = await startEndpoint({ namespace });
+      const far = await startEndpoint({ namespace: topology.far });
+      const listener = await guest.listen(any, INWARD);
+      const client = await far.connect(host, INWARD);
+      const accepted = await listener.accept();
+      expect(accepted.from).to.equal(target);
+      accepted.resume();
+      await client.send(1000);
+      await accepted.received(1000);
+      for (const endpoint of [guest, far]) await endpoint.stop();
+    });
+  }
+});

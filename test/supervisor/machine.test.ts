@@ -7,6 +7,9 @@ import type { Log } from '../../supervisor/log.ts';
 import { MachineSocket } from '../../supervisor/machine-socket.ts';
 import { UsageError } from '../../supervisor/usage-error.ts';
 
+const SO_TYPE = 3;
+const SOCK_STREAM = 1;
+const EBADF = 9;
 const EAGAIN = 11;
 const ENOENT = 2;
 const ECONNREFUSED = 111;
@@ -34,6 +37,12 @@ class World {
   readonly comers: { fd: number; pid: number; uid: number }[] = [];
   readonly given: number[] = [];
   readonly closed: number[] = [];
+  /** SO_TYPE of descriptors, or −errno. */
+  readonly types = new Map<number, number>();
+  /** What sockets were told. */
+  readonly set: string[] = [];
+  /** SO_ACCEPTCONN of each. */
+  listens = 0;
   readonly lines: string[] = [];
   ended = 0;
   bound: string | null = null;
@@ -52,6 +61,9 @@ class World {
         return { stop: () => {} };
       },
       close: (fd: number) => this.closed.push(fd),
+      socketOption: (fd: number, _level: number, name: number) => (name === SO_TYPE ? (this.types.get(fd) ?? SOCK_STREAM) : this.listens),
+      setSocketOption: (fd: number, _level: number, name: number, value: number) => this.set.push(`${fd} ${name} ${value}`),
+      setNonBlocking: (fd: number) => this.set.push(`${fd} non-blocking`),
     } as unknown as Native;
     const say = (line: string): number => this.lines.push(line);
     const log = { info: say, warning: say } as unknown as Log;
@@ -122,5 +134,34 @@ describe('supervisor: machines', () => {
       machine.gone(104);
       expect(world.ended).to.equal(1);
     }
+  });
+
+  it('have sockets that never block, with large buffers, also one that was handed in', () => {
+    const world = new World();
+    world.machine('-F', '9').start();
+    expect(world.set).to.deep.equal(['9 non-blocking', '9 7 1073741824', '9 8 1073741824']);
+  });
+
+  it('are told by one line of a descriptor that is none of theirs', () => {
+    const said = (prepare: (world: World) => void): string => {
+      const world = new World();
+      prepare(world);
+      try {
+        world.machine('-F', '9');
+      } catch (error) {
+        return (error as UsageError).message;
+      }
+      return 'accepted';
+    };
+    expect(said((world) => world.types.set(9, -EBADF))).to.equal(
+      "--fd 9: is not open here; start us with the machine's socket as descriptor 9",
+    );
+    expect(said((world) => world.types.set(9, -88))).to.equal('--fd 9: is no socket; give a connected stream socket');
+    expect(said((world) => world.types.set(9, 2))).to.equal('--fd 9: is a socket of another type; give a connected stream socket');
+    expect(
+      said((world) => {
+        world.listens = 1;
+      }),
+    ).to.equal('--fd 9: is a socket that listens; give a connected one, or a path to listen at with --socket');
   });
 });

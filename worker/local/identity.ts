@@ -29,7 +29,8 @@ export const guest6 = new Int32Array(WORDS);
 /** Source of our NDP messages; all zero = none. */
 export const linkLocal = new Int32Array(WORDS);
 
-const gateway4 = new Int32Array(WORDS);
+/** The gateway that the guest was given; all zero = none. */
+export const gateway4 = new Int32Array(WORDS);
 const gateway6 = new Int32Array(WORDS);
 const hostLoopback4 = new Int32Array(WORDS);
 const hostLoopback6 = new Int32Array(WORDS);

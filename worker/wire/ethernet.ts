@@ -53,6 +53,12 @@ export function writeBroadcastMac(at: number): void {
   bytes.fill(0xff, at, at + MAC_BYTES);
 }
 
+/** Sets the MAC at `at` to that of the solicited-node group of an IPv6 address whose last word is `word` (RFC 2464 §7). */
+export function writeSolicitedNodeMac(at: number, word: number): void {
+  view.setInt16(at, 0x3333);
+  view.setInt32(at + 2, 0xff000000 | (word & 0xffffff));
+}
+
 /** Writes a header; the MACs are copied from the offsets given. */
 export function writeEthernet(at: number, destination: number, source: number, type: number): void {
   copyMac(at, destination);

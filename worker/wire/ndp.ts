@@ -4,6 +4,7 @@
  *     | Type | Code | Checksum | Reserved or flags (4) | Target address (16) | Options … |
  */
 import { MAC_BYTES, copyMac } from './ethernet.ts';
+import { writeAddress } from './ipv6.ts';
 import { bytes, view } from './memory.ts';
 
 export const ROUTER_SOLICITATION = 133;
@@ -16,6 +17,8 @@ export const REDIRECT = 137;
 export const ROUTER_SOLICITATION_HEADER = 8;
 /** Bytes of a neighbour solicitation or advertisement before its options. */
 export const NEIGHBOUR_HEADER = 24;
+/** Bytes of a neighbour solicitation with its source's link-layer address. */
+export const NEIGHBOUR_SOLICITATION_BYTES = 32;
 /** Bytes of a neighbour advertisement with the target's link-layer address. */
 export const NEIGHBOUR_ADVERTISEMENT_BYTES = 32;
 
@@ -72,6 +75,16 @@ export function writeNeighbourAdvertisement(at: number, flagBits: number, target
   view.setInt32(at + FLAGS, flagBits);
   bytes.copyWithin(at + TARGET, target, target + 16);
   view.setInt16(at + NEIGHBOUR_HEADER, (OPTION_TARGET_MAC << 8) | 1);
+  copyMac(at + NEIGHBOUR_HEADER + 2, mac);
+  return NEIGHBOUR_HEADER + 2 + MAC_BYTES;
+}
+
+/** Writes a neighbour solicitation with our MAC (32 bytes, returned) whose checksum is still to be filled; asks for the address in `words` from `index`. */
+export function writeNeighbourSolicitation(at: number, words: Int32Array, index: number, mac: number): number {
+  view.setInt32(at, NEIGHBOUR_SOLICITATION << 24);
+  view.setInt32(at + FLAGS, 0);
+  writeAddress(at + TARGET, words, index);
+  view.setInt16(at + NEIGHBOUR_HEADER, (OPTION_SOURCE_MAC << 8) | 1);
   copyMac(at + NEIGHBOUR_HEADER + 2, mac);
   return NEIGHBOUR_HEADER + 2 + MAC_BYTES;
 }
