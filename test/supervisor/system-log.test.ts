@@ -1,8 +1,9 @@
 /** The host's log: what is sent to it, and that nothing waits for it. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import { LogLevel } from '../../shared/messages.ts';
 import { SystemLog } from '../../supervisor/system-log.ts';
@@ -20,12 +21,20 @@ for line in sys.stdin:
 describe('supervisor/system-log', () => {
   const folder = mkdtempSync(`${tmpdir()}/system-log-`);
   const path = `${folder}/log`;
-  after(() => rmSync(folder, { recursive: true }));
+  const children = new Set<ChildProcess>();
+  // One that a failed test has left would keep this process alive.
+  after(() => {
+    for (const child of children) child.kill();
+    rmSync(folder, { recursive: true });
+  });
 
   /** A daemon that takes one line each time it is asked. */
   async function daemon(): Promise<{ take(): Promise<string>; stop(): Promise<void> }> {
     const child = spawn('python3', ['-c', SERVER, path], { stdio: ['pipe', 'pipe', 'inherit'] });
-    const said = async (): Promise<string> => String((await once(child.stdout, 'data'))[0]).trim();
+    children.add(child);
+    // A line may come in pieces.
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const said = async (): Promise<string> => (await lines.next()).value ?? '';
     expect(await said()).to.equal('bound');
     const take = async (): Promise<string> => {
       child.stdin.write('\n');
@@ -34,6 +43,7 @@ describe('supervisor/system-log', () => {
     const stop = async (): Promise<void> => {
       child.kill();
       await once(child, 'exit');
+      children.delete(child);
       rmSync(path);
     };
     return { take, stop };
