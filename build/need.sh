@@ -77,6 +77,7 @@ need_for_long() {
   need wireguard-go wireguard-go
   need wg wireguard-tools
   need ethtool ethtool
+  need debootstrap debootstrap
   need skopeo skopeo
   need /usr/sbin/avahi-daemon avahi-daemon
   need /usr/lib/python3/dist-packages/zeroconf python3-zeroconf

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Makes .cache/podman/tree, a Debian 13 with podman, buildah and rootlesskit.
+# Needs root and a mirror of Debian; some minutes the first time, then silent. The tree is only read afterwards: see hold.sh.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+cache=$here/../../.cache/podman
+[ ! -e "$cache/made" ] || [ "$here/build.sh" -nt "$cache/made" ] || exit 0
+
+fail() {
+  echo "test/podman: $*" >&2
+  exit 1
+}
+
+[ "$(id -u)" = 0 ] || fail 'only root can make the tree of a Debian: run this as root'
+mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2> /dev/null | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ')
+[ -n "$mirror" ] || fail "this machine's apt sources name no mirror of Debian"
+script=/usr/share/debootstrap/scripts/trixie
+[ -e "$script" ] || fail 'debootstrap is missing: apt-get install debootstrap'
+
+mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
+rm -rf "$cache/tree" "$cache/made"
+tree=$cache/tree
+echo "test/podman: making $tree from $mirror" >&2
+said=$cache/build.log
+{
+  debootstrap --variant=minbase trixie "$tree" "$mirror"
+  # The tree has no init whose services a package could start.
+  printf '#!/bin/sh\nexit 101\n' > "$tree/usr/sbin/policy-rc.d"
+  chmod 755 "$tree/usr/sbin/policy-rc.d"
+  DEBIAN_FRONTEND=noninteractive chroot "$tree" apt-get install -qq -y --no-install-recommends \
+    podman buildah rootlesskit passt crun uidmap netavark aardvark-dns nftables catatonit \
+    iproute2 socat busybox-static ca-certificates curl procps
+} < /dev/null > "$said" 2>&1 || fail "the tree can't be made: $(tail -n 3 "$said" | tr '\n' ' ')(all of it in $said)"
+
+rm -rf "$tree"/var/cache/apt/archives/*.deb
+printf '127.0.0.1 localhost\n::1 localhost ip6-localhost\n' > "$tree/etc/hosts"
+chroot "$tree" useradd --create-home --uid 1000 --shell /bin/bash tester
+grep -q '^tester:' "$tree/etc/subuid" || fail 'useradd gave no subordinate ids'
+mkdir -p "$tree/opt/under-test" "$tree/opt/peer" "$tree/.old"
+
+touch "$cache/made"
