@@ -94,6 +94,8 @@ export async function listens(rig: Rig, name: string, kind: string, port: number
 /** Starts the machine with a program as its pasta. The process must be root, and build.sh have run. */
 export async function startRig(program: Program): Promise<Rig> {
   const topology = makeTopology();
+  // Ports that are forwarded by themselves are those that no client gets: the kernel's own range leaves some.
+  execFileSync('nsenter', [`--net=/run/netns/${topology.host}`, 'sh', '-c', 'echo 32768 60999 > /proc/sys/net/ipv4/ip_local_port_range']);
   const names = await startNames(topology);
   const web = await startNginx(topology, topology.far, [TARGET4, TARGET6], 80);
   writeFileSync(`${web.folder}/index.html`, WORDS);
