@@ -13,8 +13,9 @@
  * a session of its own, the parent waits for one byte of it, its exit status, and leaves; without a byte it leaves with the child's. The
  * supervisor finds the pipe in the environment: RAVIOLI_READY=DESCRIPTOR. Until it is ready the child ends with its parent.
  *
- * Of the descriptors that come along, only the standard ones, those of sd_listen_fds(3) and those whose number is in an option are kept:
- * whoever waits for the end of some pipe must not wait for ours. What a number means is for the supervisor to say.
+ * Of the descriptors that come along, only the standard ones, those of sd_listen_fds(3) and those that an option names are kept: whoever
+ * waits for the end of some pipe must not wait for ours. An option names them by --listen-fd, by --fd or by a path with /fd/ in it; other
+ * numbers are ports, addresses or parts of names. What one means is for the supervisor to say.
  */
 #define _GNU_SOURCE
 #include "command_line.h"
@@ -56,29 +57,69 @@ static unsigned count_listeners(void) {
   return listeners > 0 && listeners < MAX_KEPT ? (unsigned)listeners : 0;
 }
 
+struct kept {
+  unsigned numbers[MAX_KEPT];
+  size_t count;
+};
+
+/* False: there is no room left. */
+static bool keep(struct kept *kept, unsigned long number) {
+  if (number <= STDERR_FILENO || number >= FD_END)
+    return true;
+  if (kept->count == MAX_KEPT)
+    return false;
+  kept->numbers[kept->count++] = (unsigned)number;
+  return true;
+}
+
+static bool keep_numbers(struct kept *kept, const char *at) {
+  while (*at) {
+    char *end;
+    if (!isdigit((unsigned char)*at))
+      at++;
+    else if (keep(kept, strtoul(at, &end, 10)))
+      at = end;
+    else
+      return false;
+  }
+  return true;
+}
+
+/* Of an option whose value is descriptors: what follows its name in the word, "" when the value is the next word; else NULL. */
+static const char *descriptors_in(const char *word) {
+  static const char listen[] = "--listen-fd";
+  size_t name = strcspn(word, "=");
+  const char *cluster = word[0] == '-' && word[1] != '-' ? strchr(word, 'F') : NULL;
+  if (cluster)
+    return cluster + 1;
+  /* Long names may be shortened; what is shorter than --li is ambiguous. */
+  if ((name >= 4 && name < sizeof listen && !strncmp(word, listen, name)) || (name == 4 && !strncmp(word, "--fd", name)))
+    return word + name;
+  return NULL;
+}
+
 /* With more numbers than there is room for, nothing is closed. */
 static void close_others(char *const *words, int word_count) {
-  unsigned kept[MAX_KEPT], listeners = count_listeners();
-  size_t count = 0;
-  for (; count < listeners; count++)
-    kept[count] = FIRST_LISTENER + (unsigned)count;
-  for (int word = 0; word < word_count; word++)
-    for (const char *at = words[word]; *at;) {
-      char *end;
-      if (!isdigit((unsigned char)*at)) {
-        at++;
-        continue;
-      }
-      unsigned long number = strtoul(at, &end, 10);
-      at = end;
-      if (number <= STDERR_FILENO || number >= FD_END)
-        continue;
-      if (count == MAX_KEPT)
+  struct kept kept = {.count = 0};
+  unsigned listeners = count_listeners();
+  bool value = false;
+  while (kept.count < listeners) {
+    kept.numbers[kept.count] = FIRST_LISTENER + (unsigned)kept.count;
+    kept.count++;
+  }
+  for (int word = 0; word < word_count; word++) {
+    const char *numbers = value ? words[word] : descriptors_in(words[word]);
+    value = !value && numbers && !*numbers;
+    if (numbers && !keep_numbers(&kept, numbers))
+      return;
+    for (const char *at = words[word]; (at = strstr(at, "/fd/"));) {
+      at += strlen("/fd/");
+      if (isdigit((unsigned char)*at) && !keep(&kept, strtoul(at, NULL, 10)))
         return;
-      kept[count++] = (unsigned)number;
     }
-  qsort(kept, count, sizeof *kept, compare);
-  close_descriptors(FIRST_LISTENER, kept, count);
+  }
+  qsort(kept.numbers, kept.count, sizeof *kept.numbers, compare);
+  close_descriptors(FIRST_LISTENER, kept.numbers, kept.count);
 }
 
 /* A pair as the supervisor's addon makes them; ours is inherited, theirs is not. */

@@ -31,6 +31,13 @@ describe('native/start: descriptors', () => {
       '',
       ['5', '7', '9', '11'],
     ],
+    ['those that a shortened option names', ['--listen=9:80', '--listen-f', '5', '-qF7'], '', ['5', '7', '9']],
+    [
+      'none whose number is a part of something else',
+      ['-t', '6-6:80-80', '--mtu=9', '-a', '10.4.5.7', '--netns', '/run/user/8/netns/netns-9-fd9-fd/3'],
+      '',
+      [],
+    ],
     ['none that the command names', ['sh', '-c', 'exec 8'], '', []],
     ['none that the command names behind a separator', ['--', 'sh', '-c', 'exec 8'], '', []],
     ['those of LISTEN_FDS', [], 'LISTEN_PID=$$ LISTEN_FDS=2', ['3', '4']],

@@ -72,7 +72,8 @@ export const LIFECYCLE: readonly Case[] = [
   {
     title: 'nothing of the caller’s stays open in it',
     async check(rig) {
-      await runs(rig, ['sh', '-c', `exec 9>/tmp/inherited; ${quoted(answering('kept', 6000))}`]);
+      const many = 'for number in {3..99}; do eval "exec $number> /tmp/inherited"; done';
+      await runs(rig, ['bash', '-c', `${many}; ${quoted(answering('kept', 6000))}`]);
       const all = [...pastas(rig), ...rig.named('pasta.worker'), ...rig.named('pasta.opener')];
       expect(all).not.to.deep.equal([]);
       const open = all.flatMap((pid) => readdirSync(`/proc/${pid}/fd`).map((number) => readlinkSync(`/proc/${pid}/fd/${number}`)));
