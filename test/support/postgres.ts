@@ -15,13 +15,14 @@ export function postgresProgram(name: string): string {
   return `${INSTALLED}/${versions[0]}/bin/${name}`;
 }
 
-/** A cluster with one empty database `load`, for any user, with and without TLS. */
+/** A cluster with one empty database `load`, for any user, with and without TLS. `more`: settings of its own. */
 export async function startPostgres(
   topology: Topology,
   namespace: string | number,
   addresses: readonly string[],
   port: number,
   certificate: Certificate,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Running> {
   const base = foldered(topology, 'postgres');
   chownSync(base, UNPRIVILEGED, UNPRIVILEGED);
@@ -46,6 +47,7 @@ export async function startPostgres(
     checkpoint_timeout: '1h',
     autovacuum: 'off',
     ssl: 'on',
+    ...more,
   };
   const words = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const server = start([postgresProgram('postgres'), '-D', data, ...words], { namespace, timeout: HOUR });

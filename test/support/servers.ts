@@ -120,8 +120,14 @@ export interface Ssh extends Running {
   readonly options: string[];
 }
 
-/** sshd with keys of its own; root may log in with the key that UNPRIVILEGED holds. */
-export async function startSshd(topology: Topology, namespace: string | number, address: string, port: number): Promise<Ssh> {
+/** sshd with keys of its own, on one address or some; root may log in with the key that UNPRIVILEGED holds. It logs to stderr. */
+export async function startSshd(
+  topology: Topology,
+  namespace: string | number,
+  addresses: string | readonly string[],
+  port: number,
+): Promise<Ssh> {
+  const [first, ...others] = typeof addresses === 'string' ? [addresses] : addresses;
   const base = foldered(topology, `sshd-${port}`);
   for (const name of ['host', 'user']) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', `${base}/${name}`]);
   writeFileSync(`${base}/authorized`, readFileSync(`${base}/user.pub`), { mode: 0o600 });
@@ -129,9 +135,10 @@ export async function startSshd(topology: Topology, namespace: string | number, 
   mkdirSync('/run/sshd', { recursive: true });
   const settings = [`HostKey ${base}/host`, `AuthorizedKeysFile ${base}/authorized`, 'PermitRootLogin yes', 'StrictModes no', 'UsePAM no'];
   writeFileSync(`${base}/config`, `${[...settings, `PidFile ${base}/pid`, 'Subsystem sftp internal-sftp', ''].join('\n')}`);
-  const line = ['/usr/sbin/sshd', '-D', '-e', '-f', `${base}/config`, '-p', String(port), '-o', `ListenAddress=${address}`];
+  const listen = [first, ...others].flatMap((address) => ['-o', `ListenAddress=${address}`]);
+  const line = ['/usr/sbin/sshd', '-D', '-e', '-f', `${base}/config`, '-p', String(port), ...listen];
   const server = start(line, { namespace, user: 0, timeout: HOUR });
-  await accepting(server, namespace, address, port);
+  await accepting(server, namespace, first as string, port);
   const quiet = ['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR', '-o', 'BatchMode=yes'];
   return { ...server, options: ['-F', 'none', '-i', `${base}/user`, '-o', 'IdentitiesOnly=yes', ...quiet] };
 }

@@ -18,6 +18,8 @@ const BUFFER = 8_000_000;
 export interface UnboundOptions {
   /** Also serves TLS on TLS_PORT, with this certificate. */
   readonly certificate?: Certificate;
+  /** Each query is logged, with who asks. */
+  readonly logsQueries?: boolean;
   /** Name of its folder; default `unbound`. */
   readonly folder?: string;
 }
@@ -45,7 +47,15 @@ export async function startUnbound(
       `incoming-num-tcp: ${CONNECTIONS}`,
       'do-not-query-localhost: yes',
     ],
-    ...['access-control: 0.0.0.0/0 allow', 'access-control: ::/0 allow', 'local-zone: "." static', ...records, ...listen, ...tls],
+    ...[
+      'access-control: 0.0.0.0/0 allow',
+      'access-control: ::/0 allow',
+      `log-queries: ${given.logsQueries === true ? 'yes' : 'no'}`,
+      'local-zone: "." static',
+      ...records,
+      ...listen,
+      ...tls,
+    ],
   ];
   writeFileSync(`${base}/unbound.conf`, `server:\n${lines.map((line) => `  ${line}\n`).join('')}remote-control:\n  control-enable: no\n`);
   const server = start(['unbound', '-d', '-c', `${base}/unbound.conf`], { namespace, user: 0, timeout: HOUR });
