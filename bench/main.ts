@@ -12,7 +12,8 @@ import { serve } from '../test/support/load.ts';
 import { run } from '../test/support/processes.ts';
 import { HOST4, makeImpairedTopology, makeTopology, TARGET4, type Topology } from '../test/support/topology.ts';
 import { programPath, startTranslator, type Tool, type Translator } from '../test/support/translator.ts';
-import { type Row, ROWS } from './rows.ts';
+import type { Row } from './row.ts';
+import { ROWS } from './rows.ts';
 import { judge, type Line, table, type Verdict } from './table.ts';
 
 const USAGE = `usage: bench/run.sh [--short] [--pairs N] [--seconds N] [--peers pasta,slirp4netns,older] [--only TOOL,…] [--json FILE] [--guard] [--list] [ROW…]
@@ -20,10 +21,10 @@ A row is chosen by any part of its name. --guard ends with 1 when a goal listed 
 
 const programs = new Map<Tool, Set<string>>();
 
-/** The spliced row needs its server behind the translator: in the guest, or on the host's loopback without one. */
+/** The rows that come from outside need their server behind the translator: in the guest, or at the host without one. */
 async function serverBehind(row: Row, translator: Translator): Promise<() => Promise<void>> {
-  if (!row.name.includes('spliced')) return async () => undefined;
-  const server = await serve(translator.guest, translator.tool === 'bare' ? '127.0.0.1' : '0.0.0.0');
+  if (!/spliced|published/.test(row.name)) return async () => undefined;
+  const server = await serve(translator.guest, '0.0.0.0');
   return async () => void (await server.stop('SIGKILL'));
 }
 

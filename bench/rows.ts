@@ -8,73 +8,14 @@ import { load, loadCommand, LOAD_PORT } from '../test/support/load.ts';
 import { cpuSeconds, kernelCounter, privateBytes } from '../test/support/processtable.ts';
 import { check, start } from '../test/support/processes.ts';
 import { startNginx } from '../test/support/servers.ts';
-import { programWords, type Tool, type Translator } from '../test/support/translator.ts';
-import { TARGET4, type Topology } from '../test/support/topology.ts';
-
-export interface Metric {
-  readonly name: string;
-  readonly unit: string;
-  /** Which direction is better. */
-  readonly better: 'more' | 'less';
-  /** Goal: ratio of ours to the best peer, at least (more) or at most (less). */
-  readonly peer?: number;
-  /** Goal: ratio of ours to no translator at all. */
-  readonly bare?: number;
-  /** Goal: a bound on our own figure. */
-  readonly bound?: number;
-  /** The only peer that is compared with; the others do too little for it. */
-  readonly against?: Tool;
-}
-
-export interface Subject {
-  readonly tool: Tool;
-  readonly topology: Topology;
-  /** Undefined in rows that start the tool themselves. */
-  readonly translator: Translator | undefined;
-  /** Seconds of load. */
-  readonly seconds: number;
-  readonly short: boolean;
-}
-
-export interface Row {
-  readonly name: string;
-  readonly mtu?: number;
-  /** Options of pasta and ravioli for this row. */
-  readonly options?: readonly string[];
-  /** Tools that cannot do this. */
-  readonly without?: readonly Tool[];
-  /** A bad network in place of the veth pair. */
-  readonly impairment?: Impairment;
-  /** The row starts its tool itself. */
-  readonly standalone?: boolean;
-  readonly metrics: readonly Metric[];
-  /** One measurement; keys are metric names, NaN what the tool has not. Throws when the tool fails. */
-  measure(subject: Subject): Promise<Record<string, number>>;
-}
+import { programWords } from '../test/support/translator.ts';
+import { TARGET4 } from '../test/support/topology.ts';
+import { endsOf, guestOf, type Metric, PUBLISHED, type Row, SPLICED, type Subject, type Way, WEB_PORT } from './row.ts';
 
 const ANSWER_LIMIT = 20_000;
 
-/** Ports of the guest that are forwarded in rows from the host's loopback, whose names have the word "spliced" (main.ts). */
-const SPLICED_PORTS = `${LOAD_PORT}-${LOAD_PORT + 2}`;
-const SPLICED = {
-  options: ['-t', SPLICED_PORTS, '-u', SPLICED_PORTS, '-T', 'none', '-U', 'none'],
-  without: ['slirp4netns'],
-} as const satisfies Partial<Row>;
-
 /** Seconds: less is a few ticks of the kernel's clock, and says nothing about a gigabyte. */
 const LEAST_CPU = 0.05;
-
-function guestOf(subject: Subject): Translator {
-  if (!subject.translator) throw new Error('this row needs a running tool');
-  return subject.translator;
-}
-
-/** Where load comes from and goes to: from the guest to the far end, or from the host's loopback into the guest. */
-type Way = 'outward' | 'spliced';
-
-function endsOf(subject: Subject, way: Way): readonly [namespace: string | number, address: string] {
-  return way === 'outward' ? [guestOf(subject).guest, TARGET4] : [subject.topology.host, '127.0.0.1'];
-}
 
 /** Runs traffic and adds what it cost: CPU per gigabyte of the tool, segments that had to be sent again in the guest. */
 async function stream(subject: Subject, kind: string, way: Way, parallel = 1): Promise<Record<string, number>> {
@@ -282,16 +223,18 @@ async function flows(subject: Subject): Promise<Record<string, number>> {
   };
 }
 
-const WEB_PORT = 8080;
 const PAGE_BYTES = 1000;
 
 /** Requests for a small page, one after the other on each of 32 connections that stay open. */
-async function web(subject: Subject): Promise<Record<string, number>> {
-  const server = await startNginx(subject.topology, subject.topology.far, [TARGET4], WEB_PORT);
+async function web(subject: Subject, way: Way): Promise<Record<string, number>> {
+  const [namespace, address] = endsOf(subject, way);
+  const isInGuest = way !== 'outward';
+  const place = isInGuest ? guestOf(subject).guest : subject.topology.far;
+  const server = await startNginx(subject.topology, place, [isInGuest ? '0.0.0.0' : TARGET4], WEB_PORT);
   try {
     writeFileSync(`${server.folder}/page`, Buffer.alloc(PAGE_BYTES));
     const given = { version: 1, concurrency: 32, seconds: subject.seconds } as const;
-    const answers = await requestMany(guestOf(subject).guest, `http://${TARGET4}:${WEB_PORT}/page`, given);
+    const answers = await requestMany(namespace, `http://${address}:${WEB_PORT}/page`, given);
     if (answers.bad > 0) throw new Error(`${answers.bad} requests failed`);
     return { rate: answers.rate };
   } finally {
@@ -312,6 +255,10 @@ function impaired(name: string, kind: 'out' | 'in', impairment: Impairment): Row
 
 function splicedStream(name: string, kind: 'out' | 'in', parallel = 1): Row {
   return { name, ...SPLICED, metrics: streamMetrics(1, 0.9), measure: (subject) => stream(subject, kind, 'spliced', parallel) };
+}
+
+function publishedStream(name: string, kind: 'out' | 'in', peer: number): Row {
+  return { name, ...PUBLISHED, metrics: streamMetrics(peer), measure: (subject) => stream(subject, kind, 'published') };
 }
 
 function splicedDatagrams(name: string, kind: Datagrams['kind'], size: number): Row {
@@ -349,7 +296,15 @@ export const ROWS: readonly Row[] = [
   {
     name: 'HTTP, 32 connections',
     metrics: [{ name: 'rate', unit: 'requests/s', better: 'more', peer: 2 }],
-    measure: web,
+    measure: (subject) => web(subject, 'outward'),
+  },
+  publishedStream('TCP published, into the guest', 'out', 5),
+  publishedStream('TCP published, out of the guest', 'in', 5),
+  {
+    name: 'HTTP published, 32 connections',
+    ...PUBLISHED,
+    metrics: [{ name: 'rate', unit: 'requests/s', better: 'more', peer: 2 }],
+    measure: (subject) => web(subject, 'published'),
   },
   latency('UDP transactions', 'udp-rr', [
     { name: 'p50', unit: 'µs', better: 'less', peer: 0.9 },

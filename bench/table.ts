@@ -1,7 +1,7 @@
 /**
  * Turns measurements into lines: medians, ratios to the best peer and to no translator, goals, aligned text.
  */
-import type { Metric } from './rows.ts';
+import type { Metric } from './row.ts';
 import type { Tool } from '../test/support/translator.ts';
 
 /** All measurements of one metric of one row. */

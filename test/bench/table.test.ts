@@ -1,6 +1,6 @@
 /** The arithmetic of the table of goals. */
 import { expect } from 'chai';
-import type { Metric } from '../../bench/rows.ts';
+import type { Metric } from '../../bench/row.ts';
 import { figure, judge, median, table } from '../../bench/table.ts';
 
 const RATE: Metric = { name: 'rate', unit: 'Gbit/s', better: 'more', peer: 2, bare: 0.9 };
