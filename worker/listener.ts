@@ -14,7 +14,7 @@ import { LARGEST_DATAGRAM, MAX_LISTENERS } from '../shared/limits.ts';
 import { nowMs } from './flow/clock.ts';
 import { FAR, FD, FLAGS, GENERATION, KIND, ROW, rows } from './flow/row.ts';
 import { askFrom, isGroup, setTarget, showComer, target } from './flow/forward.ts';
-import { crosses, crossOver } from './flow/loopback.ts';
+import { askedMatters, crosses, crossOver } from './flow/loopback.ts';
 import { addressGuest } from './flow/observed.ts';
 import { freeDescriptors, key, KEY_FAR, KEY_GUEST, reserveDescriptors } from './flow/table.ts';
 import { makeRoom } from './flow/unanswered.ts';
@@ -160,7 +160,7 @@ function goesAcross(at: number, family: number): boolean {
 function findWayAcross(at: number, fd: number, family: number): boolean {
   const ofGuest = listeners[at + IS_GUESTS] !== 0;
   asked.fill(0);
-  if (ofGuest && kernel.localName(fd, HEARD) >= 0) readWords(HEARD, asked);
+  if (askedMatters(ofGuest) && kernel.localName(fd, HEARD) >= 0) readWords(HEARD, asked);
   return crossOver(ofGuest, comer, asked, family, aim);
 }
 

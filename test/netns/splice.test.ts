@@ -172,4 +172,18 @@ s = socket.create_connection(('${address}', ${INWARD}))${TALK}`;
     wide.close();
     await inner.stop();
   });
+
+  it('goes to the address of the loopback that was asked, TCP and UDP', async () => {
+    const listener = await guest.listen('127.0.0.9', INWARD);
+    const connecting = host.connect('127.0.0.9', INWARD);
+    await listener.accept();
+    await connecting;
+    listener.close();
+    const [server, client] = [await guest.open('127.0.0.9', INWARD), await host.open('127.0.0.1')];
+    client.send('127.0.0.9', INWARD, 100);
+    const asked = await server.message();
+    server.send(asked.from as string, asked.port as number, 200);
+    expect(await client.message()).to.include({ size: 200, good: true, from: '127.0.0.9' });
+    for (const socket of [server, client]) socket.close();
+  });
 });

@@ -6,7 +6,7 @@
  *   listener of the guest, asked at another address than its loopback → nowhere
  *   listener of the guest with a target    → that
  *   listener of the guest                  → the same address of the host's loopback, asked from the same
- *   listener of the host, host-lo-to-ns-lo → the guest's loopback
+ *   listener of the host, host-lo-to-ns-lo → the same address of the guest's loopback; asked elsewhere: its first
  *   listener of the host                   → the address that the guest is known by
  */
 import { isLoopback4, isLoopback6 } from '../wire/address.ts';
@@ -42,6 +42,11 @@ export function crosses(ofGuest: boolean, comer: Int32Array, family: number, aim
   return splices && isLoopback(comer, family) && (ofGuest || !isSet(aim));
 }
 
+/** Whether it matters which address of this side was asked. */
+export function askedMatters(ofGuest: boolean): boolean {
+  return ofGuest || toGuestLoopback;
+}
+
 /**
  * Decides `target` and `source` (forward.ts) for who crosses and has `asked` an address of this side. False when there is no way: the guest
  * has no address of the family, or has asked its own listener at one that is not on its loopback. Changes `key`.
@@ -57,7 +62,7 @@ export function crossOver(ofGuest: boolean, comer: Int32Array, asked: Int32Array
     return true;
   }
   if (toGuestLoopback) {
-    setTarget(loopback, family, 0);
+    setTarget(isLoopback(asked, family) ? asked : loopback, family, 0);
     return true;
   }
   for (let word = 0; word < 4; word++) key[KEY_FAR + word] = comer[word]!;

@@ -49,6 +49,8 @@ export const TIMER_AT = 18;
 export const LAST_ACTIVE = 19;
 /** First field of the kind's own. */
 export const OWN = 20;
+/** Spliced rows only: the flow of the other socket. */
+export const PEER = OWN;
 
 // UDP and ping only, at the row's end.
 /** 1 when the last IPv4 datagram for which that counts had an identification (path.ts). */

@@ -1,6 +1,6 @@
 /**
- * Who makes room when the flow table or the descriptors are used up: the UDP or ping flow that nobody has answered and whose sender
- * has been silent longest.
+ * Who makes room when the flow table or the descriptors are used up: the UDP flow, spliced or not, or ping flow that nobody has answered and
+ * whose sender has been silent longest.
  *
  * Theory of operation. Such flows, and those that wait for replies of a group's hosts (udp/replies.ts), are a doubly linked chain through
  * their rows, the longest silent first. A flow joins when its socket is there, goes to the end with each datagram of the one who began
@@ -12,7 +12,7 @@ import { MessageId } from '../../shared/messages.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { logFlow } from './journal.ts';
-import { FD, KIND, NEWER, OLDER, PING, ROW, rows, UDP } from './row.ts';
+import { FD, KIND, NEWER, OLDER, PEER, PING, ROW, rows, SPLICED_DATAGRAMS, UDP } from './row.ts';
 import { hasRoom, remove } from './table.ts';
 import { stopTimer } from './timers.ts';
 
@@ -49,6 +49,11 @@ export function noteUnanswered(flow: number): void {
   youngest = flow;
 }
 
+function drop(flow: number): void {
+  kernel.close(rows[flow * ROW + FD]!);
+  remove(flow);
+}
+
 /** True when there is room for one more flow, by ending another if need be. */
 export function makeRoom(): boolean {
   if (hasRoom()) return true;
@@ -58,10 +63,13 @@ export function makeRoom(): boolean {
   leaveUnanswered(flow);
   if (rows[row + KIND] === UDP) counters[Counter.udp_flows_ended]!++;
   else if (rows[row + KIND] === PING) counters[Counter.ping_flows_ended]!++;
+  else if (rows[row + KIND] === SPLICED_DATAGRAMS) {
+    counters[Counter.spliced_flows_ended]!++;
+    drop(rows[row + PEER]!);
+  }
   counters[Counter.flows_displaced]!++;
   logFlow(MessageId.FLOW_ENDED, flow, 0);
   stopTimer(flow);
-  kernel.close(rows[row + FD]!);
-  remove(flow);
+  drop(flow);
   return hasRoom();
 }

@@ -23,7 +23,7 @@ import { release } from '../flow/release.ts';
 import { FD, FLAGS, KIND, LAST_ACTIVE, PORTS, ROW, rows, SPLICED_DATAGRAMS } from '../flow/row.ts';
 import { add, find, key, KEY_FAR, KEY_GUEST, remove, rowsInUse } from '../flow/table.ts';
 import { setTimer } from '../flow/timers.ts';
-import { makeRoom } from '../flow/unanswered.ts';
+import { leaveUnanswered, makeRoom, noteUnanswered } from '../flow/unanswered.ts';
 import { keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength } from '../flow/waiting.ts';
 import { EPOLLERR, watchFlow } from '../flow/watch.ts';
 import { ERROR_RECORD, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
@@ -180,9 +180,12 @@ export function splicedDatagramsOpened(flow: number, result: number, socket: num
     return;
   }
   while (takeWaiting(flow)) sendDatagrams(flow, waitingAt, waitingLength, waitingFact);
-  // What has come to the other one meanwhile had nowhere to go.
   const peer = rows[row + PEER]!;
-  if (rows[peer * ROW + FD]! >= 0) splicedDatagramsEvent(peer, 0);
+  if (rows[peer * ROW + FD]! < 0) return;
+  const leader = rows[row + LEADER]!;
+  if ((rows[leader * ROW + FLAGS]! & ANSWERED) === 0) noteUnanswered(leader);
+  // What has come to the other one meanwhile had nowhere to go.
+  splicedDatagramsEvent(peer, 0);
 }
 
 /** Events of one of the two sockets, or another turn of it. */
@@ -196,7 +199,10 @@ export function splicedDatagramsEvent(flow: number, events: number): void {
     more = pumpDatagrams(flow, peer, BATCHES_AT_ONCE);
     if (!hasMoved) return;
     rows[leader * ROW + LAST_ACTIVE] = nowMs;
-    if (flow !== leader) rows[leader * ROW + FLAGS]! |= ANSWERED;
+    if (flow !== leader) {
+      rows[leader * ROW + FLAGS]! |= ANSWERED;
+      leaveUnanswered(leader);
+    } else if ((rows[leader * ROW + FLAGS]! & ANSWERED) === 0) noteUnanswered(leader);
     if (more && askAgain(flow)) return;
   }
 }

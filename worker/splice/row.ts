@@ -1,5 +1,7 @@
 /** The fields of a row that are a spliced socket's own, and what its FLAGS mean. A row is one socket, and the direction of what is read from it. */
-import { OWN } from '../flow/row.ts';
+import { OWN, PEER } from '../flow/row.ts';
+
+export { PEER };
 
 /** FLAGS: the opened socket of the two is not connected yet; on both rows. */
 export const CONNECTING = 1;
@@ -16,8 +18,6 @@ export const BULK = 32;
 /** FLAGS: it waits for another turn (flow/again.ts). */
 export const TURN_ASKED = 64;
 
-/** The flow of the other socket. */
-export const PEER = OWN;
 /** The flow of the accepted socket, this one or the peer: its timer and LAST_ACTIVE are the connection's. */
 export const LEADER = OWN + 1;
 /** 1 + the pipe that holds what was read here and not yet written to the peer; 0 = none. */

@@ -74,4 +74,16 @@ describe('flow/loopback', () => {
     setLoopbacks({ splices: true, guestLoopback: true });
     expect(crossOver(false, words('127.0.0.1'), words('127.0.0.1'), 4, words(NONE))).to.equal(true);
   });
+
+  it('leads to the address of the guest’s loopback that was asked, when that is where it leads', () => {
+    setLoopbacks({ splices: true, guestLoopback: true });
+    for (const [asked, aim] of [
+      ['127.0.0.1', '127.0.0.1'],
+      ['127.0.0.9', '127.0.0.9'],
+      ['192.0.2.2', '127.0.0.1'],
+    ] as const) {
+      expect(crossOver(false, words('127.0.0.1'), words(asked), 4, words(NONE))).to.equal(true);
+      expect([...target], asked).to.deep.equal([...words(aim)]);
+    }
+  });
 });

@@ -233,4 +233,30 @@ describe('splice/datagram', () => {
     expect(full.bench.flows()).to.equal(2);
     expect(full.bench.counter('spliced_datagrams_dropped')).to.equal(1);
   });
+
+  it('makes room while nobody has answered, the longest silent first, with both sockets', () => {
+    const setting = new Setting(false, { flows: 8, descriptors: 5 });
+    setting.ask(pattern(1));
+    setting.open();
+    const second = { near: new FakeDatagram(), far: new FakeDatagram() };
+    setting.ask(pattern(2), '127.0.0.1', '127.0.0.1', ASKER + 1);
+    setting.farOpener.answer(ASKER + 1, second.far);
+    setting.nearOpener.answer(PORT, second.near);
+    setting.bench.settle();
+    expect(flowCount).to.equal(4);
+    setting.near.answer(pattern(3));
+    setting.bench.settle();
+
+    setting.ask(pattern(4), '127.0.0.1', '127.0.0.1', ASKER + 2);
+    expect([setting.near, setting.far, second.near, second.far].map(({ closed }) => closed)).to.deep.equal([false, false, true, true]);
+    expect([setting.bench.counter('flows_displaced'), setting.bench.counter('spliced_flows_ended'), flowCount]).to.deep.equal([1, 1, 4]);
+    const third = { near: new FakeDatagram(), far: new FakeDatagram() };
+    setting.farOpener.answer(ASKER + 2, third.far);
+    setting.nearOpener.answer(PORT, third.near);
+    setting.bench.settle();
+    for (const answered of [setting.far, third.far]) answered.answer(pattern(5));
+    setting.bench.settle();
+    setting.ask(pattern(6), '127.0.0.1', '127.0.0.1', ASKER + 3);
+    expect([flowCount, setting.bench.counter('flows_displaced')], 'who was answered stays').to.deep.equal([4, 1]);
+  });
 });
