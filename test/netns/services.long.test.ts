@@ -55,8 +55,7 @@ describe('real servers in the guest', function () {
     ssh = await startSshd(topology, translator.guest, ANY, SSH);
     const certificate = makeCertificate(topology, [HOST4]);
     sql = await startPostgres(topology, translator.guest, ANY, SQL, certificate, { log_connections: 'on' });
-    // As DNS servers do, one socket for each address: one for all has its answers to link-local addresses sent from a link-local one.
-    dns = await startUnbound(topology, translator.guest, [HOST4, HOST6], { 'known.test': '203.0.113.9' }, { logsQueries: true });
+    dns = await startUnbound(topology, translator.guest, ANY, { 'known.test': '203.0.113.9' }, { logsQueries: true });
   });
 
   after(async () => {

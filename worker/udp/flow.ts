@@ -14,13 +14,14 @@ import { begin, take } from '../flow/begin.ts';
 import { nowMs } from '../flow/clock.ts';
 import { forward, isGroup, standsForResolver, target } from '../flow/forward.ts';
 import { logFlow } from '../flow/journal.ts';
+import { addressGuest } from '../flow/observed.ts';
 import { requestSocket } from '../flow/opener.ts';
 import { waitForRoom } from '../flow/link_room.ts';
 import { isIpv4 } from '../flow/packet.ts';
 import { openPath, pathAsked } from '../flow/path.ts';
 import { release } from '../flow/release.ts';
 import { FAR, FD, FLAGS, KIND, LAST_ACTIVE, PORTS, ROW, rows, UDP } from '../flow/row.ts';
-import { find, key, KEY_FAR, remove, rowsInUse } from '../flow/table.ts';
+import { find, key, KEY_FAR, KEY_GUEST, remove, rowsInUse } from '../flow/table.ts';
 import { setTimer } from '../flow/timers.ts';
 import { leaveUnanswered, noteUnanswered } from '../flow/unanswered.ts';
 import { keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength, waitingPath } from '../flow/waiting.ts';
@@ -29,6 +30,7 @@ import { SEGMENT_CLASS, SEGMENT_SIZE, SPLIT, TRANSMIT_PAYLOAD } from '../link/ar
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { linkHasRoom } from '../link/link.ts';
+import { isLinkLocal6 } from '../wire/address.ts';
 import { frame } from '../wire/frame.ts';
 import { PROTOCOL_UDP } from '../wire/ipv4.ts';
 import { view } from '../wire/memory.ts';
@@ -53,6 +55,7 @@ export interface UdpTimeouts {
   answered: number;
 }
 
+const answering = new Int32Array(4);
 let timeouts: UdpTimeouts = DEFAULT_UDP_TIMEOUTS;
 
 /** Sets how long idle flows are kept, once, from the configuration. */
@@ -111,9 +114,22 @@ export function noteDatagram(flow: number, fromHost: number): void {
   else if (rows[row + FD]! >= 0) noteUnanswered(flow);
 }
 
+/**
+ * The flow that a link-local address of the guest answers though its global one was asked: a server with one socket for all addresses leaves
+ * the choice to its kernel, which takes what is nearest to our link-local address (RFC 6724 §5 rule 2). −1 when there is none; `key` is as before.
+ */
+function findAnswered(ports: number): number {
+  if (!isLinkLocal6(key, KEY_GUEST) || !isLinkLocal6(key, KEY_FAR)) return -1;
+  for (let word = 0; word < 4; word++) answering[word] = key[KEY_GUEST + word]!;
+  const flow = addressGuest(6, false) ? find(ports, PROTOCOL_UDP) : -1;
+  for (let word = 0; word < 4; word++) key[KEY_GUEST + word] = answering[word]!;
+  return flow >= 0 && (rows[flow * ROW + FLAGS]! & FROM_HOST) !== 0 ? flow : -1;
+}
+
 /** The datagram in `frame`, whose addresses are in `key`. */
 export function datagramFromGuest(ports: number): void {
   let flow = find(ports, PROTOCOL_UDP);
+  if (flow < 0) flow = findAnswered(ports);
   if (flow >= 0 && rows[flow * ROW + HEARD_BY] !== 0 && !keepReplies(flow)) {
     end(flow, 0);
     flow = -1;

@@ -156,3 +156,32 @@ describe("worker/udp: the life of a flow from the host's side", () => {
     expect(bench.counter('flows_displaced')).to.equal(46);
   });
 });
+
+describe('worker/udp: a guest whose server leaves its address to the kernel', () => {
+  const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7);
+  const OURS = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+  const asked: Ends = { ...ENDS6, far: OURS };
+
+  it('answers our link-local address from its own, though its global one was asked', () => {
+    const bench = new Workbench();
+    const socket = new FakeDatagram();
+    heard(asked, pattern(1));
+    bench.kernel.opener.answer(HOST_PORT, socket);
+    bench.settle();
+    bench.deliver(answerOf({ ...asked, guest: LINK_LOCAL }, pattern(20)));
+    bench.settle();
+    expect(socket.sent).to.deep.equal([pattern(20)]);
+    expect(bench.flows()).to.equal(1);
+  });
+
+  it('is not heard so when it asks by itself', () => {
+    const bench = new Workbench();
+    const socket = new FakeDatagram();
+    bench.deliver(answerOf(asked, pattern(1)));
+    bench.kernel.opener.answer(GUEST_PORT, socket);
+    bench.settle();
+    bench.deliver(answerOf({ ...asked, guest: LINK_LOCAL }, pattern(20)));
+    bench.settle();
+    expect(socket.sent).to.deep.equal([pattern(1)]);
+  });
+});
