@@ -64,6 +64,11 @@ export const Verb = {
   NETLINK: 17,
   /** SETUP. NETLINK_SOCK_DIAG socket of this network namespace: it tells which ports are listened on. */
   SOCKET_DIAGNOSIS: 18,
+  /**
+   * SETUP. Sockets of FAMILY that ask for no source, to destinations beyond this host and its links, are bound to SOURCE unless that is
+   * any, and to the link INTERFACE unless that is 0. No descriptor; the result is what a socket for that says now, and it counts all the same.
+   */
+  OUTBOUND: 19,
   /** SETUP. Ends the set-up: installs the sealed filter. No descriptor; result 0. Only the supervisor's socket may ask. */
   SEAL: 32,
   /**

@@ -106,6 +106,15 @@ export class Opener {
     }
   }
 
+  /**
+   * Names the source or the link of sockets to the outside; before the seal. Verb.OUTBOUND.
+   * @returns 0, or −errno of a socket that was made to try it
+   */
+  setOutbound(family: 4 | 6, { source, link }: { source?: Uint8Array; link?: number }): number {
+    this.#send({ verb: Verb.OUTBOUND, family, ...(source === undefined ? {} : { source }), ...(link === undefined ? {} : { link }) });
+    return this.collect(Verb.OUTBOUND).result;
+  }
+
   /** Asks for a listening socket. */
   postListener({ protocol, port, address, both, freeBind, link }: ListenQuestion): void {
     this.#send({

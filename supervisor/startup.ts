@@ -34,6 +34,7 @@ import { openNamespaces, watchNamespace } from './join.ts';
 import type { Ending, LifecycleEvent } from './lifecycle.ts';
 import type { Log } from './log.ts';
 import { MachineSocket } from './machine-socket.ts';
+import { setOutbound } from './outbound.ts';
 import { NameFollower } from './name-follower.ts';
 import { Opener } from './opener.ts';
 import type { Installation } from './runtime.ts';
@@ -153,8 +154,7 @@ export class Startup {
     mark('plan made');
     const machine = mode === 'passt' ? this.#machineSocket(worker) : null;
     const control = mode === 'pasta' && options.guest === null ? await this.#around.startCommand(this.#spawner, plan.hostname) : null;
-    const host = this.#startOpener('host', plan, null);
-    host.opener.post(Verb.SEAL);
+    const host = this.#startHostOpener(plan);
     mark('command and opener started');
     const guest = mode === 'pasta' ? await this.#namespaceGuest(plan, control) : null;
     seal(host.opener);
@@ -254,6 +254,16 @@ export class Startup {
     const made = await control.expect(JailStep.PID);
     await control.expect(JailStep.READY);
     return made;
+  }
+
+  /** The host's opener, which will be sealed when it has answered. */
+  #startHostOpener(plan: Plan): { opener: Opener; worker: number } {
+    const { log, options } = this.#around;
+    const host = this.#startOpener('host', plan, null);
+    const indexOf = (name: string): number | null => this.#hostRoutes((netlink) => linkIndex(netlink, name));
+    for (const line of setOutbound(host.opener, options, indexOf)) log.warning(line);
+    host.opener.post(Verb.SEAL);
+    return host;
   }
 
   /** Gives the opener and the worker's end of its other socket. */

@@ -11,6 +11,9 @@
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62
+#endif
 
 #define UDP_BUFFER (4 << 20) /* asked for; the kernel gives rmem_max and wmem_max at most */
 
@@ -18,11 +21,15 @@ int set_option(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value);
 }
 
+int bind_to_link(int fd, int link) { return set_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, link); }
+
 /* A new socket with what all kinds have in common, or -errno. */
 static int make_socket(const struct flow *flow, const struct opener_request *request, int type, int protocol) {
   int fd = socket(flow->is_v6 ? AF_INET6 : AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
   if (fd < 0)
     return -errno;
+  if (flow->device && bind_to_link(fd, flow->device))
+    return give_up(fd);
   if (flow->is_v6)
     set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   if (request->hop_limit)

@@ -11,9 +11,6 @@
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
-#ifndef SO_BINDTOIFINDEX
-#define SO_BINDTOIFINDEX 62
-#endif
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78
 #endif
@@ -48,7 +45,7 @@ static int bind_listener(int fd, const struct opener_request *request, const uni
     return -1;
   if (tcp ? prepare_tcp(fd) : prepare_udp(fd, v6, !v6 || both))
     return -1;
-  if (request->interface && set_option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)request->interface))
+  if (request->interface && bind_to_link(fd, (int)request->interface))
     return -1;
   if (bind(fd, &local->any, v6 ? sizeof local->v6 : sizeof local->v4))
     return -1;

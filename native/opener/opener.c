@@ -65,6 +65,8 @@ static int answer_setup(const struct peer *peer, const struct opener_request *re
   switch (request->verb) {
   case VERB_TAP:
     return open_tap(request, descriptor);
+  case VERB_OUTBOUND:
+    return set_outbound(request);
   case VERB_NETLINK:
     return open_netlink(NETLINK_ROUTE, descriptor);
   case VERB_SOCKET_DIAGNOSIS:
@@ -99,6 +101,7 @@ static int answer_request(const struct peer *peer, const struct opener_request *
   case VERB_TAP:
   case VERB_NETLINK:
   case VERB_SOCKET_DIAGNOSIS:
+  case VERB_OUTBOUND:
   case VERB_SEAL:
     return answer_setup(peer, request, descriptor);
   case VERB_RESOLVER:
@@ -236,11 +239,11 @@ static int parse_descriptor(const char *text) {
   return (int)fd;
 }
 
-/* The supervisor is told which namespace can't be joined, and that is all. */
+/* EINVAL for a user namespace: it is ours already, and the network namespace decides. The supervisor is told which can't be joined. */
 static void join(int fd, int kind, const struct peer *supervisor) {
   if (fd < 0)
     return;
-  if (setns(fd, kind)) {
+  if (setns(fd, kind) && !(kind == CLONE_NEWUSER && errno == EINVAL)) {
     struct opener_answer notice = {kind == CLONE_NEWUSER ? NOTICE_USER_NAMESPACE : NOTICE_NETWORK_NAMESPACE, -errno};
     send(supervisor->socket, &notice, sizeof notice, MSG_NOSIGNAL);
     _exit(1);

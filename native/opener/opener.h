@@ -20,6 +20,7 @@ struct flow {
   union endpoint destination;
   socklen_t length;
   bool binds;
+  int device; /* the only link that it may leave by, 0 = any */
   bool is_v6;
 };
 
@@ -36,6 +37,9 @@ int set_resolver(const struct opener_request *request);
 /* Takes ports of the loopback into what may be reached or answered from, or out of it. 0 or -EINVAL. */
 int set_ports(const struct opener_request *request);
 
+/* Names the source and the link of sockets that ask for none: 0, or -errno of a socket that is made to try it. */
+int set_outbound(const struct opener_request *request);
+
 /* Whether a socket may have this local address, which a route has chosen. */
 bool permitted_source(const union endpoint *endpoint);
 
@@ -51,6 +55,9 @@ int open_listener(const struct opener_request *request, int *descriptor);
 /* The port, or echo identifier, that the socket is bound to, or -errno. */
 int bound_port(int fd);
 int set_option(int fd, int level, int name, int value);
+
+/* The socket leaves by this link alone (Linux 5.7 for ordinary users). */
+int bind_to_link(int fd, int link);
 
 /* A socket address of 16 bytes of a request; a link-local one is scoped to its interface. */
 void fill_endpoint(union endpoint *endpoint, const struct opener_request *request, const uint8_t *address, uint16_t port);

@@ -25,7 +25,7 @@ struct opener_request {
 
 struct opener_answer {
   uint32_t id;
-  int32_t result; /* >= 0, a descriptor comes with it except for SEAL, RESOLVER and PORTS; or -errno */
+  int32_t result; /* >= 0, a descriptor comes with it except for OUTBOUND, SEAL, RESOLVER and PORTS; or -errno */
 };
 
 /* In the place of an id, without a question: the set-up failed with `result`, and the opener has ended. */
@@ -45,6 +45,7 @@ enum opener_verb {
   VERB_TAP = 16,
   VERB_NETLINK = 17,
   VERB_SOCKET_DIAGNOSIS = 18,
+  VERB_OUTBOUND = 19,
   VERB_SEAL = 32,
   VERB_RESOLVER = 33,
   VERB_PORTS = 34,

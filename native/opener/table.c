@@ -3,7 +3,9 @@
 #include "opener.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 bool allow_loopback4, allow_loopback6;
 
@@ -11,6 +13,10 @@ static const uint8_t unspecified[16];
 
 /* The host's resolvers on its loopback, as the supervisor has named them; unspecified = none. */
 static uint8_t resolver4[16], resolver6[16];
+
+/* What the supervisor has named for sockets that ask for no source; any and 0 = nothing. */
+static uint8_t outbound4[16], outbound6[16];
+static int device4, device6;
 
 #define PORTS 65536
 #define WORD 32
@@ -89,6 +95,28 @@ int set_ports(const struct opener_request *request) {
   return 0;
 }
 
+int set_outbound(const struct opener_request *request) {
+  bool v4 = request->family == 4;
+  union endpoint local;
+  int error = 0;
+  if ((!v4 && request->family != 6) || (!is_any(request->source) && is_mapped_v4(request->source) != v4) || request->interface > INT_MAX)
+    return -EINVAL;
+  int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return -errno;
+  if (request->interface) {
+    *(v4 ? &device4 : &device6) = (int)request->interface;
+    error = bind_to_link(fd, (int)request->interface) ? errno : 0;
+  }
+  if (!error && !is_any(request->source)) {
+    memcpy(v4 ? outbound4 : outbound6, request->source, sizeof outbound4);
+    fill_endpoint(&local, request, request->source, 0);
+    error = bind(fd, &local.any, v4 ? sizeof local.v4 : sizeof local.v6) ? errno : 0;
+  }
+  close(fd);
+  return -error;
+}
+
 static bool has_port(enum port_set set, uint16_t port) { return port_sets[set][port / WORD] >> port % WORD & 1; }
 
 /* What the rules of forwarding need of the loopback. */
@@ -163,9 +191,13 @@ int parse_flow(struct flow *flow, const struct opener_request *request) {
   if (!names_its_link(request))
     return -EINVAL;
   fill_endpoint(&flow->destination, request, request->destination, request->destination_port);
-  fill_endpoint(&flow->source, request, request->source, request->source_port);
+  bool goes_out = is_any(request->source) && !is_loopback(request->destination) && !is_any(request->destination) &&
+                  !request->interface && !is_for_groups(request);
+  const uint8_t *source = goes_out && !is_any(v4 ? outbound4 : outbound6) ? (v4 ? outbound4 : outbound6) : request->source;
+  fill_endpoint(&flow->source, request, source, request->source_port);
   flow->length = v4 ? sizeof flow->source.v4 : sizeof flow->source.v6;
-  flow->binds = request->source_port || !is_any(request->source);
+  flow->binds = request->source_port || !is_any(source);
+  flow->device = goes_out ? (v4 ? device4 : device6) : 0;
   flow->is_v6 = !v4;
   return 0;
 }

@@ -27,6 +27,7 @@ import type { OptionName } from './getopt.ts';
 import { LISTEN_FD } from './listen-fd.ts';
 import { MACHINE } from './machine-options.ts';
 import { type GuestNamespaces, NAMESPACES } from './namespace-options.ts';
+import { OUTBOUND } from './outbound-options.ts';
 import { PORTS_IN, PORTS_OUT, SPLICE } from './port-options.ts';
 import { SERVICE } from './service-options.ts';
 import { TIMEOUTS } from './timeouts.ts';
@@ -81,6 +82,11 @@ export interface Options {
   readonly mapHostLoopback6: Uint8Array | null;
   readonly mapGuestAddress4: Uint8Array | null;
   readonly mapGuestAddress6: Uint8Array | null;
+  /** Source and interface of sockets to the outside; null = as routes say. */
+  readonly outbound4: Uint8Array | null;
+  readonly outbound6: Uint8Array | null;
+  readonly outboundInterface4: string | null;
+  readonly outboundInterface6: string | null;
   /** null = from resolv.conf, empty = none. */
   readonly dns: readonly Uint8Array[] | null;
   readonly search: readonly string[] | null;
@@ -130,7 +136,7 @@ export interface Options {
 }
 
 /** Work that brings the options which are not there yet. */
-type Work = 'background' | 'statistics' | 'capture' | 'routing' | 'machine' | 'migration';
+type Work = 'background' | 'statistics' | 'capture' | 'machine' | 'migration';
 
 export interface OptionRow extends OptionName {
   /** Modes that have the option. */
@@ -248,16 +254,7 @@ export const OPTIONS: readonly OptionRow[] = [
       draft.templateInterface = interfaceValue('--interface', value);
     },
   },
-  {
-    long: 'outbound',
-    short: 'o',
-    argument: 'ADDRESS',
-    modes: 'both',
-    help: 'Source address of sockets, once per family',
-    awaits: 'routing',
-  },
-  { long: 'outbound-if4', argument: 'NAME', modes: 'both', help: 'Interface of IPv4 sockets', awaits: 'routing' },
-  { long: 'outbound-if6', argument: 'NAME', modes: 'both', help: 'Interface of IPv6 sockets', awaits: 'routing' },
+  ...OUTBOUND,
   {
     long: 'dns',
     short: 'D',

@@ -53,7 +53,10 @@ export interface Template {
 }
 
 /** What of the options decides the template. */
-export type TemplateOptions = Pick<Options, 'ipv4' | 'ipv6' | 'templateInterface' | 'address4' | 'address6'>;
+export type TemplateOptions = Pick<
+  Options,
+  'ipv4' | 'ipv6' | 'templateInterface' | 'outboundInterface4' | 'outboundInterface6' | 'address4' | 'address6'
+>;
 
 export const LOCAL_MODE: FamilyTemplate = Object.freeze({
   link: null,
@@ -74,14 +77,15 @@ export function noTemplate({ ipv4, ipv6 }: Pick<TemplateOptions, 'ipv4' | 'ipv6'
  * Throws UsageError when `--interface` names none that can be used, NetlinkError when the kernel refuses.
  */
 export function probeTemplate(dialogue: NetlinkDialogue, options: TemplateOptions): Template {
-  const named = options.templateInterface === null ? null : linkNamed(dialogue, options.templateInterface);
+  const named = namedTemplates(dialogue, options);
   const routes = tableOf(dialogue, MessageType.GETROUTE, routeDumpHeader(onlyFamily(options)), parseRoute).filter(isUsable);
   const addresses = tableOf(dialogue, MessageType.GETADDR, addressDumpHeader(onlyFamily(options)), parseInterfaceAddress);
-  const links = new Map<number, Link>(named === null ? [] : [[named.index, named]]);
+  const links = new Map<number, Link>();
   const notes: string[] = [];
   const family = (number: number, assigned: Uint8Array | null): FamilyTemplate => {
     const mine = routes.filter((route) => route.family === number);
-    const index = named?.index ?? chooseInterface(mine, number, notes);
+    const choice = number === AddressFamily.INET ? named.ipv4 : named.ipv6;
+    const index = choice?.link.index ?? chooseInterface(mine, number, notes);
     if (index === 0) return LOCAL_MODE;
     const own = addresses.filter((address) => address.family === number && address.index === index);
     const link = links.get(index) ?? parseLink(dialogue.get(linkRequest(index)));
@@ -90,10 +94,42 @@ export function probeTemplate(dialogue: NetlinkDialogue, options: TemplateOption
   };
   const ipv4 = options.ipv4 ? family(AddressFamily.INET, options.address4) : null;
   const ipv6 = options.ipv6 ? family(AddressFamily.INET6, options.address6) : null;
-  if (named !== null && (ipv4 ?? LOCAL_MODE).link === null && (ipv6 ?? LOCAL_MODE).link === null) {
-    throw new UsageError(`--interface '${named.name}': has no usable address; choose another interface or give --address`);
-  }
+  refuseUnusable(named, ipv4 ?? LOCAL_MODE, ipv6 ?? LOCAL_MODE);
   return Object.freeze({ ipv4, ipv6, notes: Object.freeze(notes) });
+}
+
+/** The interface that an option names. */
+interface NamedTemplate {
+  readonly option: string;
+  readonly link: Link;
+}
+
+interface NamedTemplates {
+  readonly ipv4: NamedTemplate | null;
+  readonly ipv6: NamedTemplate | null;
+}
+
+/** `--interface`, else the one that the family leaves by; null = none is named. */
+function namedTemplates(dialogue: NetlinkDialogue, options: TemplateOptions): NamedTemplates {
+  const { templateInterface, outboundInterface4, outboundInterface6 } = options;
+  const named = (option: string, name: string | null): NamedTemplate | null =>
+    name === null ? null : { option, link: linkNamed(dialogue, option, name) };
+  if (templateInterface !== null) {
+    const both = named('--interface', templateInterface);
+    return { ipv4: both, ipv6: both };
+  }
+  return {
+    ipv4: options.ipv4 ? named('--outbound-if4', outboundInterface4) : null,
+    ipv6: options.ipv6 ? named('--outbound-if6', outboundInterface6) : null,
+  };
+}
+
+/** One that gives an address to no family that it is named for. */
+function refuseUnusable(named: NamedTemplates, ipv4: FamilyTemplate, ipv6: FamilyTemplate): void {
+  for (const choice of [named.ipv4, named.ipv6]) {
+    if (choice === null || (choice === named.ipv4 && ipv4.link !== null) || (choice === named.ipv6 && ipv6.link !== null)) continue;
+    throw new UsageError(`${choice.option} '${choice.link.name}': has no usable address; choose another interface or give --address`);
+  }
 }
 
 function familyTemplate(link: Link, family: number, own: InterfaceAddress[], routes: Route[], assigned: Uint8Array | null): FamilyTemplate {
@@ -174,12 +210,12 @@ export function linkIndex(dialogue: NetlinkDialogue, name: string): number | nul
   }
 }
 
-function linkNamed(dialogue: NetlinkDialogue, name: string): Link {
+function linkNamed(dialogue: NetlinkDialogue, option: string, name: string): Link {
   try {
     return parseLink(dialogue.get(linkRequest(name)));
   } catch (error) {
     if (error instanceof NetlinkError && error.errno === ENODEV) {
-      throw new UsageError(`--interface '${name}': there is no such interface; 'ip link' lists those of this host`);
+      throw new UsageError(`${option} '${name}': there is no such interface; 'ip link' lists those of this host`);
     }
     throw error;
   }

@@ -31,6 +31,8 @@ function probe(tables: Partial<FakeTables> = {}, options: Partial<TemplateOption
     ipv4: true,
     ipv6: true,
     templateInterface: null,
+    outboundInterface4: null,
+    outboundInterface6: null,
     address4: null,
     address6: null,
     ...options,
@@ -94,6 +96,8 @@ describe('supervisor/host/template: which interface', () => {
 
   it('must exist and be usable when named', () => {
     expect(() => probe({}, { templateInterface: 'eth9' })).to.throw(UsageError, "--interface 'eth9': there is no such interface");
+    expect(() => probe({}, { outboundInterface6: 'eth9' })).to.throw(UsageError, "--outbound-if6 'eth9': there is no such interface");
+    expect(() => probe({}, { outboundInterface4: 'lo' })).to.throw(UsageError, "--outbound-if4 'lo': has no usable address");
     expect(() => probe({}, { templateInterface: 'lo' })).to.throw(UsageError, "--interface 'lo': has no usable address");
   });
 });
