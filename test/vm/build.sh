@@ -25,7 +25,7 @@ ln -s busybox root/bin/sh
 cp "$here/init.sh" root/init
 chmod 755 root/init
 # In the order of their dependencies; what is built into a kernel has no file.
-for name in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci netfs fscache 9pnet 9pnet_virtio 9p tun veth; do
+for name in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci netfs fscache 9pnet 9pnet_virtio 9p tun veth failover net_failover virtio_net af_packet; do
   file=$(find "$modules" -name "$name.ko*" | head -n 1)
   [ -n "$file" ] || continue
   case $file in *.xz) xz -dc "$file" ;; *) cat "$file" ;; esac >"root/lib/$name.ko"
