@@ -19,7 +19,7 @@ const PORT = 6300;
 const DESCRIPTORS = 1024;
 const TRANSFER = 20_000_000;
 /** What a room may hold more after a flood than before: V8's code and garbage. */
-const MARGIN = 8_000_000;
+const MARGIN = 12_000_000;
 const STORM = 20_000;
 /** Packets that come in broken fragments, more than are put together at the same time. */
 const FRAGMENTS = 400;

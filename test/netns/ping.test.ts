@@ -55,21 +55,22 @@ describe('ping', function () {
         [TARGET6, 48],
       ] as const) {
         const ping = (size: number, ...more: string[]): Promise<string> =>
-          check(['ping', '-n', '-c', '2', '-i', '0.01', '-W', '10', '-s', `${size}`, ...more, target], {
+          // One at a time: of several, ping gives up those that take longer than twice the longest before.
+          check(['ping', '-n', '-c', '1', '-W', '10', '-s', `${size}`, ...more, target], {
             namespace: translator.guest,
           });
 
         it(`${target} answers each size with the same bytes`, async () => {
           for (const size of SIZES) {
             const said = await ping(size);
-            expect(said.match(new RegExp(`^${size + 8} bytes from ${target}: icmp_seq=[12] ttl=64`, 'gm')), said).to.have.length(2);
+            expect(said.match(new RegExp(`^${size + 8} bytes from ${target}: icmp_seq=1 ttl=64`, 'gm')), said).to.have.length(1);
             expect(said).not.to.match(/wrong|duplicate|DUP|corrupt/);
           }
         });
 
         it(`${target} answers what its path carries whole, when it must stay whole`, async () => {
           for (const size of [56, 1500 - headers])
-            expect(await ping(size, '-M', 'do')).to.match(new RegExp(`^${size + 8} bytes from .*icmp_seq=2`, 'm'));
+            expect(await ping(size, '-M', 'do')).to.match(new RegExp(`^${size + 8} bytes from .*icmp_seq=1`, 'm'));
         });
       }
 
@@ -100,9 +101,9 @@ describe('ping', function () {
       });
 
       it(`${AT_ONCE} programs that ping ${target} at once get their own replies, all of them`, async () => {
-        const words = ['ping', '-q', '-c', '5', '-i', '0.01', '-W', '10', target];
+        const words = ['sh', '-c', `for turn in 1 2 3 4 5; do ping -q -c 1 -W 10 ${target}; done`];
         const said = await Promise.all(Array.from({ length: AT_ONCE }, () => check(words, { namespace: translator.guest })));
-        for (const each of said) expect(each).to.match(/5 packets transmitted, 5 received, 0% packet loss/);
+        for (const each of said) expect(each.match(/1 packets transmitted, 1 received, 0% packet loss/g)).to.have.length(5);
       });
 
       it(`a flood of ${target} loses nothing`, async () => {

@@ -74,7 +74,6 @@ describe('policies/compile', () => {
         'bind',
         'listen',
         'accept',
-        'accept4',
         'open',
         'openat',
         'openat2',
