@@ -6,6 +6,7 @@
  * each TCP row is checked for what its fields alone tell (tcp/stall.ts), and a flow that has moved and is quiet since the last walk
  * is looked at once: does its socket hold what no event has told of? What does is only a suspect, since the event may be
  * under way; it is a stall when a whole wait later nothing has come. Then its watch is made anew, and the kernel tells again.
+ * Of a spliced connection only its fields are looked at (splice/stall.ts).
  *
  * ROUNDS walks after the last activity there is nothing left to see, and the worker sleeps for as long as it likes.
  */
@@ -13,10 +14,11 @@ import { Counter } from '../shared/counters.ts';
 import { Stall } from '../shared/messages.ts';
 import { nowMs } from './flow/clock.ts';
 import { logStall } from './flow/journal.ts';
-import { GENERATION, KIND, ROW, rows, TCP } from './flow/row.ts';
+import { GENERATION, KIND, ROW, rows, SPLICE, TCP } from './flow/row.ts';
 import { flowCount, rowsInUse } from './flow/table.ts';
 import { watchFlowAgain } from './flow/watch.ts';
 import { counters } from './link/counters.ts';
+import { repairSplice } from './splice/stall.ts';
 import { awaitsRoom, isConnecting, isConnection, isOverlooked, isQuietSince, progressOf, repairStall } from './tcp/stall.ts';
 
 /** Milliseconds from the beginning of one walk to that of the next. */
@@ -97,10 +99,10 @@ function walk(): void {
   const end = Math.min(cursor + SLICE, rowsInUse());
   let looks = 0;
   for (; cursor < end && looks < MOST_LOOKS; cursor++) {
-    if (rows[cursor * ROW + KIND] !== TCP) continue;
-    const stall = repairStall(cursor);
+    const kind = rows[cursor * ROW + KIND];
+    const stall = kind === TCP ? repairStall(cursor) : kind === SPLICE ? repairSplice(cursor) : Stall.NONE;
     if (stall !== Stall.NONE) repaired(cursor, stall);
-    else if (look(cursor)) looks++;
+    else if (kind === TCP && look(cursor)) looks++;
   }
   if (cursor < rowsInUse()) return;
   cursor = -1;

@@ -1,12 +1,14 @@
 /** The net below the invariants: a flow that was broken by hand goes on, and is counted; nobody is woken for it otherwise. */
 import { expect } from 'chai';
-import { FLAGS, rows } from '../../worker/flow/row.ts';
+import { FLAGS, KIND, ROW, rows, SPLICE } from '../../worker/flow/row.ts';
 import { stopTimer } from '../../worker/flow/timers.ts';
+import { LEADER, READABLE } from '../../worker/splice/row.ts';
 import { ACK_NOW, ACKED, HOST_READABLE, RETRANSMIT, WINDOW_SMALL } from '../../worker/tcp/row.ts';
 import { MessageId, Stall } from '../../shared/messages.ts';
 import { ACK, buildDatagram, FIN, SYN } from '../support/guest_frame.ts';
 import { Dialogue, FAR_PORT, GUEST_PORT, pattern } from '../support/tcp_dialogue.ts';
-import { ENDS4 } from '../support/workbench.ts';
+import { SplicedPair } from '../support/spliced_pair.ts';
+import { ENDS4, Workbench } from '../support/workbench.ts';
 
 function established(): Dialogue {
   const dialogue = new Dialogue();
@@ -173,5 +175,22 @@ describe('worker/watchdog', () => {
     dialogue.bench.advance(10_000);
     expect(dialogue.bench.wait(), 'until the idle limit').to.be.greaterThan(60_000);
     expect(dialogue.bench.counter('tcp_stalls_repaired')).to.equal(0);
+  });
+
+  it('sets a spliced connection going that has something to read and no turn', () => {
+    const bench = new Workbench();
+    const { came, made } = new SplicedPair(bench).answer();
+    made.accept();
+    bench.settle();
+    came.write(pattern(10));
+    bench.settle();
+    // What comes now makes no event.
+    came.incoming.push(pattern(20, 10));
+    const leader = rows.findIndex((_, at) => at % ROW === 0 && rows[at + KIND] === SPLICE && rows[at + LEADER] === at / ROW);
+    (rows[leader + FLAGS] as number) |= READABLE;
+    bench.advance(5000);
+    made.read(1000);
+    expect(made.farReceived.length).to.equal(30);
+    expect(bench.counter('tcp_stalls_repaired')).to.equal(1);
   });
 });
