@@ -27,6 +27,6 @@ export const PERMITTED_FROM_SUPERVISOR: Readonly<Record<Phase, Readonly<Record<s
   [Phase.CONFIGURED]: { seal: 0 },
   [Phase.SEALING]: {},
   [Phase.SEALED]: { grant: 1, resolvers: 0, listeners: EACH, unlisten: 0, settle: 0, start: 0 },
-  [Phase.RUNNING]: { grant: 1, resolvers: 0, listeners: EACH, unlisten: 0, settle: 0, statusRequest: 0, drain: 0 },
+  [Phase.RUNNING]: { grant: 1, facts: 0, resolvers: 0, listeners: EACH, unlisten: 0, settle: 0, statusRequest: 0, drain: 0 },
   [Phase.DRAINING]: {},
 };

@@ -59,6 +59,7 @@ function describe({ servers, search }: Pick<NameService, 'servers' | 'search'>):
 export class NameFollower {
   readonly #parts: NameFollowerParts;
   readonly #path: string;
+  #mapping: LoopbackMapping;
   #now: NameService;
   #permitted: { 4: Uint8Array | null; 6: Uint8Array | null } = { 4: null, 6: null };
   #watch: FileWatch | null = null;
@@ -66,6 +67,7 @@ export class NameFollower {
   /** `first` is what the plan says; `path` that of resolv.conf, for tests. */
   constructor(parts: NameFollowerParts, first: NameService, path: string = RESOLV_CONF) {
     this.#parts = parts;
+    this.#mapping = parts.mapping;
     this.#now = first;
     this.#path = path;
   }
@@ -85,6 +87,12 @@ export class NameFollower {
     this.#look();
   }
 
+  /** The addresses that lead to the host's loopback are others from now on. */
+  remap(mapping: LoopbackMapping): void {
+    this.#mapping = mapping;
+    if (this.#watch !== null) this.#look();
+  }
+
   stop(): void {
     this.#watch?.stop();
     this.#watch = null;
@@ -97,9 +105,9 @@ export class NameFollower {
   }
 
   #succeed(resolvers: Resolvers): void {
-    const { options, mapping } = this.#parts;
+    const { options } = this.#parts;
     const before = this.#now;
-    this.#now = succeedNameService(before, planNameService(options, resolvers, mapping));
+    this.#now = succeedNameService(before, planNameService(options, resolvers, this.#mapping));
     const isRouted = this.#isRoutedAs(before);
     const [told, toldBefore] = [describe(adviceOf(this.#now, options)), describe(adviceOf(before, options))];
     if (isRouted && told === toldBefore) return;

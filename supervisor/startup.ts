@@ -6,8 +6,7 @@
  * Then the dialogue with the worker: Hello, Config, the pivot, Seal, Sealed; the kernel is asked whether that is true; and only then is the
  * worker given the descriptors that carry the guest's bytes.
  */
-import { accessSync, closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { fstatSync, openSync, readFileSync } from 'node:fs';
 import type { Native } from '../native/supervisor.d.ts';
 import { FLOW_ROW_BYTES, MAX_FLOWS, RESERVED_DESCRIPTORS } from '../shared/limits.ts';
 import { LogLevel } from '../shared/messages.ts';
@@ -15,21 +14,22 @@ import { Verb } from '../shared/opener.ts';
 import { GrantKind } from '../shared/roles.ts';
 import { bannerLines, machineBannerLines } from './config/banner.ts';
 import type { Options } from './config/options.ts';
-import { makePlan, type Plan } from './config/plan.ts';
+import { type HostFacts, makePlan, type Plan } from './config/plan.ts';
 import type { Forwarding } from './control/server.ts';
 import type { EarlyWorker } from './early.ts';
 import { explain } from './explain.ts';
 import { Listeners } from './forwarding/listeners.ts';
+import { GuestNetwork } from './host/guest-network.ts';
 import { configureNamespace, type NamespaceFacts, raiseLoopback } from './host/namespace.ts';
 import { NetlinkDialogue } from './host/netlink.ts';
-import { readEphemeralPorts } from './host/ephemeral-ports.ts';
 import { hear, NETLINK_SOCK_DIAG } from './host/socket-diagnosis.ts';
-import { NO_RESOLVERS, readResolvers } from './host/resolvers.ts';
-import { linkIndex, noTemplate, probeTemplate } from './host/template.ts';
+import { NETLINK_ROUTE } from './host/network-watch.ts';
+import { linkIndex, noTemplate, probeTemplate, type Template } from './host/template.ts';
 import { collectSockets, type HandedSocket, prepareSocket, readFirstUnprivileged, refusePrivileged } from './host/handed-sockets.ts';
-import { readUdpTimeouts } from './host/udp-timeouts.ts';
 import { HandedOpener } from './forwarding/handed-opener.ts';
 import { type Hear, PortFollower, type PortFollowerParts } from './forwarding/port-follower.ts';
+import { readHostFacts } from './host-facts.ts';
+import { HostFollower } from './host-follower.ts';
 import { openNamespaces, watchNamespace } from './join.ts';
 import type { Ending, LifecycleEvent } from './lifecycle.ts';
 import type { Log } from './log.ts';
@@ -37,12 +37,13 @@ import { MachineSocket } from './machine-socket.ts';
 import { setOutbound } from './outbound.ts';
 import { NameFollower } from './name-follower.ts';
 import { Opener } from './opener.ts';
+import { randomBytes } from './random-bytes.ts';
 import type { Installation } from './runtime.ts';
 import { type Child, type Control, JailStep, type JoinedNamespaces, Spawner } from './spawn.ts';
+import { isTunAccessible } from './tun-device.ts';
 import { UsageError } from './usage-error.ts';
 import { WorkerRoom } from './worker-room.ts';
 
-const NETLINK_ROUTE = 0;
 /** Every call with it fails with EBADF. */
 const NO_DESCRIPTOR = -1;
 
@@ -106,6 +107,8 @@ interface PreparedGuest {
   readonly identity: number;
   /** The command's process; null: the namespace was there. */
   readonly pid: number | null;
+  /** What can be changed of it later; null: it sets itself up. */
+  readonly network: GuestNetwork | null;
 }
 
 /** Whom frames are for before the machine has spoken. */
@@ -147,7 +150,9 @@ export class Startup {
       throw new UsageError(`the limit on open files is ${limit}, which leaves none for flows; raise it with 'ulimit -Hn 4096' as root`);
     }
     this.#handed = this.#collectSockets();
-    const plan = this.#plan();
+    const facts = readHostFacts(this.#handed);
+    const template = this.#template(null);
+    const plan = makePlan(options, template, facts);
     for (const line of [...options.warnings, ...plan.warnings]) {
       log.warning(line);
     }
@@ -170,8 +175,8 @@ export class Startup {
       worker.grant(GrantKind.OPENER_NAMESPACE, 0, guest.worker);
     }
     const failed = (line: string): void => this.#around.emit({ type: 'failed', line });
-    new NameFollower({ options, mapping: plan.worker, opener: host.opener, worker, log, failed }, plan.nameService).start();
-    const listeners = this.#listeners(plan, host.opener, guest?.opener ?? null, worker, limit);
+    const follower = this.#follow({ template, plan }, facts, { opener: host.opener, worker, failed }, guest?.network ?? null);
+    const listeners = this.#listeners(plan, () => follower.uplink, host.opener, guest?.opener ?? null, worker, limit);
     const forwarding = follow(listeners, worker, { hear: this.#hear(guest?.diagnosis ?? NO_DESCRIPTOR), log, failed });
     const fault = await forwarding.apply(plan.forwarding);
     if (fault !== null) {
@@ -180,16 +185,20 @@ export class Startup {
     mark('listeners bound');
     worker.start();
     machine?.start();
+    if (plan.worker.taps) follower.start();
     mark('ready');
-    const tap = guest?.tap ?? null;
-    const offloads = tap === null ? 'no tap' : `offloads of the tap: 0x${tap.offloads.toString(16)} (TUN_F_*)`;
-    const features = [
-      `${offloads}; descriptors for flows: ${maxDescriptors}`,
-      `SO_PEEK_OFF for TCP: IPv4 ${this.#peekOffset[4]}, IPv6 ${this.#peekOffset[6]}`,
-    ];
+    const features = this.#features(guest?.tap ?? null, maxDescriptors);
     const command = control === null || guest === null || guest.pid === null ? null : { pid: guest.pid, control };
     const banner = guest === null ? machineBannerLines(plan, machine?.path ?? null) : bannerLines(plan, guestMac);
     return { worker, machine, command, guest: guest?.identity ?? null, forwarding, banner, features };
+  }
+
+  #features(tap: Tap | null, descriptors: number): string[] {
+    const offloads = tap === null ? 'no tap' : `offloads of the tap: 0x${tap.offloads.toString(16)} (TUN_F_*)`;
+    return [
+      `${offloads}; descriptors for flows: ${descriptors}`,
+      `SO_PEEK_OFF for TCP: IPv4 ${this.#peekOffset[4]}, IPv6 ${this.#peekOffset[6]}`,
+    ];
   }
 
   /** Asks the kernel about the host's network. */
@@ -216,16 +225,10 @@ export class Startup {
     return sockets;
   }
 
-  #plan(): Plan {
+  /** The host's network as it is now; `held` is what it was, if anything. */
+  #template(held: Template | null): Template {
     const { options } = this.#around;
-    const template = options.spliceOnly ? noTemplate(options) : this.#hostRoutes((netlink) => probeTemplate(netlink, options));
-    return makePlan(options, template, {
-      hostname: hostname(),
-      resolvers: readResolvers() ?? NO_RESOLVERS,
-      udpTimeouts: readUdpTimeouts(),
-      ephemeralPorts: readEphemeralPorts(),
-      handedSockets: this.#handed,
-    });
+    return options.spliceOnly ? noTemplate(options) : this.#hostRoutes((netlink) => probeTemplate(netlink, options, held));
   }
 
   /** The namespace of a command or process, with a tap in it. */
@@ -266,6 +269,21 @@ export class Startup {
     return host;
   }
 
+  /** Follows the host's resolvers from now on, and what will follow its network. */
+  #follow(
+    first: { template: Template; plan: Plan },
+    facts: HostFacts,
+    told: { opener: Opener; worker: WorkerRoom; failed: (line: string) => void },
+    network: GuestNetwork | null,
+  ): HostFollower {
+    const { options, log } = this.#around;
+    const names = new NameFollower({ ...told, options, log, mapping: first.plan.worker }, first.plan.nameService);
+    names.start();
+    const replan = (now: Template): Plan => makePlan(options, now, facts);
+    const probe = (held: Template): Template => this.#template(held);
+    return new HostFollower({ ...told, native: this.#native, log, names, network, probe, replan }, first);
+  }
+
   /** Gives the opener and the worker's end of its other socket. */
   #startOpener(place: 'host' | 'guest', plan: Plan, join: JoinedNamespaces | null): { opener: Opener; worker: number } {
     const { mode, adopt, emit } = this.#around;
@@ -296,12 +314,13 @@ export class Startup {
     const { descriptor: diagnosis } = opener.collect(Verb.SOCKET_DIAGNOSIS);
     const dialogue = new NetlinkDialogue(this.#native, netlink);
     const facts = tap === null ? raiseLoopback(dialogue) : configureNamespace(dialogue, plan.namespace);
-    this.#native.close(netlink);
     seal(opener);
+    const network = tap === null || !plan.namespace.configure ? null : new GuestNetwork(dialogue, facts.index, plan.namespace);
+    if (network === null) this.#native.close(netlink);
     for (const line of facts.warnings) {
       this.#around.log.warning(line);
     }
-    return { tap, facts, opener, worker, diagnosis: diagnosis ?? NO_DESCRIPTOR, identity: joined.identity, pid };
+    return { tap, facts, opener, worker, diagnosis: diagnosis ?? NO_DESCRIPTOR, identity: joined.identity, pid, network };
   }
 
   #takeTap(opener: Opener, name: string): Tap {
@@ -326,7 +345,7 @@ export class Startup {
     return (side, protocol, found) => hear(dialogues[side], protocol, found);
   }
 
-  #listeners(plan: Plan, host: Opener, guest: Opener | null, worker: WorkerRoom, limit: number): Listeners {
+  #listeners(plan: Plan, uplink: () => number, host: Opener, guest: Opener | null, worker: WorkerRoom, limit: number): Listeners {
     const { ipv4, ipv6, tcp, udp } = plan.worker;
     return new Listeners({
       openers: { host: new HandedOpener(host, this.#handed), guest },
@@ -335,7 +354,7 @@ export class Startup {
       // As many as are kept for the worker itself are left to flows.
       descriptors: { limit, listeners: limit - 2 * RESERVED_DESCRIPTORS },
       freeBind: this.#around.options.freebind,
-      uplink: plan.worker.templateInterface,
+      uplink,
       inodeOf: (descriptor) => fstatSync(descriptor).ino,
       interfaceIndex: (name) => this.#hostRoutes((netlink) => linkIndex(netlink, name)),
     });
@@ -369,25 +388,4 @@ function seal(opener: Opener): void {
   if (result !== 0) {
     throw new Error(`an opener can't be sealed (errno ${-result})`);
   }
-}
-
-function isTunAccessible(): boolean {
-  try {
-    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** From the kernel; the module node:crypto takes longer to load than this. */
-function randomBytes(count: number): Uint8Array {
-  const fd = openSync('/dev/urandom', 'r');
-  const bytes = new Uint8Array(count);
-  const read = readSync(fd, bytes);
-  closeSync(fd);
-  if (read !== count) {
-    throw new Error(`/dev/urandom gave ${read} bytes instead of ${count}`);
-  }
-  return bytes;
 }

@@ -91,6 +91,11 @@ export class WorkerRoom {
     return this.#channel.isOpen;
   }
 
+  /** Says again what depends on the host's network. */
+  setFacts(facts: ravioli.Config.$Properties): void {
+    this.#channel.send({ facts });
+  }
+
   /** Says where the guest's DNS goes from now on. */
   setResolvers(resolvers: ravioli.Resolvers.$Properties): void {
     this.#channel.send({ resolvers });

@@ -85,19 +85,8 @@ function setAdvice(config: ravioli.Config.$Properties, facts: { guestAddress4: U
   });
 }
 
-function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
-  const [columns] = fds;
-  if (columns === undefined) leave(EXIT_CHANNEL);
-  const flows = Math.min(config.maxFlows ?? 0, MAX_FLOWS);
-  bindRows(kernel.mapShared(columns, MAX_FLOWS * FLOW_ROW_BYTES));
-  kernel.close(columns);
-  openTables(flows, config.maxDescriptors ?? 0);
-  const secret = bytesOf(config.secret);
-  const words = new DataView(secret.buffer, secret.byteOffset, secret.length);
-  setHashKey(words.getInt32(0), words.getInt32(4));
-  setIdentification(words.getInt32(8));
-  bytes.set(bytesOf(config.ourMac).subarray(0, 6), OUR_MAC);
-  bytes.set(bytesOf(config.guestMac).subarray(0, 6), GUEST_MAC);
+/** What depends on the host's network: at the start, and again when that has changed. Flows that exist keep their addresses. */
+function takeFacts(config: ravioli.Config.$Properties, isFirst: boolean): void {
   const facts = {
     guestAddress4: bytesOf(config.guestAddress4),
     guestAddress6: bytesOf(config.guestAddress6),
@@ -111,11 +100,28 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
     templateInterface: config.templateInterface ?? 0,
   };
   setForwarding(facts);
-  setObserved(facts);
-  setForwardedPorts({ frames: config.taps ?? false });
-  setLoopbacks({ splices: config.splices ?? false, guestLoopback: config.guestLoopback ?? false });
+  // A guest that sets itself up has its old addresses until it asks for others.
+  if (isFirst || config.configured) setObserved(facts);
   setIdentity(OUR_MAC, facts);
   setAdvice(config, facts);
+}
+
+function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
+  const [columns] = fds;
+  if (columns === undefined) leave(EXIT_CHANNEL);
+  const flows = Math.min(config.maxFlows ?? 0, MAX_FLOWS);
+  bindRows(kernel.mapShared(columns, MAX_FLOWS * FLOW_ROW_BYTES));
+  kernel.close(columns);
+  openTables(flows, config.maxDescriptors ?? 0);
+  const secret = bytesOf(config.secret);
+  const words = new DataView(secret.buffer, secret.byteOffset, secret.length);
+  setHashKey(words.getInt32(0), words.getInt32(4));
+  setIdentification(words.getInt32(8));
+  bytes.set(bytesOf(config.ourMac).subarray(0, 6), OUR_MAC);
+  bytes.set(bytesOf(config.guestMac).subarray(0, 6), GUEST_MAC);
+  takeFacts(config, true);
+  setForwardedPorts({ frames: config.taps ?? false });
+  setLoopbacks({ splices: config.splices ?? false, guestLoopback: config.guestLoopback ?? false });
   setLinkMtu(config.mtu ?? 0);
   setPeekOffset(config.peekOffset4 ?? false, config.peekOffset6 ?? false);
   setLogLevel(config.logLevel ?? 0);
@@ -207,6 +213,7 @@ function channelEvent(): void {
     if (envelope.config) takeConfig(envelope.config, fds);
     else if (envelope.seal) takeSeal(bytesOf(envelope.seal.filter));
     else if (envelope.grant) takeGrant(envelope.grant, fds);
+    else if (envelope.facts) takeFacts(envelope.facts, false);
     else if (envelope.resolvers) takeResolvers(envelope.resolvers);
     else if (envelope.listeners) takeListeners(envelope.listeners, fds);
     else if (envelope.unlisten) closeListeners(envelope.unlisten.ids ?? []);

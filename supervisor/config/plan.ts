@@ -60,6 +60,7 @@ export interface WorkerPlan {
   readonly advertisedMtu: number;
   readonly hostname: string;
   readonly fqdn: string;
+  readonly configured: boolean;
 }
 
 /** One family inside the namespace. */
@@ -231,6 +232,7 @@ function planWorker(options: Options, facts: HostFacts, template: Template, ipv4
     advertisedMtu: options.mtu,
     hostname: options.hostname ?? '',
     fqdn: options.fqdn ?? '',
+    configured: options.configureNetwork,
   });
 }
 

@@ -63,7 +63,7 @@ export interface ListenerParts {
   /** Addresses may be ones that the host does not have yet. */
   readonly freeBind: boolean;
   /** Index of the link that IPv6 link-local addresses are of when a rule names none. */
-  readonly uplink: number;
+  readonly uplink: () => number;
   /** Index of a link of the host by its name; null = there is none. */
   interfaceIndex(name: string): number | null;
   /** Inode of a descriptor (fstat), by which its socket is known among others. */
@@ -281,7 +281,7 @@ export class Listeners {
 
   /** Index of the link that the rule names, 0: none is named, null: it is not there. */
   #linkOf({ side, interfaceName, address }: ForwardingRule): number | null {
-    if (interfaceName === null) return address !== null && isLinkLocal(address) && familyOf(address) === 6 ? this.#parts.uplink : 0;
+    if (interfaceName === null) return address !== null && isLinkLocal(address) && familyOf(address) === 6 ? this.#parts.uplink() : 0;
     return side === 'guest' ? LOOPBACK_LINK : this.#parts.interfaceIndex(interfaceName);
   }
 

@@ -54,7 +54,7 @@ const ENETUNREACH = 101;
 const EHOSTUNREACH = 113;
 
 /** A request and what to say of it when it fails. */
-interface Change {
+export interface Change {
   readonly request: NetlinkRequest;
   readonly step: Step;
   readonly subject: string;
@@ -95,8 +95,25 @@ function configure(dialogue: NetlinkDialogue, plan: NamespacePlan): NamespaceFac
   const ownAddress = { address: linkLocal, peer: linkLocal, broadcast: null, prefixLength: 64, scope: Scope.LINK, flags: 0 };
   const addLinkLocal = addressChange(ownAddress, tap.index, 'quiet');
   if (plan.configure) changes.push(...interfaceChanges(tap.index, plan, addLinkLocal));
+  const results: number[] = [];
+  const warnings = applyChanges(dialogue, changes, results);
+  return Object.freeze({
+    index: tap.index,
+    mac,
+    mtu: plan.mtu > 0 ? plan.mtu : tap.mtu,
+    linkLocal: results[changes.indexOf(addLinkLocal)] === 0 ? linkLocal : null,
+    warnings: Object.freeze(warnings),
+  });
+}
+
+/**
+ * Has the kernel make the changes, in their order; routes that it refuses for want of another are tried again. Gives lines for people, and
+ * in `first` what it said of each at first, 0 or a positive errno.
+ * @throws UsageError for what the run can't do without, NetlinkError when the socket fails.
+ */
+export function applyChanges(dialogue: NetlinkDialogue, changes: readonly Change[], first: number[] = []): string[] {
   const warnings: string[] = [];
-  const first = dialogue.execute(changes.map(({ request }) => request));
+  first.push(...dialogue.execute(changes.map(({ request }) => request)));
   let pending = judge(changes, first, warnings);
   while (pending.length > 0) {
     const refused = judge(pending, dialogue.execute(pending.map(({ request }) => request)), warnings);
@@ -106,13 +123,7 @@ function configure(dialogue: NetlinkDialogue, plan: NamespacePlan): NamespaceFac
   for (const { failure, step, subject } of pending) {
     if (failure === 'fatal') throw new UsageError(explain(step, ENETUNREACH, subject));
   }
-  return Object.freeze({
-    index: tap.index,
-    mac,
-    mtu: plan.mtu > 0 ? plan.mtu : tap.mtu,
-    linkLocal: first[changes.indexOf(addLinkLocal)] === 0 ? linkLocal : null,
-    warnings: Object.freeze(warnings),
-  });
+  return warnings;
 }
 
 function findTap(dialogue: NetlinkDialogue, name: string): Link {
@@ -144,13 +155,15 @@ function change(request: NetlinkRequest, step: Step, subject: string, failure: C
   return { request, step, subject, failure };
 }
 
-function addressChange(address: FamilyPlan['addresses'][number], index: number, failure: Change['failure']): Change {
+/** The address with what `configureNamespace` adds. */
+export function addressChange(address: FamilyPlan['addresses'][number], index: number, failure: Change['failure']): Change {
   const flags = AddressFlag.NODAD | (address.flags & AddressFlag.NOPREFIXROUTE);
   const request = putAddress({ ...address, index, flags }, RequestFlag.CREATE | RequestFlag.REPLACE);
   return change(request, 'add-address', `${formatAddress(address.address)}/${address.prefixLength}`, failure);
 }
 
-function routeChanges(family: FamilyPlan, index: number, failure: Change['failure']): Change[] {
+/** The routes of a family. */
+export function routeChanges(family: FamilyPlan, index: number, failure: Change['failure']): Change[] {
   if (family.routes !== null) {
     const copy = failure === 'quiet' ? 'quiet' : 'copy';
     return family.routes.map((route) => change(copyRoute(route, index), 'add-route', routeText(route), copy));

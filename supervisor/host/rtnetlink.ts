@@ -24,14 +24,17 @@ export const MAIN_TABLE = 254;
 
 const LinkAttribute = { ADDRESS: 1, IFNAME: 3, MTU: 4, TXQLEN: 13, AF_SPEC: 26 } as const;
 const INET6_ADDR_GEN_MODE = 8;
-const AddressAttribute = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, FLAGS: 8 } as const;
-export const RouteAttribute = { DST: 1, OIF: 4, GATEWAY: 5, PREFSRC: 7, MULTIPATH: 9, TABLE: 15, NH_ID: 30 } as const;
+const AddressAttribute = { ADDRESS: 1, LOCAL: 2, BROADCAST: 4, CACHEINFO: 6, FLAGS: 8 } as const;
+export const RouteAttribute = { DST: 1, OIF: 4, GATEWAY: 5, PREFSRC: 7, MULTIPATH: 9, CACHEINFO: 12, TABLE: 15, NH_ID: 30 } as const;
 /** Type of a route that carries packets on. */
 export const UNICAST_ROUTE = 1;
 /** The route is a cached copy of another. */
 export const CLONED_ROUTE = 0x200;
 const ONLINK = 4;
+const PROTOCOL_KERNEL = 2;
 const PROTOCOL_BOOT = 3;
+/** INFINITY_LIFE_TIME (linux/if_addr.h users): the address never expires. */
+const FOR_EVER = 0xffff_ffff;
 
 const LINK_HEADER = 16;
 const ADDRESS_HEADER = 8;
@@ -123,16 +126,40 @@ export function generateAddresses(index: number, mode: number): NetlinkRequest {
 
 /** RTM_NEWADDR; `flags` of the message: CREATE | EXCL for a new one, REPLACE to change one. */
 export function putAddress(address: Omit<InterfaceAddress, 'family'>, flags: number): NetlinkRequest {
+  const attributes = [...addressAttributes(address), uint32Attribute(AddressAttribute.FLAGS, address.flags)];
+  if (address.broadcast !== null) attributes.push({ type: AddressAttribute.BROADCAST, data: packetBytes(address.broadcast) });
+  return { type: MessageType.NEWADDR, flags, payload: buildPayload(addressHeader(address), attributes) };
+}
+
+/** RTM_NEWADDR of an IPv6 address that is there: it is deprecated (RFC 4862 §5.5.4), and its prefix is on the link no more. */
+export function deprecateAddress(address: Omit<InterfaceAddress, 'family'>): NetlinkRequest {
+  const lifetimes = new Uint8Array(16);
+  viewOf(lifetimes).setUint32(4, FOR_EVER, true);
+  const attributes = [
+    ...addressAttributes(address),
+    uint32Attribute(AddressAttribute.FLAGS, AddressFlag.NODAD | AddressFlag.NOPREFIXROUTE),
+    { type: AddressAttribute.CACHEINFO, data: lifetimes },
+  ];
+  return { type: MessageType.NEWADDR, flags: RequestFlag.REPLACE, payload: buildPayload(addressHeader(address), attributes) };
+}
+
+/** RTM_DELADDR. */
+export function removeAddress(address: Omit<InterfaceAddress, 'family'>): NetlinkRequest {
+  return { type: MessageType.DELADDR, flags: 0, payload: buildPayload(addressHeader(address), addressAttributes(address)) };
+}
+
+function addressHeader(address: Omit<InterfaceAddress, 'family'>): Uint8Array {
   const family = familyOf(address.address) === 4 ? AddressFamily.INET : AddressFamily.INET6;
   const header = Uint8Array.of(family, address.prefixLength, address.flags & 0xff, address.scope, 0, 0, 0, 0);
   viewOf(header).setUint32(4, address.index, true);
-  const attributes: NetlinkAttribute[] = [
+  return header;
+}
+
+function addressAttributes(address: Pick<InterfaceAddress, 'address' | 'peer'>): NetlinkAttribute[] {
+  return [
     { type: AddressAttribute.LOCAL, data: packetBytes(address.address) },
     { type: AddressAttribute.ADDRESS, data: packetBytes(address.peer) },
-    uint32Attribute(AddressAttribute.FLAGS, address.flags),
   ];
-  if (address.broadcast !== null) attributes.push({ type: AddressAttribute.BROADCAST, data: packetBytes(address.broadcast) });
-  return { type: MessageType.NEWADDR, flags, payload: buildPayload(header, attributes) };
 }
 
 /** RTM_NEWROUTE: a default route. `onLink` = the gateway need not be in a prefix of the link. */
@@ -158,6 +185,22 @@ export function copyRoute(route: Route, index: number): NetlinkRequest {
   const view = viewOf(header);
   view.setUint32(8, view.getUint32(8, true) & ONLINK, true);
   return newRoute(buildPayload(header, attributes));
+}
+
+/** RTM_DELROUTE of what `defaultRoute` or `copyRoute` asked for. */
+export function removeRoute({ payload }: NetlinkRequest): NetlinkRequest {
+  return { type: MessageType.DELROUTE, flags: 0, payload };
+}
+
+/** The same text for routes that differ in nothing but their age and their interface. */
+export function routeIdentity(route: Route): string {
+  const lasting = route.attributes.filter(({ type }) => type !== RouteAttribute.CACHEINFO);
+  return Buffer.from(copyRoute({ ...route, attributes: lasting }, 0).payload).toString('hex');
+}
+
+/** The kernel made the route with an address, and takes it away with it. */
+export function isOfAddress(route: Route): boolean {
+  return route.header[5] === PROTOCOL_KERNEL;
 }
 
 function newRoute(payload: Uint8Array): NetlinkRequest {

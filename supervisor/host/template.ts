@@ -4,7 +4,7 @@
  * A family without a usable interface is served all the same, in local mode (`link` is null): the guest gets an address of its own link
  * and reaches the host, and whatever becomes reachable later.
  */
-import { isLinkLocal, isLoopback } from '../../shared/addresses.ts';
+import { isLinkLocal, isLoopback, sameAddress } from '../../shared/addresses.ts';
 import type { Options } from '../config/options.ts';
 import { UsageError } from '../usage-error.ts';
 import type { NetlinkDialogue } from './netlink.ts';
@@ -73,16 +73,17 @@ export function noTemplate({ ipv4, ipv6 }: Pick<TemplateOptions, 'ipv4' | 'ipv6'
 }
 
 /**
- * Reads the host's tables over `dialogue`, a NETLINK_ROUTE socket of the host's network namespace.
+ * Reads the host's tables over `dialogue`, a NETLINK_ROUTE socket of the host's network namespace. An address of `held`, the template until
+ * now, is taken again as long as the host has it.
  * Throws UsageError when `--interface` names none that can be used, NetlinkError when the kernel refuses.
  */
-export function probeTemplate(dialogue: NetlinkDialogue, options: TemplateOptions): Template {
+export function probeTemplate(dialogue: NetlinkDialogue, options: TemplateOptions, held: Template | null = null): Template {
   const named = namedTemplates(dialogue, options);
   const routes = tableOf(dialogue, MessageType.GETROUTE, routeDumpHeader(onlyFamily(options)), parseRoute).filter(isUsable);
   const addresses = tableOf(dialogue, MessageType.GETADDR, addressDumpHeader(onlyFamily(options)), parseInterfaceAddress);
   const links = new Map<number, Link>();
   const notes: string[] = [];
-  const family = (number: number, assigned: Uint8Array | null): FamilyTemplate => {
+  const family = (number: number, assigned: Uint8Array | null, before: FamilyTemplate | null | undefined): FamilyTemplate => {
     const mine = routes.filter((route) => route.family === number);
     const choice = number === AddressFamily.INET ? named.ipv4 : named.ipv6;
     const index = choice?.link.index ?? chooseInterface(mine, number, notes);
@@ -90,10 +91,10 @@ export function probeTemplate(dialogue: NetlinkDialogue, options: TemplateOption
     const own = addresses.filter((address) => address.family === number && address.index === index);
     const link = links.get(index) ?? parseLink(dialogue.get(linkRequest(index)));
     links.set(index, link);
-    return familyTemplate(link, number, own, mine, assigned);
+    return familyTemplate(link, number, own, mine, { assigned, held: before?.address?.address ?? null });
   };
-  const ipv4 = options.ipv4 ? family(AddressFamily.INET, options.address4) : null;
-  const ipv6 = options.ipv6 ? family(AddressFamily.INET6, options.address6) : null;
+  const ipv4 = options.ipv4 ? family(AddressFamily.INET, options.address4, held?.ipv4) : null;
+  const ipv6 = options.ipv6 ? family(AddressFamily.INET6, options.address6, held?.ipv6) : null;
   refuseUnusable(named, ipv4 ?? LOCAL_MODE, ipv6 ?? LOCAL_MODE);
   return Object.freeze({ ipv4, ipv6, notes: Object.freeze(notes) });
 }
@@ -132,13 +133,21 @@ function refuseUnusable(named: NamedTemplates, ipv4: FamilyTemplate, ipv6: Famil
   }
 }
 
-function familyTemplate(link: Link, family: number, own: InterfaceAddress[], routes: Route[], assigned: Uint8Array | null): FamilyTemplate {
+/** What there is to say of a family's address beforehand. */
+interface Wish {
+  /** Given by option. */
+  readonly assigned: Uint8Array | null;
+  readonly held: Uint8Array | null;
+}
+
+function familyTemplate(link: Link, family: number, own: InterfaceAddress[], routes: Route[], wish: Wish): FamilyTemplate {
   const withdrawn = AddressFlag.DEPRECATED | AddressFlag.DADFAILED;
   const usable = own.filter((address) => (address.flags & withdrawn) === 0 && !isLoopback(address.address));
   const global = usable.filter((address) => (family === AddressFamily.INET ? true : address.scope === Scope.UNIVERSE));
-  const address = longestPrefix(global);
+  const held = global.find((other) => wish.held !== null && sameAddress(other.address, wish.held));
+  const address = held ?? longestPrefix(global);
   const linkLocal = family === AddressFamily.INET6 ? (own.find((other) => isLinkLocal(other.address))?.address ?? null) : null;
-  const lacksAddress = address === null && assigned === null;
+  const lacksAddress = address === null && wish.assigned === null;
   if (lacksAddress || (family === AddressFamily.INET6 && linkLocal === null)) return LOCAL_MODE;
   return Object.freeze({
     link,
@@ -148,6 +157,12 @@ function familyTemplate(link: Link, family: number, own: InterfaceAddress[], rou
     addresses: usable.filter((other) => other.scope !== Scope.LINK),
     routes: routes.filter((route) => route.hops.every((hop) => hop.index === link.index)),
   });
+}
+
+/** What is copied after a look at the host: a family whose uplink is gone keeps what it had, until there is one again. */
+export function succeedTemplate(before: Template, after: Template): Template {
+  const succeed = (old: FamilyTemplate | null, now: FamilyTemplate | null): FamilyTemplate | null => (now?.link === null ? old : now);
+  return Object.freeze({ ...after, ipv4: succeed(before.ipv4, after.ipv4), ipv6: succeed(before.ipv6, after.ipv6) });
 }
 
 /** The first default route decides, else the first route of all; 0 = none. */

@@ -107,7 +107,7 @@ function make(
     enabled,
     descriptors,
     freeBind: false,
-    uplink: 3,
+    uplink: () => 3,
     interfaceIndex,
     inodeOf: (fd) => fd + 5000,
   });

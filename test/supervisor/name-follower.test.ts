@@ -91,6 +91,12 @@ class Bench {
     return this.told;
   }
 
+  /** The host's loopback has another address on the guest's side from now on. */
+  remap(mapHostLoopback4: Uint8Array): void {
+    this.told.length = 0;
+    this.#follower?.remap({ ...MAPPING, mapHostLoopback4 });
+  }
+
   end(): void {
     this.#follower?.stop();
     rmSync(this.folder, { recursive: true });
@@ -184,5 +190,24 @@ describe('supervisor/name-follower', () => {
     bench.start('nameserver 192.0.2.53\n');
     bench.openerGone = true;
     expect(await bench.change('nameserver 127.0.0.53\n', /failed/)).to.eql(['failed: the opener is gone']);
+  });
+
+  it('tells of the address that stands for a resolver on the loopback when that has become another one', () => {
+    bench.start('nameserver 127.0.0.53\n', ADVISING);
+    bench.remap(address('203.0.113.1'));
+    expect(bench.told).to.eql([
+      'opener 4 127.0.0.53',
+      'worker 203.0.113.1>127.0.0.53 ->- 203.0.113.1',
+      'the guest is told from now on: DNS 203.0.113.1',
+      'DNS queries to 203.0.113.1 go to 127.0.0.53',
+    ]);
+    bench.remap(address('203.0.113.1'));
+    expect(bench.told).to.eql([]);
+  });
+
+  it('is not concerned by another address of the loopback where the resolver is named by option', () => {
+    bench.start('nameserver 192.0.2.53\n', { ...FORWARDING, dnsHost4: address('127.0.0.1') });
+    bench.remap(address('203.0.113.1'));
+    expect(bench.told).to.eql([]);
   });
 });

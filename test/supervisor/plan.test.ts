@@ -97,6 +97,7 @@ describe('supervisor/config/plan: what the worker is told', () => {
       advertisedMtu: '65520',
       hostname: '',
       fqdn: '',
+      configured: 'false',
     });
   });
 

@@ -1,7 +1,13 @@
 import { expect } from 'chai';
 import { formatAddress } from '../../shared/addresses.ts';
 import { NetlinkDialogue } from '../../supervisor/host/netlink.ts';
-import { type FamilyTemplate, probeTemplate, type Template, type TemplateOptions } from '../../supervisor/host/template.ts';
+import {
+  type FamilyTemplate,
+  probeTemplate,
+  succeedTemplate,
+  type Template,
+  type TemplateOptions,
+} from '../../supervisor/host/template.ts';
 import { UsageError } from '../../supervisor/usage-error.ts';
 import { bytesOf, FakeKernel, type FakeTables } from '../support/fake_rtnetlink.ts';
 
@@ -25,18 +31,22 @@ const NET4 = { to: '192.0.2.0', length: 24, hops: [{ index: 2 }], prefsrc: '192.
 const DEFAULT6 = { family: 6 as const, hops: [{ index: 2, gateway: 'fe80::1' }] };
 const NET6 = { to: '2001:db8::', length: 64, hops: [{ index: 2 }] };
 
-function probe(tables: Partial<FakeTables> = {}, options: Partial<TemplateOptions> = {}): Template {
+function probe(tables: Partial<FakeTables> = {}, options: Partial<TemplateOptions> = {}, held: Template | null = null): Template {
   const kernel = new FakeKernel({ links: LINKS, addresses: ADDRESSES, routes: [DEFAULT4, NET4, DEFAULT6, NET6], ...tables });
-  return probeTemplate(new NetlinkDialogue(kernel, 5), {
-    ipv4: true,
-    ipv6: true,
-    templateInterface: null,
-    outboundInterface4: null,
-    outboundInterface6: null,
-    address4: null,
-    address6: null,
-    ...options,
-  });
+  return probeTemplate(
+    new NetlinkDialogue(kernel, 5),
+    {
+      ipv4: true,
+      ipv6: true,
+      templateInterface: null,
+      outboundInterface4: null,
+      outboundInterface6: null,
+      address4: null,
+      address6: null,
+      ...options,
+    },
+    held,
+  );
 }
 
 /** `eth0 192.0.2.2/24 via 192.0.2.1 ll fe80::2`. */
@@ -214,5 +224,34 @@ describe('supervisor/host/template: no uplink', () => {
   it('leaves out a family that is switched off', () => {
     expect(shown(probe({}, { ipv6: false }).ipv6)).to.equal('off');
     expect(shown(probe({}, { ipv4: false }).ipv4)).to.equal('off');
+  });
+});
+
+describe('supervisor/host/template: what was held before', () => {
+  const two = {
+    addresses: [...ADDRESSES, { index: 2, address: '192.0.2.200', length: 32 }, { index: 2, address: '2001:db8::99', length: 128 }],
+  };
+
+  it('is held as long as the host has it', () => {
+    const held = probe();
+    expect(shown(probe(two).ipv4)).to.match(/^eth0 192\.0\.2\.200\/32 /);
+    const again = probe(two, {}, held);
+    expect([shown(again.ipv4), shown(again.ipv6)]).to.eql([shown(held.ipv4), shown(held.ipv6)]);
+    expect(shown(probe(two, {}, probe({ routes: [] })).ipv4)).to.match(/^eth0 192\.0\.2\.200\/32 /);
+  });
+
+  it('is not held when it is deprecated, or on another interface', () => {
+    const held = probe();
+    const deprecated = two.addresses.map((one) => (one.address === '2001:db8::2' ? { ...one, flags: 0xa0 } : one));
+    expect(shown(probe({ addresses: deprecated }, {}, held).ipv6)).to.match(/^eth0 2001:db8::99\/128 /);
+    expect(shown(probe({ routes: [{ hops: [{ index: 3 }] }] }, {}, held).ipv4)).to.match(/^wlan0 198\.51\.100\.2\/24 /);
+  });
+
+  it('stays for a family that has lost its uplink', () => {
+    const held = probe();
+    const kept = succeedTemplate(held, probe({ routes: [DEFAULT4] }));
+    expect([kept.ipv4, shown(kept.ipv6)]).to.eql([probe({ routes: [DEFAULT4] }).ipv4, shown(held.ipv6)]);
+    expect(shown(succeedTemplate(probe({ routes: [] }), held).ipv4)).to.equal(shown(held.ipv4));
+    expect(succeedTemplate(probe({}, { ipv6: false }), probe({}, { ipv6: false })).ipv6).to.equal(null);
   });
 });

@@ -60,7 +60,7 @@ export interface ForwardingFacts {
   templateInterface: number;
 }
 
-/** Sets the facts, once, from the configuration. */
+/** Sets the facts, at the start and when the host has changed, for flows that begin from now on. */
 export function setForwarding(facts: ForwardingFacts): void {
   setWords(mapLoopback4, facts.mapHostLoopback4);
   setWords(mapLoopback6, facts.mapHostLoopback6);

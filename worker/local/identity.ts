@@ -1,5 +1,5 @@
 /**
- * Who is who on the guest's link: what the answers of our own depend on. Facts, set once from the configuration.
+ * Who is who on the guest's link: what the answers of our own depend on. Facts, set at the start and when the host has changed.
  *
  * "We" are the far end of the link. Every address but the guest's is reached through us, so ARP and NDP are answered for all of them;
  * but only a few addresses *are* ours, and an echo request to one of those must not leave this process.

@@ -59,7 +59,7 @@ class FakeHost {
       freeBind: false,
       interfaceIndex: () => 2,
       descriptors: this.descriptors,
-      uplink: 0,
+      uplink: () => 0,
       inodeOf: (descriptor: number) => descriptor,
     });
   }

@@ -1,0 +1,99 @@
+/**
+ * What a change of the host's network means to the guest, and how people are told of it. Pure.
+ */
+import { formatAddress } from '../../shared/addresses.ts';
+import { routeIdentity } from '../host/rtnetlink.ts';
+import type { FamilyTemplate, Template } from '../host/template.ts';
+import type { FamilyPlan, Plan, WorkerPlan } from './plan.ts';
+
+/** The host as it was found at one time. */
+export interface HostState {
+  /** As it is: a family without uplink is in local mode. */
+  readonly template: Template;
+  /** What the guest has because of it, and because of what was before. */
+  readonly plan: Plan;
+}
+
+/** What of two states differs. */
+export interface HostChange {
+  /** The worker's facts. */
+  readonly worker: boolean;
+  /** Addresses or routes of the guest. */
+  readonly namespace: boolean;
+  /** One line for people; null = nothing that matters has changed. */
+  readonly line: string | null;
+}
+
+/** Compares what was with what is. */
+export function compareHost(before: HostState, after: HostState): HostChange {
+  const families = [
+    { name: 'IPv4', key: 'ipv4' },
+    { name: 'IPv6', key: 'ipv6' },
+  ] as const;
+  const told: string[] = [];
+  let namespace = false;
+  for (const { name, key } of families) {
+    const [old, now] = [before.plan.namespace[key], after.plan.namespace[key]];
+    const isOther = identityOf(old) !== identityOf(now);
+    namespace ||= isOther;
+    const text = describeFamily(before.template[key], after.template[key], old, now, isOther);
+    if (text !== null) told.push(`${name} ${text}`);
+  }
+  const worker = identityOfWorker(before.plan.worker) !== identityOfWorker(after.plan.worker);
+  const line = told.length > 0 ? told.join('; ') : namespace || worker ? 'the uplink is another one of the same name' : null;
+  return { worker, namespace, line: line === null ? null : `the host's network has changed: ${line}` };
+}
+
+/**
+ * The facts for a worker that runs already. Where the host's loopback was out of reach at the start the opener keeps it so, and the guest
+ * gets no address for it.
+ */
+export function laterFacts(first: WorkerPlan, now: WorkerPlan): WorkerPlan {
+  const nothing = new Uint8Array(0);
+  return Object.freeze({
+    ...now,
+    mapHostLoopback4: first.mapHostLoopback4.length === 0 ? nothing : now.mapHostLoopback4,
+    mapHostLoopback6: first.mapHostLoopback6.length === 0 ? nothing : now.mapHostLoopback6,
+  });
+}
+
+/** The same text for plans that make the same of the guest's interface. */
+function identityOf(family: FamilyPlan | null): string {
+  if (family === null) return '';
+  const addresses = family.addresses
+    .map(({ address, peer, prefixLength }) => `${[address, peer].map(formatAddress)}/${prefixLength}`)
+    .sort();
+  const routes = family.routes?.map(routeIdentity).sort() ?? null;
+  return JSON.stringify([family.templateName, addressText(family), routes, addresses]);
+}
+
+function identityOfWorker(plan: WorkerPlan): string {
+  return JSON.stringify(plan);
+}
+
+function addressText({ address, prefixLength, gateway }: FamilyPlan): string {
+  const own = address === null ? 'no address' : `${formatAddress(address)}/${prefixLength}`;
+  return gateway === null ? own : `${own} through ${formatAddress(gateway)}`;
+}
+
+function wayText(family: FamilyPlan): string {
+  return `${addressText(family)} by ${family.templateName}`;
+}
+
+/** null = there is nothing to say of it. */
+function describeFamily(
+  wasThere: FamilyTemplate | null,
+  isThere: FamilyTemplate | null,
+  old: FamilyPlan | null,
+  now: FamilyPlan | null,
+  isOther: boolean,
+): string | null {
+  if (old === null || now === null || wasThere === null || isThere === null) return null;
+  if (isThere.link === null) {
+    return wasThere.link === null ? null : `has no uplink any more (it was ${wasThere.link.name}), and the guest keeps what it has`;
+  }
+  if (wasThere.link === null) return `has an uplink${isOther ? '' : ' again'}: ${wayText(now)}`;
+  if (!isOther) return null;
+  if (wayText(now) === wayText(old)) return `has other routes or further addresses, still by ${now.templateName}`;
+  return `is ${wayText(now)} now (it was ${wayText(old)})`;
+}
