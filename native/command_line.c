@@ -35,6 +35,7 @@ struct command_line read_command_line(int count, char **words) {
     case OPTION_PRINT_CAPABILITIES:
       return mistaken;
     case OPTION_ISOLATION: /* another runtime */
+    case OPTION_RUNAS:     /* another user */
     case OPTION_TRACE:     /* its complaints are to be seen */
       line.wants_no_worker = true;
       break;

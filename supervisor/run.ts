@@ -31,7 +31,9 @@ import type { Installation } from './runtime.ts';
 import { PidFile } from './pid-file.ts';
 import { dispositionOf, hasForeground } from './signals.ts';
 import { Child, Control, type Spawner } from './spawn.ts';
+import { become, identityOf } from './run-as.ts';
 import { Startup, type Rooms } from './startup.ts';
+import { Statistics } from './statistics.ts';
 import { statusLines } from './status.ts';
 import { SystemLog } from './system-log.ts';
 import type { Terminal } from './pty.ts';
@@ -64,6 +66,9 @@ export class Run {
   #controlServer: ControlServer | null = null;
   #deadline: NodeJS.Timeout | undefined;
   #pidFile: PidFile | null = null;
+  #statistics: Statistics | null = null;
+  /** SIGUSR2 has asked, and wants all of them. */
+  #wantsCounters = false;
 
   constructor(program: Program) {
     this.#program = program;
@@ -76,6 +81,7 @@ export class Run {
     try {
       this.#openFiles();
       this.#openControlSocket();
+      this.#becomeUser();
       this.#rooms = await new Startup({
         ...this.#program,
         adopt: (pid, onEnd) => this.#adopt(pid, onEnd),
@@ -143,6 +149,19 @@ export class Run {
       }
     }
     this.#announce();
+    this.#beginStatistics();
+  }
+
+  #becomeUser(): void {
+    const { runAs } = this.#program.options;
+    if (runAs !== null) become(identityOf(runAs));
+  }
+
+  #beginStatistics(): void {
+    const seconds = this.#program.options.statistics;
+    if (seconds === 0) return;
+    this.#statistics = new Statistics();
+    setInterval(() => this.#rooms?.worker.requestStatus(), seconds * 1000).unref();
   }
 
   /** Before anything is started: a path that can't be had is the user's to put right. */
@@ -261,6 +280,7 @@ export class Run {
     // Not SIGUSR1: the runtime blocks it for a debugger that is switched off, so it does nothing at all.
     process.on('SIGUSR2', () => {
       if (this.#situation.state === 'running') {
+        this.#wantsCounters = true;
         this.#rooms?.worker.requestStatus();
       }
     });
@@ -298,7 +318,9 @@ export class Run {
   }
 
   #showStatus(counters: readonly number[], flows: number): void {
-    for (const line of statusLines(counters, flows)) {
+    const statistics = this.#wantsCounters ? null : this.#statistics;
+    this.#wantsCounters = false;
+    for (const line of statistics?.rowsOf(counters, flows) ?? statusLines(counters, flows)) {
       this.#program.log.error(line);
     }
   }

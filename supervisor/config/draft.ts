@@ -79,6 +79,7 @@ const UNSAID = {
   socketPath: null,
   machineFd: null,
   pidFile: null,
+  runAs: null,
   logFile: null,
   networkPath: null,
   userPath: null,
@@ -116,6 +117,7 @@ export function newDraft(mode: 'pasta' | 'passt'): Draft {
     pidNamespace: true,
     namespaceOnly: false,
     logSize: 1 << 20,
+    statistics: 0,
     quitsWithNamespace: true,
     warnings: [],
     netmaskText: '',
@@ -265,6 +267,8 @@ export function finish(mode: 'pasta' | 'passt', draft: Draft, words: readonly st
     }
   }
   const spawns = mode === 'pasta' && guest === null;
+  if (draft.statistics > 0 && !draft.foreground && !spawns)
+    throw new UsageError('--stats shows counters on stderr, which a run in the background has none of; add --foreground');
   return Object.freeze({
     ...rest,
     prefixLength4,

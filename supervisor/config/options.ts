@@ -39,6 +39,10 @@ export interface Options {
   readonly foreground: boolean;
   /** Where our process ID is to be written; null = nowhere. */
   readonly pidFile: string | null;
+  /** Whom root is to become; null = nobody else. */
+  readonly runAs: string | null;
+  /** Counters are shown at most once in so many seconds; 0 = not at all. */
+  readonly statistics: number;
   /** Where lines go; null = in the background to the host's log. The file is never larger than so many bytes. */
   readonly logFile: string | null;
   readonly logSize: number;
@@ -136,7 +140,7 @@ export interface Options {
 }
 
 /** Work that brings the options which are not there yet. */
-type Work = 'background' | 'statistics' | 'capture' | 'machine' | 'migration';
+type Work = 'capture' | 'machine' | 'migration';
 
 export interface OptionRow extends OptionName {
   /** Modes that have the option. */
@@ -186,7 +190,6 @@ export const OPTIONS: readonly OptionRow[] = [
   { long: 'debug', short: 'd', modes: 'both', help: 'Tell everything but single frames', set: level(LogLevel.DEBUG) },
   { long: 'trace', modes: 'both', help: 'Tell everything, each frame too', set: level(LogLevel.TRACE) },
   { long: 'quiet', short: 'q', modes: 'both', help: 'Tell only warnings and errors', set: level(LogLevel.WARNING) },
-  { long: 'stats', argument: 'SECONDS', modes: 'both', help: 'Print counters at most this often', awaits: 'statistics' },
   ...SERVICE,
   {
     long: 'conf-path',

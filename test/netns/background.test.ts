@@ -125,4 +125,10 @@ describe('netns: background', function () {
     expect(told.slice(0, -1)).to.deep.equal(result.stderr.trimEnd().split('\n'));
     expect(statSync(log).mode & 0o777).to.equal(0o600);
   });
+
+  it('shows counters in the foreground when something has happened, for --stats', async () => {
+    const running = start([PRODUCT, '--config-net', '-q', '-f', '--stats', '1', String(guest.pid)]);
+    await running.waitFor(/^pasta: +flows +from guest .*\npasta: +\d+ +[1-9]/m);
+    await running.stop();
+  });
 });
