@@ -8,6 +8,7 @@ import { type Endpoint, startEndpoint } from '../support/endpoint.ts';
 import { configureGuest, passtPath, socketPath, startEmptyNamespace, startMachine, startPasst, startPlug } from '../support/machine.ts';
 import { type Finished, run, type Running, UNPRIVILEGED } from '../support/processes.ts';
 import { nameOf, tree } from '../support/processtable.ts';
+import { gone } from '../support/product.ts';
 import { HOST4, makeTopology, TARGET4, type Topology } from '../support/topology.ts';
 
 const NO_PORTS = ['-t', 'none', '-u', 'none'];
@@ -187,6 +188,8 @@ describe('netns: the socket of a machine', function () {
     client.socket.resume();
     await client.receives(1_000_000);
     await client.leaves();
+    // Until passt has seen that it has left, the next one is sent away.
+    await passt.waitFor(/machine has closed its socket|socket has failed/);
     const next = new Client(path);
     await next.asks();
     await next.leaves();
@@ -199,6 +202,20 @@ describe('netns: the socket of a machine', function () {
     await client.asks();
     await client.leaves();
     expect((await passt.finished).code).to.equal(0);
+  });
+
+  it('can be connected to when passt has gone into the background, whose process is in the pid file and ends with its machine', async () => {
+    const path = socketPath(topology);
+    const file = `${path}.pid`;
+    const words = ['--one-off', '--socket', path, '--pid', file, '-q', ...NO_PORTS];
+    const { code, stderr } = await run([passtPath('machine'), ...words], { namespace: topology.host });
+    expect([code, stderr]).to.deep.equal([0, '']);
+    const pid = Number(readFileSync(file, 'utf8'));
+    expect(nameOf(pid)).to.equal('passt');
+    const client = new Client(path);
+    await client.asks();
+    await client.leaves();
+    await gone(pid);
   });
 
   it('may be handed in, blocking or not; passt ends with it', () => {
