@@ -5,7 +5,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tree=$here/../../.cache/podman/tree
 made=$tree/opt/image.tar
-if [ "$made" -nt "$tree/../made" ] && [ "$made" -nt "$here/image.sh" ]; then exit 0; fi
+if cmp -s "$here/image.sh" "$made.sh"; then exit 0; fi
 
 image=$(mktemp -d)
 trap 'rm -rf "$image"' EXIT
@@ -22,3 +22,4 @@ for library in $(chroot "$tree" ldd /usr/bin/socat | grep -o '/[^ ]*'); do
   cp -L "$tree$library" "$image$library"
 done
 tar -C "$image" -cf "$made" .
+cp "$here/image.sh" "$made.sh"
