@@ -61,6 +61,7 @@ function forwarding(kind: Kind, way: Way, form: Form): Case {
       for (const port of inner) await send(rig, kind, hostAddress(kind, way), port - form.shift, 'x');
       const end = await container.finished;
       expect(end.stdout).to.equal('x'.repeat(form.ports));
+      expect(end.code, 'the end of data has not arrived').to.equal(0);
     },
   };
 }
@@ -71,6 +72,7 @@ function transfer(kind: Kind, way: Way, size: number, title: string): Case {
     async check(rig) {
       const bytes = randomBytes(size);
       const command = `${receiving(kind, FIRST)} > /tmp/got; wc -c < /tmp/got; md5sum < /tmp/got`;
+      // Without the end of data the container is killed, and has not counted.
       const container = await startListening(rig, ['-p', `${FIRST}:${FIRST}/${kind.slice(0, 3)}`], kind, [FIRST], command);
       await send(rig, kind, hostAddress(kind, way), FIRST, bytes);
       const end = await container.finished;
