@@ -3,6 +3,7 @@
  *
  * Each has its virtio-net header in front. Addresses and ports are few, so that frames meet the flows of others.
  */
+import { clientMessage, type Option, optionList } from './dhcp_client.ts';
 import { fragment } from './fragments.ts';
 import { buildDatagram, buildEcho, buildError, buildFrame, buildSegment, echoMessage, type Ends, withChecksum } from './guest_frame.ts';
 import { repairHeader, withExtensions, withOptions } from './hostile_frame.ts';
@@ -121,6 +122,18 @@ function membership(random: Random): Uint8Array {
   return frame;
 }
 
+function dhcp(random: Random): Uint8Array {
+  const codes = [12, 50, 52, 53, 54, 55, 57, 61, 80, 81, 119];
+  const option = (): Option => [random.pick(codes), pattern(random.pick([0, 1, 2, 4, 20, 255]), random.below(1000))];
+  const options: Option[] = [[53, [1 + random.below(8)]], ...Array.from({ length: random.below(6) }, option)];
+  const area = Uint8Array.from([...optionList(option()).slice(0, 60), 255]);
+  // A last option that says more than there is, of a kind that is returned.
+  const lie = random.oneIn(2) ? [255] : [61, random.pick([1, 4, 200]), random.below(256)];
+  const fields = { flags: random.pick([0, 0x8000]), file: area, sname: area, least: random.pick([0, 300]) };
+  const message = clientMessage({ ...fields, raw: [...optionList(...options), ...lie] });
+  return buildDatagram({ ...ENDS4, far: random.pick([...FAR4, ENDS4.far]) }, 68, 67, message);
+}
+
 function arp(random: Random): Uint8Array {
   const asked = random.pick([ENDS4.far, ENDS4.guest]);
   const packet = [0, 1, 8, 0, 6, 4, 0, 1 + random.below(2), ...ENDS4.guestMac, ...ENDS4.guest, 0, 0, 0, 0, 0, 0, ...asked];
@@ -174,7 +187,7 @@ function honest(random: Random): Uint8Array {
     case 8:
       return piece(random, ends);
     case 9:
-      return random.pick([neighbourSolicitation, membership, arp])(random);
+      return random.pick([neighbourSolicitation, membership, arp, dhcp, dhcp])(random);
     case 10:
       return withOptions(
         datagram(random, ENDS4),
