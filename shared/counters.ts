@@ -9,7 +9,7 @@ export const COUNTERS = [
   'fragments_malformed', 'fragments_duplicate', 'fragments_overlapping', 'datagrams_reassembled', 'reassemblies_timed_out',
   'reassemblies_evicted', 'fragments_to_guest',
   'tap_write_refused',
-  'arp_answered', 'dhcp_answered', 'ndp_answered', 'echo_answered', 'memberships_reported', 'memberships_refused',
+  'arp_answered', 'dhcp_answered', 'dhcpv6_answered', 'ndp_answered', 'router_advertisements', 'echo_answered', 'memberships_reported', 'memberships_refused',
   'tcp_flows_opened', 'tcp_flows_refused', 'tcp_flows_ended', 'tcp_retransmissions', 'tcp_resets_sent', 'tcp_resets_received',
   'tcp_out_of_order', 'tcp_duplicate_acks', 'tcp_challenges',
   'tcp_late_copies', 'tcp_time_waits', 'tcp_expired', 'tcp_zero_windows', 'tcp_partial_sends', 'tcp_stalls_repaired',

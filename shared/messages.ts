@@ -34,6 +34,11 @@ export const MessageId = {
   MEMBERSHIP: 12,
   /** values: type of the message (RFC 2132 §9.6, 0 = BOOTP), the guest's address, two bytes and four bytes of the client's MAC. At most five per 10 s. */
   DHCP: 13,
+  /**
+   * values: type of the client's message (RFC 8415 §7.3, 2 = it was refused) << 16 | two bytes of its MAC, four bytes, four words of the guest's
+   * address. At most five per 10 s.
+   */
+  DHCPV6: 14,
 } as const;
 export type MessageId = (typeof MessageId)[keyof typeof MessageId];
 

@@ -46,6 +46,19 @@ const DHCP_EVENTS: Readonly<Record<number, string>> = {
   7: 'released',
 };
 
+/** The same by DHCPv6: by type of the client's message, 2 = refused. */
+const DHCPV6_EVENTS: Readonly<Record<number, string>> = {
+  1: 'offered',
+  2: 'refused another address or way than',
+  3: 'assigned',
+  4: 'confirmed',
+  5: 'renewed',
+  6: 'renewed for a client that asked every server',
+  8: 'released',
+  9: 'the client says that somebody else has',
+  11: 'parameters for a client that may have',
+};
+
 /** What a connection lacked, by Stall. */
 const STALLS: readonly string[] = ['something', 'a timer', 'a retransmission', 'an ACK', 'a turn to send', 'its end', 'an event'];
 
@@ -207,6 +220,8 @@ export function workerText(message: number, values: readonly number[]): string {
       return `the guest has ${a === 1 ? 'joined' : 'left'} the group ${addressOf(values.slice(2, 6))}; it is in ${b} now`;
     case MessageId.DHCP:
       return `DHCP: ${DHCP_EVENTS[a] ?? DHCP_EVENTS[0]} ${addressOf([0, 0, 0xffff, b])}, client ${formatMac(macOf(c, d))}`;
+    case MessageId.DHCPV6:
+      return `DHCPv6: ${DHCPV6_EVENTS[a >>> 16] ?? 'something about'} ${addressOf(values.slice(2, 6))}, client ${formatMac(macOf(a & 0xffff, b))}`;
     default:
       return `message ${message} (${values.join(' ')})`;
   }

@@ -16,10 +16,11 @@ import { receivedAt, receivedHeader, receivedLength } from './link/received.ts';
 import { transmit, transmitWhole } from './flow/transmit.ts';
 import { answerArp } from './local/arp.ts';
 import { answerDhcp } from './local/dhcp.ts';
+import { answerDhcpv6, isForDhcpv6 } from './local/dhcpv6.ts';
 import { answerEcho } from './local/echo.ts';
 import { takeIgmp, takeMld } from './local/membership.ts';
 import { isNobodys4, isNobodys6 } from './local/identity.ts';
-import { answerNdp } from './local/ndp.ts';
+import { advertiseToAll, answerNdp } from './local/ndp.ts';
 import { takeAdvice } from './tcp/advice.ts';
 import { open } from './tcp/connection.ts';
 import { comesInOrder, segmentFromGuest } from './tcp/receive.ts';
@@ -28,6 +29,7 @@ import { datagramFromGuest } from './udp/flow.ts';
 import { sendRun } from './udp/send.ts';
 import { equalWords, isUnspecified4, isUnspecified6, MAPPED_WORD } from './wire/address.ts';
 import { DHCP_SERVER } from './wire/dhcp.ts';
+import { DHCPV6_SERVER } from './wire/dhcpv6.ts';
 import { copyMac, equalMac, ETHERTYPE_ARP, isGroupMac, isZeroMac, sourceMac } from './wire/ethernet.ts';
 import { counterOf, frame, parse, verifyL4Checksum, Verdict } from './wire/frame.ts';
 import * as ipv4 from './wire/ipv4.ts';
@@ -38,7 +40,6 @@ import { destinationPort as udpDestination, sourcePort as udpSource } from './wi
 import { PROTOCOL_IGMP } from './wire/membership.ts';
 import { writeVnetPlain } from './wire/vnet.ts';
 
-const DHCPV6_SERVER = 547;
 /** Where an answer of our own is built: a link header, then the Ethernet frame. */
 const ANSWER = TRANSMIT;
 
@@ -75,6 +76,13 @@ function takeDhcp(): number {
   counters[Counter.dhcp_answered]!++;
   transmitWhole(ANSWER, LINK_HEADER + length);
   return 0;
+}
+
+/** Sends a router advertisement to everybody on the link. False when the link refused it. */
+export function sendRouterAdvertisement(): boolean {
+  writeVnetPlain(ANSWER);
+  counters[Counter.router_advertisements]!++;
+  return transmit(ANSWER, LINK_HEADER + advertiseToAll(ANSWER + LINK_HEADER));
 }
 
 /** Puts the frame's addresses into the flow key; the guest is the source. */
@@ -144,7 +152,10 @@ function takeUdp(): number {
   const from = udpSource(frame.l4);
   const to = udpDestination(frame.l4);
   if (frame.family === 4 && to === DHCP_SERVER) return takeDhcp();
-  if (!wantsUdp || from === 0 || to === 0 || (frame.family === 6 && to === DHCPV6_SERVER)) return ignore(Counter.frames_not_served);
+  if (frame.family === 6 && to === DHCPV6_SERVER && isForDhcpv6(key, KEY_FAR)) {
+    return transmitAnswer(answerDhcpv6(frame, ANSWER + LINK_HEADER), Counter.dhcpv6_answered) ? 0 : ignore(Counter.frames_not_served);
+  }
+  if (!wantsUdp || from === 0 || to === 0) return ignore(Counter.frames_not_served);
   if (sourceIsNobodys()) return ignore(Counter.frames_bad_address);
   datagramFromGuest((from << 16) | to);
   return 0;

@@ -6,11 +6,12 @@ import { sendMessage } from './channel.ts';
 import { log } from './flow/journal.ts';
 import { roomAgain } from './flow/link_room.ts';
 import { changeDescriptor, EPOLLIN, EPOLLOUT, forgetDescriptor, watchDescriptor } from './flow/watch.ts';
-import { frameFromGuest } from './guest.ts';
+import { frameFromGuest, sendRouterAdvertisement } from './guest.ts';
 import { kernel } from './link/kernel.ts';
 import { flushLink, holdsFrames, leftFrames, receiveFrames, setLink } from './link/link.ts';
 import { closeStream, isBlocked, openStream, streamIsCalm, unblockStream } from './link/stream.ts';
 import { openTap } from './link/tap.ts';
+import { advertised, beginAdvertising, stopAdvertising, untilAdvertisement } from './local/advertiser.ts';
 import { searchAtOnce } from './search.ts';
 import { flushAcknowledgements } from './tcp/acknowledge.ts';
 import { sendRun } from './udp/send.ts';
@@ -49,12 +50,25 @@ export function takeStream(descriptor: number): void {
 
 /** Begins to take frames from the guest, when there is one. */
 export function watchLink(): void {
-  if (fd >= 0) watchDescriptor(fd, EPOLLIN, LINK);
+  if (fd < 0) return;
+  watchDescriptor(fd, EPOLLIN, LINK);
+  beginAdvertising();
+}
+
+/** What router advertisements tell has changed: a guest that is there hears of it at once. */
+export function announceChange(): void {
+  if (fd >= 0) beginAdvertising();
+}
+
+/** Sends the router advertisement that is due, if one is. */
+export function advertiseDue(): void {
+  if (untilAdvertisement() === 0) advertised(sendRouterAdvertisement());
 }
 
 /** The tap or the guest is gone, by `errno`, 0: it has closed its end. The supervisor may have another. */
 function linkGone(errno: number): void {
   forgetDescriptor(fd);
+  stopAdvertising();
   if (!isStream) {
     log(LogLevel.INFO, MessageId.TAP_GONE, 1, errno, 0, 0, 0, 0, 0);
     return;

@@ -15,11 +15,12 @@ import { FREE, GENERATION, KIND, PING, REPLIES, ROW, rows, SPLICE, SPLICED_DATAG
 import { collectDue, due, openTimers, untilNextTimer } from './flow/timers.ts';
 import { EPOLLIN, EPOLLOUT, setEpoll, watchDescriptor } from './flow/watch.ts';
 import { expirePackets, untilNextExpiry } from './fragment/expiry.ts';
-import { LINK, linkEvent, settleLink } from './guest_link.ts';
+import { advertiseDue, LINK, linkEvent, settleLink } from './guest_link.ts';
 import { pingOpened, pingSocketEvent, pingTimerEvent } from './icmp/ping.ts';
 import { CLOCK, EVENTS, MAX_EVENTS } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { kernel } from './link/kernel.ts';
+import { untilAdvertisement } from './local/advertiser.ts';
 import { datagramSocketOpened, LISTENERS, listenerEvent, splicedSocketOpened, untilListenersWake, wakeListeners } from './listener.ts';
 import { learnFromLooks, looksBeforeSleep } from './patience.ts';
 import { splicedOpened } from './splice/connection.ts';
@@ -189,7 +190,8 @@ function sooner(a: number, b: number): number {
 /** Milliseconds until somebody wants a turn, −1 = nobody. */
 function untilNextTurn(): number {
   if (askingAgain() > 0) return 0;
-  return sooner(sooner(sooner(untilNextTimer(nowMs), untilWatchdog()), untilNextExpiry()), untilListenersWake());
+  const timers = sooner(sooner(untilNextTimer(nowMs), untilWatchdog()), untilNextExpiry());
+  return sooner(sooner(timers, untilListenersWake()), untilAdvertisement());
 }
 
 /** One turn: what has happened until now, and what has come due. */
@@ -207,6 +209,7 @@ export function turn(): void {
   const timers = timersDue();
   expirePackets();
   wakeListeners();
+  advertiseDue();
   if (timers || count > 0) noteActivity();
   flushAcknowledgements();
   watchdogTurn(count < MAX_EVENTS);

@@ -27,15 +27,18 @@ import { openWaiting } from './flow/waiting.ts';
 import { EPOLLIN, watchDescriptor } from './flow/watch.ts';
 import { openReassemblies } from './fragment/store.ts';
 import { setProtocols } from './guest.ts';
-import { takeStream, takeTap, watchLink } from './guest_link.ts';
+import { announceChange, takeStream, takeTap, watchLink } from './guest_link.ts';
 import { ARENA_SIZE, GUEST_MAC, OUR_MAC, RECEIVE } from './link/arena.ts';
 import { counters } from './link/counters.ts';
 import { bindKernel, kernel } from './link/kernel.ts';
 import { setLinkMtu } from './link/mtu.ts';
+import { openAdvertiser } from './local/advertiser.ts';
 import { setDhcp } from './local/dhcp.ts';
+import { setDhcpv6 } from './local/dhcpv6.ts';
 import { openMemberships } from './local/groups.ts';
 import { setIdentity } from './local/identity.ts';
-import { setNames } from './local/names.ts';
+import { openNames, setNames } from './local/names.ts';
+import { setRouter } from './local/router.ts';
 import { closeListeners, openListener, setForwardedPorts } from './listener.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, runLoop } from './loop.ts';
 import { setSplicedDatagramTimeouts } from './splice/datagram.ts';
@@ -74,7 +77,11 @@ function openTables(flows: number, descriptors: number): void {
 }
 
 /** What the guest is told when it asks how to set itself up. */
-function setAdvice(config: ravioli.Config.$Properties, facts: { guestAddress4: Uint8Array; gateway4: Uint8Array }): void {
+function setAdvice(
+  config: ravioli.Config.$Properties,
+  facts: { guestAddress4: Uint8Array; guestAddress6: Uint8Array; gateway4: Uint8Array },
+): void {
+  const { guestAddress6 } = facts;
   setDhcp({
     ...facts,
     dhcp: config.dhcp ?? false,
@@ -82,6 +89,18 @@ function setAdvice(config: ravioli.Config.$Properties, facts: { guestAddress4: U
     advertisedMtu: config.advertisedMtu ?? 0,
     hostname: config.hostname ?? '',
     fqdn: config.fqdn ?? '',
+  });
+  setDhcpv6({ guestAddress6, dhcpv6: config.dhcpv6 ?? false, fqdn: config.fqdn ?? '' });
+  setRouter({
+    guestAddress6,
+    ra: config.ra ?? false,
+    dhcpv6: config.dhcpv6 ?? false,
+    defaultRouter6: config.defaultRouter6 ?? false,
+    advertisedMtu: config.advertisedMtu ?? 0,
+    routes6: (config.routes6 ?? []).map(({ destination, prefixLength }) => ({
+      destination: bytesOf(destination),
+      prefixLength: prefixLength ?? 0,
+    })),
   });
 }
 
@@ -104,6 +123,7 @@ function takeFacts(config: ravioli.Config.$Properties, isFirst: boolean): void {
   if (isFirst || config.configured) setObserved(facts);
   setIdentity(OUR_MAC, facts);
   setAdvice(config, facts);
+  if (!isFirst) announceChange();
 }
 
 function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
@@ -117,6 +137,8 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   const words = new DataView(secret.buffer, secret.byteOffset, secret.length);
   setHashKey(words.getInt32(0), words.getInt32(4));
   setIdentification(words.getInt32(8));
+  openAdvertiser(words.getInt32(12));
+  openNames();
   bytes.set(bytesOf(config.ourMac).subarray(0, 6), OUR_MAC);
   bytes.set(bytesOf(config.guestMac).subarray(0, 6), GUEST_MAC);
   takeFacts(config, true);
@@ -189,7 +211,7 @@ function takeListeners({ listeners }: ravioli.Listeners.$Properties, fds: number
 }
 
 function takeResolvers({ forward4, forward6, host4, host6, servers, search }: ravioli.Resolvers.$Properties): void {
-  setNames(servers ?? [], search ?? []);
+  if (setNames(servers ?? [], search ?? [])) announceChange();
   setResolvers({ forward4: bytesOf(forward4), forward6: bytesOf(forward6), host4: bytesOf(host4), host6: bytesOf(host6) });
   outdateNameFlows();
 }

@@ -2,7 +2,7 @@
  * The plan: every address and number of a run, decided once from options, template and facts of the host, and frozen.
  * Addresses are 16 bytes (shared/addresses.ts). An empty array in `worker` is "not set", as in channel.proto.
  */
-import { formatAddress, isLinkLocal, parseAddress, sameAddress, samePrefix } from '../../shared/addresses.ts';
+import { formatAddress, isLinkLocal, isMulticast, parseAddress, sameAddress, samePrefix } from '../../shared/addresses.ts';
 import type { PortRange } from '../forwarding/port-range.ts';
 import type { ForwardingTable } from '../forwarding/table.ts';
 import type { HandedSocket } from '../host/handed-sockets.ts';
@@ -60,7 +60,17 @@ export interface WorkerPlan {
   readonly advertisedMtu: number;
   readonly hostname: string;
   readonly fqdn: string;
+  readonly ra: boolean;
+  readonly dhcpv6: boolean;
+  readonly defaultRouter6: boolean;
+  readonly routes6: AdvertisedRoute[];
   readonly configured: boolean;
+}
+
+/** A route that the guest is told of by router advertisements. */
+export interface AdvertisedRoute {
+  readonly destination: Uint8Array;
+  readonly prefixLength: number;
 }
 
 /** One family inside the namespace. */
@@ -232,6 +242,10 @@ function planWorker(options: Options, facts: HostFacts, template: Template, ipv4
     advertisedMtu: options.mtu,
     hostname: options.hostname ?? '',
     fqdn: options.fqdn ?? '',
+    ra: options.ra && options.ndp && ipv6 !== null,
+    dhcpv6: options.dhcpv6 && ipv6 !== null && ipv6.address !== null,
+    defaultRouter6: ipv6 !== null && isDefaultRouter(ipv6),
+    routes6: ipv6 === null ? [] : advertisedRoutes(ipv6),
     configured: options.configureNetwork,
   });
 }
@@ -240,6 +254,20 @@ function planWorker(options: Options, facts: HostFacts, template: Template, ipv4
 function linkLocalOf(gateway: Uint8Array | null, template: FamilyTemplate): Uint8Array {
   if (gateway !== null && isLinkLocal(gateway)) return gateway;
   return template.linkLocal ?? must(LOCAL_GATEWAY6);
+}
+
+/** A default route may need no gateway; then it is copied all the same. */
+function isDefaultRouter({ gateway, routes }: FamilyPlan): boolean {
+  return gateway !== null || (routes ?? []).some(({ destination }) => destination === null);
+}
+
+/** Copied routes but the default one, the prefix of the guest's own address, and what every link has. */
+function advertisedRoutes({ address, prefixLength, routes }: FamilyPlan): AdvertisedRoute[] {
+  return (routes ?? []).flatMap(({ destination, destinationLength }) => {
+    if (destination === null || isLinkLocal(destination) || isMulticast(destination)) return [];
+    const isOwn = address !== null && destinationLength >= prefixLength && samePrefix(destination, address, prefixLength);
+    return isOwn ? [] : [Object.freeze({ destination, prefixLength: destinationLength })];
+  });
 }
 
 /** The address named for it, else the gateway unless that was refused; empty = nothing leads to the host's loopback. */

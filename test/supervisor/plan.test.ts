@@ -97,6 +97,10 @@ describe('supervisor/config/plan: what the worker is told', () => {
       advertisedMtu: '65520',
       hostname: '',
       fqdn: '',
+      ra: 'true',
+      dhcpv6: 'true',
+      defaultRouter6: 'true',
+      routes6: '',
       configured: 'false',
     });
   });

@@ -81,3 +81,12 @@ export function isOurs6(words: Int32Array, at: number): boolean {
   if (equalWords(words, at, gateway6, 0)) return !hasUplink;
   return equalWords(words, at, linkLocal, 0);
 }
+
+/**
+ * Whether the guest must not take the IPv6 address in `words` from `at` for its own: it has a meaning on the link, as our link-local address,
+ * the gateway's, or that of the host's loopback, and was not given to the guest.
+ */
+export function isDefended6(words: Int32Array, at: number): boolean {
+  if (isUnspecified6(words, at) || equalWords(words, at, guest6, 0)) return false;
+  return equalWords(words, at, linkLocal, 0) || equalWords(words, at, gateway6, 0) || equalWords(words, at, hostLoopback6, 0);
+}

@@ -59,6 +59,12 @@ export function writeSolicitedNodeMac(at: number, word: number): void {
   view.setInt32(at + 2, 0xff000000 | (word & 0xffffff));
 }
 
+/** Sets the MAC at `at` to 33:33:00:00:00:01, the group of all nodes (RFC 2464 §7). */
+export function writeAllNodesMac(at: number): void {
+  view.setInt32(at, 0x33330000);
+  view.setInt16(at + 4, 1);
+}
+
 /** Writes a header; the MACs are copied from the offsets given. */
 export function writeEthernet(at: number, destination: number, source: number, type: number): void {
   copyMac(at, destination);

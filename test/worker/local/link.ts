@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import { parseIPv4, parseIPv6 } from '../../../shared/addresses.ts';
 import { type IdentityFacts, setIdentity } from '../../../worker/local/identity.ts';
+import { setRouter } from '../../../worker/local/router.ts';
 import { Verdict, parse } from '../../../worker/wire/frame.ts';
 import { freshArena, put } from '../wire/arena.ts';
 
@@ -34,6 +35,7 @@ export function freshLink(): void {
   freshArena();
   put(OUR_MAC, '0200000000fe');
   setIdentity(OUR_MAC, FACTS);
+  setRouter({ guestAddress6: none, ra: false, dhcpv6: false, defaultRouter6: false, advertisedMtu: 0, routes6: [] });
 }
 
 /** Puts a capture (with its virtio-net header) as the request, changed at the offsets given; it must parse. */

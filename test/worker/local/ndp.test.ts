@@ -26,6 +26,12 @@ function answer(changes: Record<number, string> = {}): number {
   return answerNdp(frame, OUT);
 }
 
+/** Duplicate address detection for `target`, sent to its group. */
+function claim(target: string, group = `ff0200000000000000000001ff${target.slice(26)}`): number {
+  solicit(DAD, { [SOURCE + 16]: group, [TARGET]: target });
+  return answerNdp(frame, OUT);
+}
+
 describe('local/ndp', () => {
   beforeEach(freshLink);
 
@@ -52,6 +58,37 @@ describe('local/ndp', () => {
     expect(answer({ [TARGET]: 'fe80000000000000000000fffe000002', [SOURCE]: 'fe80000000000000000000fffe000002' })).to.equal(0);
     request(DAD);
     expect(answerNdp(frame, OUT)).to.equal(0);
+  });
+
+  it('defends the addresses that have a meaning on the link, and tells everybody', () => {
+    const loopback = '20010db8000000000000000000000099';
+    setIdentity(OUR_MAC, { ...FACTS, mapHostLoopback6: Uint8Array.from(Buffer.from(loopback, 'hex')) });
+    for (const target of ['fe800000000000000000000000000001', '20010db8000000000000000000000001', loopback]) {
+      expect(claim(target), target).to.equal(86);
+      expect(take(OUT, 14)).to.equal('333300000001 0200000000fe 86dd'.replaceAll(' ', ''));
+      expect(take(OUT + 22, 32)).to.equal('fe800000000000000000000000000001ff020000000000000000000000000001');
+      expect(take(OUT + 58, 28)).to.equal(`a0000000${target}02010200000000fe`);
+      expect(parse(OUT, 86, false)).to.equal(Verdict.OK);
+      expect(verifyL4Checksum()).to.equal(true);
+    }
+  });
+
+  it('leaves all others to the guest', () => {
+    for (const target of ['20010db8000000000000000000000002', '20010db8000000000000000000000077', 'fe800000000000000000000000000077'])
+      expect(claim(target), target).to.equal(0);
+    setIdentity(OUR_MAC, { ...FACTS, guestAddress6: FACTS.gateway6 });
+    expect(claim('20010db8000000000000000000000001'), 'the gateway’s was given to the guest').to.equal(0);
+  });
+
+  it('RFC 4861 §7.1.1: a claim goes to the group of the address, and says no MAC', () => {
+    const target = 'fe800000000000000000000000000001';
+    expect(claim(target)).to.equal(86);
+    expect(claim(target, target), 'to the address').to.equal(0);
+    expect(claim(target, 'ff0200000000000000000001ff000002'), 'another group').to.equal(0);
+    expect(
+      answer({ [SOURCE]: '0'.repeat(32), [SOURCE + 16]: 'ff0200000000000000000001ff000001', [TARGET]: target }),
+      'with a MAC',
+    ).to.equal(0);
   });
 
   it('is silent for addresses that nobody has', () => {

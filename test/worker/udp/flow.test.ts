@@ -1,5 +1,6 @@
 /** Datagrams both ways, what waits for a socket, and when a flow ends. */
 import { expect } from 'chai';
+import { parseAddress } from '../../../shared/addresses.ts';
 import { MessageId } from '../../../shared/messages.ts';
 import { Verb } from '../../../shared/opener.ts';
 import { WAITING_SIZE } from '../../../worker/link/arena.ts';
@@ -308,7 +309,14 @@ describe('worker/udp: too much, and errors', () => {
       [68, 67],
     ] as const)
       bench.deliver(buildDatagram(ENDS4, from, to, pattern(1)));
-    bench.deliver(buildDatagram(ENDS6, 546, 547, pattern(1)));
+    for (const to of ['ff02::1:2', 'ff05::1:3', 'fe80::1', 'fe80::9'])
+      bench.deliver(buildDatagram({ ...ENDS6, far: parseAddress(to) as Uint8Array }, 546, 547, pattern(1)));
     expect(bench.flows()).to.equal(0);
+  });
+
+  it('a DHCPv6 server far away is a host like any other', () => {
+    const bench = new Workbench();
+    bench.deliver(buildDatagram(ENDS6, 546, 547, pattern(1)));
+    expect(bench.flows()).to.equal(1);
   });
 });

@@ -1,0 +1,122 @@
+/**
+ * Real DHCPv6 clients, as programs in the guest's namespace: what each reports of its lease, in one set of words. As dhcp_programs.ts: a
+ * client hands what it was told to a script, which changes nothing and prints its environment.
+ */
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Finished, run } from './processes.ts';
+
+export const CLIENTS6 = ['dhclient', 'dhcpcd'] as const;
+export type Client6 = (typeof CLIENTS6)[number];
+
+/** What a client reports; undefined where it has no word for it, or was told nothing. */
+export interface Lease6 {
+  /** Why the script was called. */
+  readonly event: string;
+  readonly address: string | undefined;
+  readonly servers: string | undefined;
+  readonly search: string | undefined;
+  readonly fqdn: string | undefined;
+  readonly lifetime: string | undefined;
+  readonly server: string | undefined;
+}
+
+/** Names of the variables, in the order of Lease6. */
+const WORDS: Readonly<Record<Client6, readonly string[]>> = {
+  dhclient: [
+    'new_ip6_address',
+    'new_dhcp6_name_servers',
+    'new_dhcp6_domain_search',
+    'new_fqdn_fqdn',
+    'new_max_life',
+    'new_dhcp6_server_id',
+  ],
+  dhcpcd: [
+    'new_dhcp6_ia_na1_ia_addr1',
+    'new_dhcp6_name_servers',
+    'new_dhcp6_domain_search',
+    'new_dhcp6_fqdn',
+    'new_dhcp6_ia_na1_ia_addr1_vltime',
+    'new_dhcp6_server_id',
+  ],
+};
+
+const SCRIPT = `#!/bin/sh
+printf '@%s\\n' "$reason"
+env | grep -v '^_='
+`;
+
+const DHCLIENT_CONF = `send fqdn.fqdn "mine.guest.example"; send fqdn.server-update on;
+also request dhcp6.fqdn;
+`;
+
+const DHCPCD_CONF = `duid
+ipv6only
+noipv6rs
+option dhcp6_name_servers, dhcp6_domain_search, dhcp6_fqdn
+interface eth0
+ia_na 1
+`;
+
+/** dhcpcd writes below /run and /var/lib, and separates itself as a user which a user namespace does not have. */
+const DHCPCD_ROOM = `mount -t tmpfs none /run && mkdir /run/dhcpcd && mount -t tmpfs none /var/lib && mkdir /var/lib/dhcpcd &&
+sed /^dhcpcd:/d /etc/passwd > /run/passwd && mount --bind /run/passwd /etc/passwd && exec "$0" "$@"`;
+
+/** What a program is started with. */
+export interface Client6Options {
+  /** More words for the program. */
+  readonly words?: readonly string[];
+  /** What the script does at each event, in shell; \`$reason\` tells which it is. Default: the client ends when it has a lease. */
+  readonly atEvent?: string;
+  /** Lines behind its configuration. */
+  readonly configuration?: string;
+  /** dhclient: the leases that it has from earlier. */
+  readonly leases?: string;
+}
+
+function commandOf(client: Client6, folder: string, script: string, device: string, given: Client6Options): string[] {
+  const words = given.words ?? [];
+  const configuration = join(folder, 'conf');
+  writeFileSync(configuration, (client === 'dhclient' ? DHCLIENT_CONF : DHCPCD_CONF) + (given.configuration ?? ''));
+  if (client === 'dhcpcd')
+    return ['unshare', '--mount', 'sh', '-c', DHCPCD_ROOM, 'dhcpcd', '-6', '-1', '-B', '-c', script, '-f', configuration, ...words, device];
+  const leases = join(folder, 'leases');
+  writeFileSync(leases, given.leases ?? '');
+  // In the foreground it would stay: the script ends it.
+  return ['dhclient', '-6', '-d', '-v', '-sf', script, '-lf', leases, '-pf', join(folder, 'pid'), '-cf', configuration, ...words, device];
+}
+
+function leasesIn(client: Client6, output: string): Lease6[] {
+  return output
+    .split(/^@/m)
+    .slice(1)
+    .map((block) => {
+      const [event, ...lines] = block.split('\n');
+      const values = new Map(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1).trim()]));
+      const [address, servers, search, fqdn, lifetime, server] = WORDS[client].map((word) => values.get(word));
+      return { event: event as string, address, servers, search, fqdn, lifetime, server };
+    });
+}
+
+/** Runs a client in the namespace of process `guest` until it has ended, and gives what it reported, event by event. `base` is a folder for its files. */
+export async function runClient6(
+  client: Client6,
+  guest: number,
+  base: string,
+  device: string,
+  given: Client6Options = {},
+): Promise<{ readonly leases: Lease6[]; readonly finished: Finished }> {
+  const folder = join(base, `${client}6`);
+  mkdirSync(folder, { recursive: true });
+  const script = join(folder, 'script');
+  const atEvent = given.atEvent ?? (client === 'dhclient' ? 'case $reason in BOUND6 | REBIND6 | EXPIRE6) kill $PPID ;; esac' : '');
+  writeFileSync(script, `${SCRIPT}${atEvent}\n`);
+  chmodSync(script, 0o755);
+  const finished = await run(commandOf(client, folder, script, device, given), {
+    namespace: guest,
+    user: 0,
+    timeout: 20_000,
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+  });
+  return { leases: leasesIn(client, finished.stdout), finished };
+}
