@@ -135,7 +135,10 @@ function readWords(at: number, words: Int32Array): void {
 function present(at: number, family: number): boolean {
   if (!taps || listeners[at + IS_GUESTS] !== 0) return false;
   for (let word = 0; word < 4; word++) key[KEY_FAR + word] = comer[word]!;
-  if (!showComer(key, KEY_FAR, family) || !addressGuest(family, family === 6 && isLinkLocal6(comer, 0))) return false;
+  if (!showComer(key, KEY_FAR, family)) return false;
+  // A server of datagrams may answer one of the link from its own address there alone; a connection stays where it was made.
+  const fromLink = family === 6 && isLinkLocal6(listeners[at + IS_UDP] !== 0 ? key : comer, listeners[at + IS_UDP] !== 0 ? KEY_FAR : 0);
+  if (!addressGuest(family, fromLink)) return false;
   if (listeners[at + TARGET] !== 0 || listeners[at + TARGET + 1] !== 0 || listeners[at + TARGET + 3] !== 0) {
     for (let word = 0; word < 4; word++) key[KEY_GUEST + word] = listeners[at + TARGET + word]!;
     if ((family === 4) !== isMapped(key, KEY_GUEST)) return false;

@@ -168,7 +168,7 @@ describe('what is reached from where', function () {
             own: ADDRESS[family],
             loopback: LOOPBACK[family],
             gateway: GATEWAY[family],
-            us: family === 4 ? GATEWAY4 : 'our link-local address',
+            us: GATEWAY[family],
             mapped: MAPPED[family],
             far: TARGET[family],
           };

@@ -297,6 +297,7 @@ function emptyFacts(): Parameters<typeof setForwarding>[0] {
     guestAddress4: NONE,
     guestAddress6: NONE,
     gateway4: NONE,
+    gateway6: NONE,
     ourLinkLocal: NONE,
     templateInterface: 0,
   };

@@ -14,7 +14,7 @@
  * Whom the guest sees when somebody comes to a forwarded port, first row that fits:
  *   127.0.0.1 or ::1, and map-host-loopback is set            → map-host-loopback
  *   the address the guest was given, and map-guest-address is → map-guest-address
- *   any other of the loopback, or that address                → the gateway (IPv6: our link-local address); nobody without one
+ *   any other of the loopback, or that address                → the gateway (IPv6 without one: our link-local address); nobody without one
  *   anything else                                             → unchanged
  */
 import { isBroadcast4, isLinkLocal6, isLoopback4, isLoopback6, isMulticast4, isMulticast6, setWords } from '../wire/address.ts';
@@ -27,6 +27,7 @@ const mapGuest6 = new Int32Array(WORDS);
 const guest4 = new Int32Array(WORDS);
 const guest6 = new Int32Array(WORDS);
 const gateway4 = new Int32Array(WORDS);
+const gateway6 = new Int32Array(WORDS);
 const ourLinkLocal = new Int32Array(WORDS);
 const dnsForward4 = new Int32Array(WORDS);
 const dnsForward6 = new Int32Array(WORDS);
@@ -56,6 +57,7 @@ export interface ForwardingFacts {
   guestAddress4: Uint8Array;
   guestAddress6: Uint8Array;
   gateway4: Uint8Array;
+  gateway6: Uint8Array;
   ourLinkLocal: Uint8Array;
   templateInterface: number;
 }
@@ -69,6 +71,7 @@ export function setForwarding(facts: ForwardingFacts): void {
   setWords(guest4, facts.guestAddress4);
   setWords(guest6, facts.guestAddress6);
   setWords(gateway4, facts.gateway4);
+  setWords(gateway6, facts.gateway6);
   setWords(ourLinkLocal, facts.ourLinkLocal);
   templateInterface = facts.templateInterface;
 }
@@ -190,7 +193,7 @@ export function showComer(words: Int32Array, at: number, family: number): boolea
   if (!loopback && !own) return !isGroup(words, at, family) && (words[at + 3] !== 0 || words[at] !== 0);
   const mapLoopback = isV4 ? mapLoopback4 : mapLoopback6;
   const mapGuest = isV4 ? mapGuest4 : mapGuest6;
-  let shown = isV4 ? gateway4 : ourLinkLocal;
+  let shown = isV4 ? gateway4 : isSet(gateway6) ? gateway6 : ourLinkLocal;
   if (own && isSet(mapGuest)) shown = mapGuest;
   if (equals(words, at, isV4 ? LOOPBACK4 : LOOPBACK6) && isSet(mapLoopback)) shown = mapLoopback;
   for (let i = 0; i < WORDS; i++) words[at + i] = shown[i]!;
