@@ -88,13 +88,15 @@ function takeWindow(flow: number, seq: number, ack: number, una: number, announc
   rows[row + SND_WL1] = seq;
   rows[row + SND_WL2] = ack;
   // Whoever answers is there, be the window closed for hours (RFC 9293 §3.8.6.1 MUST-37).
+  const probed = rows[row + RETRIES]! > 0;
   rows[row + RETRIES] = 0;
   if (!opened || (rows[row + FLAGS]! & RETRANSMIT) === 0) return false;
   // Probes of a closed window back off, data that was lost before it closed need not wait as long.
   const timeout = rows[row + RTO]!;
   restoreTimeout(row);
   armRetransmission(flow);
-  return timeout > rows[row + RTO]! && rows[row + SND_MAX] !== rows[row + SND_UNA];
+  // A timeout at its limit doesn't show that it was backed off.
+  return (probed || timeout > rows[row + RTO]!) && rows[row + SND_MAX] !== rows[row + SND_UNA];
 }
 
 /** Fifth step: the ACK field and the window. False when the flow has ended or the segment is to be dropped. */

@@ -349,6 +349,27 @@ describe('worker/tcp: timeouts', () => {
     expect(rows[dialogue.row() + RTO]).to.equal(200);
   });
 
+  it('the same where the timeout is at its limit, and no probe can back it off', () => {
+    const dialogue = established({ timestamps: true });
+    for (let round = 0; round < 4; round++) {
+      dialogue.stream.write(pattern(100));
+      dialogue.seen();
+      // It answers what was sent first, after a minute.
+      dialogue.bench.advance(60_000);
+      dialogue.acknowledge(dialogue.ack + 100);
+    }
+    expect(rows[dialogue.row() + RTO]).to.equal(120_000);
+    sendPieces(dialogue, 2);
+    const start = dialogue.ack;
+    const { window } = dialogue;
+    dialogue.window = 0;
+    dialogue.send(ACK);
+    dialogue.bench.advance(120_000);
+    expect(dialogue.seen()).to.have.length(1);
+    dialogue.window = window;
+    expect(ranges(dialogue.send(ACK), start)).to.deep.equal([[0, 2000]]);
+  });
+
   it('RFC 6582 §3.2: duplicates that come after a timeout are not taken for what has left the way', () => {
     const dialogue = established({ sackPermitted: false });
     sendPieces(dialogue, 6);
