@@ -24,6 +24,8 @@ export class SackWatch {
   #seq = 0;
   #value: number | null = null;
   #max = 0;
+  /** The number that the worker's last SYN had. */
+  #iss: number | null = null;
   #heard: { segment: Segment; whole: boolean }[] = [];
 
   /** The worker gets `segment`; `whole`: with nothing spoilt. */
@@ -63,7 +65,12 @@ export class SackWatch {
   said(segment: Segment): void {
     const { flags, payload, seq } = segment;
     if ((flags & (SYN | RST)) !== 0) {
-      if ((flags & SYN) !== 0) this.#begin();
+      if ((flags & SYN) !== 0) {
+        this.#begin();
+        // Numbers of an earlier connection say nothing of this one.
+        if (seq !== this.#iss) this.#perhaps.clear();
+        this.#iss = seq;
+      }
       this.#max = (seq + 1) | 0;
       return;
     }
@@ -81,11 +88,10 @@ export class SackWatch {
     this.#told.clear();
   }
 
-  /** A connection begins, or perhaps not: its SYN has come before. */
+  /** A connection begins, or perhaps not, and the worker remembers more than is known here: its SYN has come before. */
   #begin(): void {
     for (const one of this.#heard) one.whole = false;
     this.#told.clear();
-    this.#perhaps.clear();
     this.#ack = null;
   }
 }

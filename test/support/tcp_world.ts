@@ -220,7 +220,7 @@ export class TcpWorld {
     this.advance(REUSE_MS);
     const row = this.#rowOf(guest.receiver.irs);
     // One number is the FIN's.
-    this.connection.forgotten = row >= 0 && (((rows[row + SND_MAX] as number) - (rows[row + SND_UNA] as number)) | 0) > 1;
+    if (row >= 0 && (((rows[row + SND_MAX] as number) - (rows[row + SND_UNA] as number)) | 0) > 1) this.connection.forgotten = true;
     this.#newConnection((guest.sender.max + 100_000) | 0, byFar);
     if (!byFar) return;
     this.#called = false;
