@@ -124,6 +124,7 @@ export class ReferenceSender {
     if (!later(this.una, ack) && (advances || newer)) {
       if (this.wnd === 0 && window > 0) {
         this.timeout = FIRST_TIMEOUT;
+        if (this.timerAt !== null) this.arm();
         // What was sent into the closed window was dropped, the byte of a probe as well.
         this.nxt = this.una;
       }
