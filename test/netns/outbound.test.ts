@@ -27,6 +27,8 @@ def stream(family):
     print('ready', flush=True)
     while True:
         s, peer = listener.accept()
+        # What is not read when it is closed would reset it.
+        s.recv(1)
         s.sendall(peer[0].encode())
         s.close()
 for family in (socket.AF_INET, socket.AF_INET6):
