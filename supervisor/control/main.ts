@@ -41,7 +41,7 @@ async function list(command: ForwardCommand): Promise<void> {
       if (!(error instanceof Unreachable) || !error.isGone || isNamed) throw error;
     }
   }
-  if (runs.length === 0 && !command.json) throw new UsageError(NO_RUN);
+  if (runs.length === 0 && !command.json) throw new UsageError(noRun());
   writeSync(1, command.json ? listAsJson(runs) : listForPeople(runs));
 }
 
@@ -84,21 +84,30 @@ async function change(path: string, make: (tables: readonly ShownTable[]) => rea
   }
 }
 
-const NO_RUN = 'no run of this user is found; give --path with the path that the run has got with --conf-path';
+function ownFolder(): string | null {
+  return instanceFolder(process.env['XDG_RUNTIME_DIR'], process.geteuid?.() as number);
+}
+
+/** Why there is nobody to talk to: runs put their sockets into that folder, and so does nobody who has none. */
+function noRun(): string {
+  const cure = 'give --path with the path that the run has got with --conf-path';
+  if (ownFolder() === null) return `XDG_RUNTIME_DIR names no folder of this user, where runs are looked for; set it, or ${cure}`;
+  return `no run of this user is found; ${cure}`;
+}
 
 function onlyPlace({ path, pid }: ForwardCommand): Place {
   if (path !== null) return { pid: null, path };
   const runs = found().filter((run) => pid === null || run.pid === pid);
   const [run, another] = runs;
   if (run === undefined)
-    throw new UsageError(pid === null ? NO_RUN : `process ${pid} has no control socket that is known here; give --path`);
+    throw new UsageError(pid === null ? noRun() : `process ${pid} has no control socket that is known here; give --path`);
   if (another !== undefined)
     throw new UsageError(`${runs.length} runs are found: give --pid with one of ${runs.map((one) => one.pid).join(', ')}`);
   return run;
 }
 
 function found(): readonly Instance[] {
-  const folder = instanceFolder(process.env['XDG_RUNTIME_DIR'], process.geteuid?.() as number);
+  const folder = ownFolder();
   return folder === null ? [] : listInstances(folder).filter(({ pid }) => isAlive(pid));
 }
 

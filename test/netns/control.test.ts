@@ -50,6 +50,14 @@ describe('the control socket of a run', function () {
     return run([RAVIOLI, 'forward', ...words.split(' ')], { namespace: topology.host, env: { XDG_RUNTIME_DIR: runtime }, ...given });
   }
 
+  it('is looked for where the user has a folder for it, and it is told when there is none', async () => {
+    const { code, stderr } = await run([RAVIOLI, 'forward', 'list'], { namespace: topology.host, env: { XDG_RUNTIME_DIR: '' } });
+    expect([code, stderr]).to.deep.equal([
+      1,
+      'ravioli: XDG_RUNTIME_DIR names no folder of this user, where runs are looked for; set it, or give --path with the path that the run has got with --conf-path\n',
+    ]);
+  });
+
   const places = (): string[] => readdirSync(`${runtime}/ravioli`);
 
   it('with -c is where it was asked for, serves pesto, and is gone at the end', async function () {
