@@ -1,33 +1,28 @@
 /**
  * Flows that have something for the guest while its link is full: they go on when that has room again, in the order in which they came.
  */
+import { MAX_FLOWS } from '../../shared/limits.ts';
 import { askAgain } from './again.ts';
-import { GENERATION, KIND, ROW, rows } from './row.ts';
+import { FlowQueue } from './flow_queue.ts';
+import { GENERATION, ROW, rows } from './row.ts';
 
-const MOST = 4096;
-const flows = new Int32Array(MOST);
-const generations = new Int32Array(MOST);
-let first = 0;
-let waiting = 0;
+const queue = new FlowQueue();
+/** 1 + the generation of the flow that waits, by its row; 0: it does not. Several events of a flow may find the link full. */
+const waits = new Uint16Array(MAX_FLOWS);
 
 /** The flow goes on when the link has room. False when too many wait: its frames are lost, and sent again, as on any wire. */
 export function waitForRoom(flow: number): boolean {
-  // It may have been the last to ask, by another event.
-  const last = (first + waiting - 1 + MOST) % MOST;
-  if (waiting > 0 && flows[last] === flow && generations[last] === rows[flow * ROW + GENERATION]) return true;
-  if (waiting === MOST) return false;
-  const at = (first + waiting++) % MOST;
-  flows[at] = flow;
-  generations[at] = rows[flow * ROW + GENERATION]!;
+  const mark = rows[flow * ROW + GENERATION]! + 1;
+  if (waits[flow] === mark) return true;
+  if (!queue.push(flow)) return false;
+  waits[flow] = mark;
   return true;
 }
 
-/** The link has room: who waits gets another turn. */
+/** The link has room: who waits gets another turn. Those for whom there is none wait on. */
 export function roomAgain(): void {
-  for (; waiting > 0; waiting--) {
-    const flow = flows[first]!;
-    const generation = generations[first]!;
-    first = (first + 1) % MOST;
-    if (rows[flow * ROW + KIND] !== 0 && rows[flow * ROW + GENERATION] === generation) askAgain(flow);
+  for (; queue.length > 0; queue.shift()) {
+    if (queue.isFirstAlive() && !askAgain(queue.first)) return;
+    waits[queue.first] = 0;
   }
 }
