@@ -86,6 +86,12 @@ export function sameAddress(a: Readonly<Uint8Array>, b: Readonly<Uint8Array>): b
   return true;
 }
 
+/** 0.0.0.0, :: and the first address of each loopback. */
+export const ANY_IPV4 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0);
+export const ANY_IPV6 = new Uint8Array(16);
+export const LOOPBACK_IPV4 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1);
+export const LOOPBACK_IPV6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+
 /** 0.0.0.0 (RFC 1122 §3.2.1.3) or :: (RFC 4291 §2.5.2). */
 export function isUnspecified(address: Readonly<Uint8Array>): boolean {
   const from = familyOf(address) === 4 ? 12 : 0;

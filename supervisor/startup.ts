@@ -87,13 +87,14 @@ export interface Rooms {
   readonly features: readonly string[];
 }
 
-/** The guest's namespace, ready to be used. */
+/** A tap in the guest's namespace. */
 interface Tap {
   readonly descriptor: number;
   /** TUN_F_* that its kernel took. */
   readonly offloads: number;
 }
 
+/** The guest's namespace, ready to be used. */
 interface PreparedGuest {
   /** null where nothing goes by frames. */
   readonly tap: Tap | null;
@@ -120,7 +121,6 @@ export class Startup {
   readonly #native: Native;
   readonly #spawner: Spawner;
   readonly #peekOffset: { readonly 4: boolean; readonly 6: boolean };
-
   #handed: readonly HandedSocket[] = [];
 
   constructor(around: Surroundings) {

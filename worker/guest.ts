@@ -185,8 +185,8 @@ function learnMac(): boolean {
 }
 
 /**
- * The packet in `frame`, whose addresses are in `key`; it is the one at `index` of its
- * batch when others are `following`. How many of these are done with it.
+ * The packet in `frame`, whose addresses are in `key`; it is the one at `index` of its batch when others are `following`. How many of these
+ * are done with it.
  */
 function packetFromGuest(index: number, following: number): number {
   // The guest's own kernel leaves the sum to us, or has seen that it is right; what it only forwards may have come over a bad link.

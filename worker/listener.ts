@@ -29,7 +29,7 @@ import { openToGuest } from './tcp/inbound.ts';
 import { endFlowsOf, udpOpened } from './udp/flow.ts';
 import { datagramFromHost } from './udp/inbound.ts';
 import { FROM_HOST, LISTENER } from './udp/row.ts';
-import { isLinkLocal6, isMapped, setWords } from './wire/address.ts';
+import { isLinkLocal6, isMapped, isSet, setWords } from './wire/address.ts';
 import { PROTOCOL_UDP } from './wire/ipv4.ts';
 import { view } from './wire/memory.ts';
 
@@ -136,10 +136,9 @@ function present(at: number, family: number): boolean {
   if (!taps || listeners[at + IS_GUESTS] !== 0) return false;
   for (let word = 0; word < 4; word++) key[KEY_FAR + word] = comer[word]!;
   if (!showComer(key, KEY_FAR, family)) return false;
-  // A server of datagrams may answer one of the link from its own address there alone; a connection stays where it was made.
-  const fromLink = family === 6 && isLinkLocal6(listeners[at + IS_UDP] !== 0 ? key : comer, listeners[at + IS_UDP] !== 0 ? KEY_FAR : 0);
-  if (!addressGuest(family, fromLink)) return false;
-  if (listeners[at + TARGET] !== 0 || listeners[at + TARGET + 1] !== 0 || listeners[at + TARGET + 3] !== 0) {
+  const fromLink = listeners[at + IS_UDP] !== 0 ? isLinkLocal6(key, KEY_FAR) : isLinkLocal6(comer, 0);
+  if (!addressGuest(family, family === 6 && fromLink)) return false;
+  if (isSet(listeners, at + TARGET)) {
     for (let word = 0; word < 4; word++) key[KEY_GUEST + word] = listeners[at + TARGET + word]!;
     if ((family === 4) !== isMapped(key, KEY_GUEST)) return false;
   }

@@ -16,6 +16,7 @@ import { EXIT_CHANNEL, EXIT_DONE, leave } from './exit.ts';
 import { setForwarding, setResolvers } from './flow/forward.ts';
 import { setIdentification } from './flow/fragmentation.ts';
 import { setHashKey } from './flow/hash.ts';
+import { setDatagramTimeouts } from './flow/idle.ts';
 import { setLogLevel } from './flow/journal.ts';
 import { setLoopbacks } from './flow/loopback.ts';
 import { setObserved } from './flow/observed.ts';
@@ -41,7 +42,6 @@ import { openNames, setNames } from './local/names.ts';
 import { setRouter } from './local/router.ts';
 import { closeListeners, openListener, setForwardedPorts } from './listener.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, runLoop } from './loop.ts';
-import { setSplicedDatagramTimeouts } from './splice/datagram.ts';
 import { abort } from './splice/ending.ts';
 import { setSpliceTimeouts } from './splice/expiry.ts';
 import { openPipes } from './splice/pipes.ts';
@@ -51,7 +51,7 @@ import { openReceiveBuffers } from './tcp/receive_buffer.ts';
 import { openScoreboard } from './tcp/scoreboard.ts';
 import { setTimeouts } from './tcp/timeout.ts';
 import { setPeekOffset } from './tcp/transmit.ts';
-import { outdateNameFlows, setUdpTimeouts } from './udp/flow.ts';
+import { outdateNameFlows } from './udp/flow.ts';
 import { openWatchdog } from './watchdog.ts';
 import { setSumOfLong } from './wire/checksum.ts';
 import { bindMemory, bytes } from './wire/memory.ts';
@@ -150,9 +150,7 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   const inactive = { idle: config.tcpIdleTimeout ?? 0, halfClosed: config.tcpHalfClosedTimeout ?? 0 };
   setTimeouts({ handshake: config.tcpHandshakeTimeout ?? 0, keepAlive: config.tcpKeepalive ?? 0, ...inactive });
   setSpliceTimeouts(inactive);
-  const quiet = { unanswered: config.udpTimeout ?? 0, answered: config.udpStreamTimeout ?? 0 };
-  setUdpTimeouts(quiet);
-  setSplicedDatagramTimeouts(quiet);
+  setDatagramTimeouts({ unanswered: config.udpTimeout ?? 0, answered: config.udpStreamTimeout ?? 0 });
   setProtocols({
     ipv4: config.ipv4 ?? false,
     ipv6: config.ipv6 ?? false,

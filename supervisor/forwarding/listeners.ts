@@ -10,7 +10,7 @@
  * then on no more are made than it says it has room for, until that is plenty.
  */
 import type { ravioli } from '../../shared/channel.gen.js';
-import { familyOf, formatAddress, isLinkLocal } from '../../shared/addresses.ts';
+import { ANY_IPV4, ANY_IPV6, familyOf, formatAddress, isLinkLocal, LOOPBACK_IPV4, LOOPBACK_IPV6 } from '../../shared/addresses.ts';
 import { MAX_PASSED_DESCRIPTORS } from '../../shared/limits.ts';
 import type { ListenQuestion, Opener, OpenerReply } from '../opener.ts';
 import { descriptorFault, type DescriptorSupply } from './descriptor-demand.ts';
@@ -30,10 +30,6 @@ const EAFNOSUPPORT = 97;
 const LOOPBACK_LINK = 1;
 const PROTOCOLS = { tcp: 6, udp: 17 } as const;
 const NONE = new Uint8Array(0);
-const ANY4 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0);
-const ANY6 = new Uint8Array(16);
-const LOOPBACK4 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1);
-const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 /** Questions that an opener is asked before its answers are taken; its queue holds ten. */
 const WINDOW = 8;
 /** A message is full with so many. */
@@ -291,7 +287,7 @@ export class Listeners {
     return {
       protocol,
       port,
-      address: address ?? (ipv6 ? ANY6 : ANY4),
+      address: address ?? (ipv6 ? ANY_IPV6 : ANY_IPV4),
       both,
       freeBind: this.#parts.freeBind && side === 'host',
       link,
@@ -302,12 +298,14 @@ export class Listeners {
   #openSingly(rule: ForwardingRule, question: ListenQuestion, errno: number): number {
     const { port } = question;
     if (question.both && errno === EAFNOSUPPORT) {
-      const [{ result, descriptor }] = this.#ask(rule, [{ ...question, both: false, address: ANY4 }]) as [OpenerReply];
+      const [{ result, descriptor }] = this.#ask(rule, [{ ...question, both: false, address: ANY_IPV4 }]) as [OpenerReply];
       return descriptor === null ? -result : this.#add(rule, port, [descriptor]);
     }
     // Before Linux 5.7 only root binds a socket to a link; the two addresses of the loopback come to the same.
     if (rule.side !== 'guest' || errno !== EPERM) return errno;
-    const families = [this.enabled.ipv4 ? LOOPBACK4 : null, this.enabled.ipv6 ? LOOPBACK6 : null].filter((address) => address !== null);
+    const families = [this.enabled.ipv4 ? LOOPBACK_IPV4 : null, this.enabled.ipv6 ? LOOPBACK_IPV6 : null].filter(
+      (address) => address !== null,
+    );
     const answers = this.#ask(
       rule,
       families.map((address) => ({ ...question, both: false, link: 0, address })),

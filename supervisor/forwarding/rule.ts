@@ -4,6 +4,8 @@
  * A rule comes from a word of the command line or from a client of the control socket, so what can be wrong with one alone is told here.
  */
 import {
+  ANY_IPV4,
+  ANY_IPV6,
   familyOf,
   formatAddress,
   isLimitedBroadcast,
@@ -47,9 +49,6 @@ export interface Enabled {
 
 /** What guest-side rules are bound to: nothing but loopback leads to the host's loopback. */
 export const GUEST_SIDE_INTERFACE = 'lo';
-
-const ANY_IPV4 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0);
-const ANY_IPV6 = new Uint8Array(16);
 
 /** The rule with the wildcard of the family that is up, where only one is; otherwise as it is. */
 export function restrictToFamilies(rule: ForwardingRule, { ipv4, ipv6 }: Enabled): ForwardingRule {

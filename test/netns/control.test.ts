@@ -61,6 +61,7 @@ describe('the control socket of a run', function () {
   const places = (): string[] => readdirSync(`${runtime}/ravioli`);
 
   it('with -c is where it was asked for, serves pesto, and is gone at the end', async function () {
+    // The peer's program is no package of ours.
     if (!existsSync(PESTO)) this.skip();
     const path = `${topology.folder}/control`;
     const running = await guest('-c', path);

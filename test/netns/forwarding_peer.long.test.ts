@@ -34,6 +34,7 @@ describe('forwarding: the packaged peer', function () {
   let topology: Topology;
 
   before(async function () {
+    // The peer is no package of ours.
     if (!existsSync(PEER)) this.skip();
     topology = makeTopology();
     const range = 'echo 32768 60999 > /proc/sys/net/ipv4/ip_local_port_range';

@@ -11,6 +11,7 @@ describe('netns: run as', function () {
   this.timeout(20_000);
 
   it('root’s run is the user’s of --runas, in every room', async function () {
+    // Nobody else may become another user.
     if (!isRoot) this.skip();
     const script = 'cat /proc/self/uid_map /proc/self/gid_map; id -u';
     const result = await run([PRODUCT, '--config-net', '--runas', '65534:65533', '--', 'sh', '-c', script], { user: 0 });

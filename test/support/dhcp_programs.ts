@@ -92,7 +92,7 @@ export interface ClientOptions {
 }
 
 /** dhcpcd writes below /run and /var/lib, and separates itself as a user which a user namespace does not have. */
-const DHCPCD_ROOM = `mount -t tmpfs none /run && mkdir /run/dhcpcd && mount -t tmpfs none /var/lib && mkdir /var/lib/dhcpcd &&
+export const DHCPCD_ROOM = `mount -t tmpfs none /run && mkdir /run/dhcpcd && mount -t tmpfs none /var/lib && mkdir /var/lib/dhcpcd &&
 sed /^dhcpcd:/d /etc/passwd > /run/passwd && mount --bind /run/passwd /etc/passwd && exec "$0" "$@"`;
 
 function commandOf(client: Client, folder: string, script: string, device: string, given: ClientOptions): string[] {
@@ -125,6 +125,21 @@ function leasesIn(client: Client, output: string): Lease[] {
     });
 }
 
+/** Runs a client, whose files are in `folder`, with a script that it calls; until it has ended. */
+export async function runWithScript(
+  folder: string,
+  text: string,
+  guest: number,
+  command: (folder: string, script: string) => string[],
+): Promise<Finished> {
+  mkdirSync(folder, { recursive: true });
+  const script = join(folder, 'script');
+  writeFileSync(script, text);
+  chmodSync(script, 0o755);
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+  return run(command(folder, script), { namespace: guest, user: 0, timeout: 20_000, env });
+}
+
 /** Runs a client in the namespace of process `guest` until it has ended, and gives what it reported, event by event. `base` is a folder for its files. */
 export async function runClient(
   client: Client,
@@ -133,17 +148,8 @@ export async function runClient(
   device: string,
   given: ClientOptions = {},
 ): Promise<{ readonly leases: Lease[]; readonly finished: Finished }> {
-  const folder = join(base, client);
-  mkdirSync(folder, { recursive: true });
-  const script = join(folder, 'script');
   const atEvent = given.atEvent ?? (client === 'dhclient' ? 'case $reason in BOUND | REBOOT | FAIL | TIMEOUT) kill $PPID ;; esac' : '');
-  writeFileSync(script, `${SCRIPT}${atEvent}\n`);
-  chmodSync(script, 0o755);
-  const finished = await run(commandOf(client, folder, script, device, given), {
-    namespace: guest,
-    user: 0,
-    timeout: 20_000,
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-  });
+  const command = (folder: string, script: string): string[] => commandOf(client, folder, script, device, given);
+  const finished = await runWithScript(join(base, client), `${SCRIPT}${atEvent}\n`, guest, command);
   return { leases: leasesIn(client, finished.stdout), finished };
 }

@@ -2,9 +2,10 @@
  * Real DHCPv6 clients, as programs in the guest's namespace: what each reports of its lease, in one set of words. As dhcp_programs.ts: a
  * client hands what it was told to a script, which changes nothing and prints its environment.
  */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Finished, run } from './processes.ts';
+import { DHCPCD_ROOM, runWithScript } from './dhcp_programs.ts';
+import type { Finished } from './processes.ts';
 
 export const CLIENTS6 = ['dhclient', 'dhcpcd'] as const;
 export type Client6 = (typeof CLIENTS6)[number];
@@ -58,10 +59,6 @@ interface eth0
 ia_na 1
 `;
 
-/** dhcpcd writes below /run and /var/lib, and separates itself as a user which a user namespace does not have. */
-const DHCPCD_ROOM = `mount -t tmpfs none /run && mkdir /run/dhcpcd && mount -t tmpfs none /var/lib && mkdir /var/lib/dhcpcd &&
-sed /^dhcpcd:/d /etc/passwd > /run/passwd && mount --bind /run/passwd /etc/passwd && exec "$0" "$@"`;
-
 /** What a program is started with. */
 export interface Client6Options {
   /** More words for the program. */
@@ -106,17 +103,8 @@ export async function runClient6(
   device: string,
   given: Client6Options = {},
 ): Promise<{ readonly leases: Lease6[]; readonly finished: Finished }> {
-  const folder = join(base, `${client}6`);
-  mkdirSync(folder, { recursive: true });
-  const script = join(folder, 'script');
   const atEvent = given.atEvent ?? (client === 'dhclient' ? 'case $reason in BOUND6 | REBIND6 | EXPIRE6) kill $PPID ;; esac' : '');
-  writeFileSync(script, `${SCRIPT}${atEvent}\n`);
-  chmodSync(script, 0o755);
-  const finished = await run(commandOf(client, folder, script, device, given), {
-    namespace: guest,
-    user: 0,
-    timeout: 20_000,
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-  });
+  const command = (folder: string, script: string): string[] => commandOf(client, folder, script, device, given);
+  const finished = await runWithScript(join(base, `${client}6`), `${SCRIPT}${atEvent}\n`, guest, command);
   return { leases: leasesIn(client, finished.stdout), finished };
 }

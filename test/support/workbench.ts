@@ -30,7 +30,6 @@ import { setIdentity } from '../../worker/local/identity.ts';
 import { openNames, setNames } from '../../worker/local/names.ts';
 import { setRouter } from '../../worker/local/router.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, turn } from '../../worker/loop.ts';
-import { setSplicedDatagramTimeouts } from '../../worker/splice/datagram.ts';
 import { setSpliceTimeouts } from '../../worker/splice/expiry.ts';
 import { openPipes, pipesFree } from '../../worker/splice/pipes.ts';
 import { flushAcknowledgements } from '../../worker/tcp/acknowledge.ts';
@@ -40,7 +39,7 @@ import { blocksTaken, buffersTaken, keep, openReceiveBuffers, releaseBuffer } fr
 import { blocksSacked, openScoreboard } from '../../worker/tcp/scoreboard.ts';
 import { setTimeouts, type Timeouts } from '../../worker/tcp/timeout.ts';
 import { setPeekOffset } from '../../worker/tcp/transmit.ts';
-import { setUdpTimeouts, type UdpTimeouts } from '../../worker/udp/flow.ts';
+import { type DatagramTimeouts, setDatagramTimeouts } from '../../worker/flow/idle.ts';
 import { openWatchdog } from '../../worker/watchdog.ts';
 import { bindMemory, bytes } from '../../worker/wire/memory.ts';
 import { Counter, type CounterName } from '../../shared/counters.ts';
@@ -83,7 +82,7 @@ export interface BenchOptions {
   /** Limits of time of TCP connections, ms; default: the product's. */
   timeouts?: Partial<Timeouts>;
   /** The same of UDP flows. */
-  udpTimeouts?: Partial<UdpTimeouts>;
+  udpTimeouts?: Partial<DatagramTimeouts>;
   protocols?: Partial<Record<'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'icmp' | 'ndp', boolean>>;
   /** The address that the guest was given; default: that of ENDS4. */
   guest4?: string;
@@ -182,8 +181,7 @@ export class Workbench {
     setLogLevel(options.logLevel ?? LogLevel.INFO);
     setTimeouts({ ...DEFAULT_TCP_TIMEOUTS, ...options.timeouts });
     setSpliceTimeouts({ ...DEFAULT_TCP_TIMEOUTS, ...options.timeouts });
-    setUdpTimeouts({ ...DEFAULT_UDP_TIMEOUTS, ...options.udpTimeouts });
-    setSplicedDatagramTimeouts({ ...DEFAULT_UDP_TIMEOUTS, ...options.udpTimeouts });
+    setDatagramTimeouts({ ...DEFAULT_UDP_TIMEOUTS, ...options.udpTimeouts });
     setProtocols({ ipv4: true, ipv6: true, tcp: true, udp: true, icmp: true, ndp: true, ...options.protocols });
   }
 

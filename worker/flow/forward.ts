@@ -17,7 +17,17 @@
  *   any other of the loopback, or that address                → the gateway (IPv6 without one: our link-local address); nobody without one
  *   anything else                                             → unchanged
  */
-import { isBroadcast4, isLinkLocal6, isLoopback4, isLoopback6, isMulticast4, isMulticast6, setWords } from '../wire/address.ts';
+import {
+  isBroadcast4,
+  isLinkLocal6,
+  isLoopback,
+  isMulticast4,
+  isMulticast6,
+  isSet,
+  LOOPBACK4,
+  LOOPBACK6,
+  setWords,
+} from '../wire/address.ts';
 
 const WORDS = 4;
 const mapLoopback4 = new Int32Array(WORDS);
@@ -38,9 +48,6 @@ let templateInterface = 0;
 /** DNS (RFC 1035 §4.2), and DNS over TLS or QUIC (RFC 7858 §3.1, RFC 9250 §4.1.1). */
 const DOMAIN = 53;
 const DOMAIN_S = 853;
-
-const LOOPBACK4 = new Int32Array([0, 0, 0xffff, 0x7f000001]);
-const LOOPBACK6 = new Int32Array([0, 0, 0, 1]);
 
 /** The host-side destination decided last, and the interface index it is scoped to (0 = none). */
 export const target = new Int32Array(WORDS);
@@ -93,7 +100,7 @@ export function setResolvers(facts: ResolverFacts): void {
 }
 
 function isAt4(words: Int32Array, address: number): boolean {
-  return isSet(words) && words[3] === address;
+  return isSet(words, 0) && words[3] === address;
 }
 
 /** Whether the IPv4 address stands for somebody on the guest's link, so that no guest may have it: a router, the host, or its resolver. */
@@ -108,16 +115,8 @@ export function standsForResolver(words: Int32Array, at: number, port: number): 
 
 function equals(words: Int32Array, at: number, other: Int32Array): boolean {
   return (
-    words[at + 3] === other[3] &&
-    words[at] === other[0] &&
-    words[at + 1] === other[1] &&
-    words[at + 2] === other[2] &&
-    (other[3] !== 0 || other[0] !== 0 || other[1] !== 0)
+    words[at + 3] === other[3] && words[at] === other[0] && words[at + 1] === other[1] && words[at + 2] === other[2] && isSet(other, 0)
   );
-}
-
-function isSet(words: Int32Array): boolean {
-  return words[3] !== 0 || words[0] !== 0 || words[1] !== 0;
 }
 
 function decide(words: Int32Array): void {
@@ -133,7 +132,7 @@ function isOfTheLink(family: number): boolean {
 
 function forwardDns(family: number): boolean {
   decide(family === 4 ? dnsHost4 : dnsHost6);
-  if (target[0] === 0 && target[1] === 0 && target[3] === 0) return false;
+  if (!isSet(target, 0)) return false;
   if (family === 6 && isLinkLocal6(target, 0)) targetInterface = templateInterface;
   return true;
 }
@@ -164,11 +163,11 @@ export function isGroup(words: Int32Array, at: number, family: number): boolean 
 
 /** Puts whom the guest sees in place of the sender in four words of `words`; false when it can't be shown, or is no single host. */
 export function showSender(words: Int32Array, family: number): boolean {
-  const loopback = family === 4 ? isLoopback4(words[3]!) : isLoopback6(words, 0);
-  if (!loopback && !equals(words, 0, family === 4 ? guest4 : guest6)) return !isGroup(words, 0, family) && words[3] !== 0;
+  if (!isLoopback(words, 0, family) && !equals(words, 0, family === 4 ? guest4 : guest6))
+    return !isGroup(words, 0, family) && words[3] !== 0;
   const shown = family === 4 ? mapLoopback4 : mapLoopback6;
   words.set(shown);
-  return shown[3] !== 0 || shown[0] !== 0;
+  return isSet(shown, 0);
 }
 
 /** The target is who has come to a listener, by the link of that index; nothing is decided. */
@@ -188,14 +187,13 @@ export function askFrom(words: Int32Array): void {
  */
 export function showComer(words: Int32Array, at: number, family: number): boolean {
   const isV4 = family === 4;
-  const loopback = isV4 ? isLoopback4(words[at + 3]!) : isLoopback6(words, at);
   const own = equals(words, at, isV4 ? guest4 : guest6);
-  if (!loopback && !own) return !isGroup(words, at, family) && (words[at + 3] !== 0 || words[at] !== 0);
+  if (!isLoopback(words, at, family) && !own) return !isGroup(words, at, family) && isSet(words, at);
   const mapLoopback = isV4 ? mapLoopback4 : mapLoopback6;
   const mapGuest = isV4 ? mapGuest4 : mapGuest6;
-  let shown = isV4 ? gateway4 : isSet(gateway6) ? gateway6 : ourLinkLocal;
-  if (own && isSet(mapGuest)) shown = mapGuest;
-  if (equals(words, at, isV4 ? LOOPBACK4 : LOOPBACK6) && isSet(mapLoopback)) shown = mapLoopback;
+  let shown = isV4 ? gateway4 : isSet(gateway6, 0) ? gateway6 : ourLinkLocal;
+  if (own && isSet(mapGuest, 0)) shown = mapGuest;
+  if (equals(words, at, isV4 ? LOOPBACK4 : LOOPBACK6) && isSet(mapLoopback, 0)) shown = mapLoopback;
   for (let i = 0; i < WORDS; i++) words[at + i] = shown[i]!;
-  return isSet(shown);
+  return isSet(shown, 0);
 }

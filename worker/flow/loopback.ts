@@ -9,13 +9,11 @@
  *   listener of the host, host-lo-to-ns-lo → the same address of the guest's loopback; asked elsewhere: its first
  *   listener of the host                   → the address that the guest is known by
  */
-import { isLoopback4, isLoopback6 } from '../wire/address.ts';
+import { isLoopback, isSet, LOOPBACK4, LOOPBACK6 } from '../wire/address.ts';
 import { askFrom, setTarget } from './forward.ts';
 import { addressGuest } from './observed.ts';
 import { key, KEY_FAR, KEY_GUEST } from './table.ts';
 
-const LOOPBACK4 = new Int32Array([0, 0, 0xffff, 0x7f000001]);
-const LOOPBACK6 = new Int32Array([0, 0, 0, 1]);
 const ANY = new Int32Array(4);
 const guest = new Int32Array(4);
 
@@ -28,18 +26,9 @@ export function setLoopbacks(wanted: { splices: boolean; guestLoopback: boolean 
   toGuestLoopback = wanted.guestLoopback;
 }
 
-function isSet(words: Int32Array): boolean {
-  return words[0] !== 0 || words[1] !== 0 || words[3] !== 0;
-}
-
-/** Whether the four words are an address of the loopback. */
-function isLoopback(words: Int32Array, family: number): boolean {
-  return family === 4 ? isLoopback4(words[3]!) : isLoopback6(words, 0);
-}
-
 /** True when `comer` goes from loopback to loopback. `aim`: the listener's own target, zero = none. */
 export function crosses(ofGuest: boolean, comer: Int32Array, family: number, aim: Int32Array): boolean {
-  return splices && isLoopback(comer, family) && (ofGuest || !isSet(aim));
+  return splices && isLoopback(comer, 0, family) && (ofGuest || !isSet(aim, 0));
 }
 
 /** Whether it matters which address of this side was asked. */
@@ -55,14 +44,14 @@ export function crossOver(ofGuest: boolean, comer: Int32Array, asked: Int32Array
   const loopback = family === 4 ? LOOPBACK4 : LOOPBACK6;
   askFrom(ANY);
   if (ofGuest) {
-    if (!isLoopback(asked, family)) return false;
-    setTarget(isSet(aim) ? aim : asked, family, 0);
+    if (!isLoopback(asked, 0, family)) return false;
+    setTarget(isSet(aim, 0) ? aim : asked, family, 0);
     // What the kernel would choose needs no asking.
-    if (comer[3] !== loopback[3] && !isSet(aim)) askFrom(comer);
+    if (comer[3] !== loopback[3] && !isSet(aim, 0)) askFrom(comer);
     return true;
   }
   if (toGuestLoopback) {
-    setTarget(isLoopback(asked, family) ? asked : loopback, family, 0);
+    setTarget(isLoopback(asked, 0, family) ? asked : loopback, family, 0);
     return true;
   }
   for (let word = 0; word < 4; word++) key[KEY_FAR + word] = comer[word]!;

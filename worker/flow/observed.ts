@@ -46,8 +46,9 @@ export function observe(family: number): void {
 }
 
 /**
- * Puts the guest into `key`. Who comes from the link itself asks for the guest's address there, if that has told one; everybody else
- * for its global one, also when our link-local address stands for them: services are mostly bound to that. False when it has none.
+ * Puts the guest into `key`. Who comes from the link itself asks for the guest's address there, if that has told one; everybody else for
+ * its global one, which services are mostly bound to. For a connection it counts who has come, since it stays where it was made; for
+ * datagrams whom the guest sees, since its kernel answers one of the link from its address there. False when it has none.
  */
 export function addressGuest(family: number, fromLink: boolean): boolean {
   const onLink = fromLink && !isUnspecified6(observedLinkLocal, 0);

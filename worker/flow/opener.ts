@@ -10,6 +10,7 @@ import { ConnectFlag, OpenerAnswer, OpenerRequest, Verb } from '../../shared/ope
 import { OPENER_ANSWER, OPENER_REQUEST } from '../../shared/limits.ts';
 import { DESCRIPTORS, OPENER_IN, OPENER_OUT } from '../link/arena.ts';
 import { kernel } from '../link/kernel.ts';
+import { isSet } from '../wire/address.ts';
 import { bytes, view } from '../wire/memory.ts';
 import { source, target, targetInterface } from './forward.ts';
 import { FREE, GENERATION, KIND, ROW, rows } from './row.ts';
@@ -81,7 +82,7 @@ export function requestSocket(
   view.setUint16(at + OpenerRequest.DESTINATION_PORT, destinationPort, true);
   for (let i = 0; i < 4; i++) view.setInt32(at + OpenerRequest.SOURCE + 4 * i, source[i]!);
   // Who asks from an address of its own answers somebody, and may have been heard already.
-  if (verb === Verb.UDP_CONNECT && (source[0] !== 0 || source[3] !== 0)) view.setUint8(at + OpenerRequest.FLAGS, ConnectFlag.KEEP);
+  if (verb === Verb.UDP_CONNECT && isSet(source, 0)) view.setUint8(at + OpenerRequest.FLAGS, ConnectFlag.KEEP);
   if ((marks & ASKS_WHO) !== 0) view.setUint8(at + OpenerRequest.FLAGS, ConnectFlag.ERRORS);
   if (family === 4) view.setInt32(at + OpenerRequest.SOURCE + 8, 0xffff);
   for (let i = 0; i < 4; i++) view.setInt32(at + OpenerRequest.DESTINATION + 4 * i, target[i]!);

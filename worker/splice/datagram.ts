@@ -10,12 +10,12 @@
  * That nobody listens at the target is known here by an error of the socket. Nobody can be told: a socket can't refuse a datagram.
  */
 import { Counter } from '../../shared/counters.ts';
-import { DEFAULT_UDP_TIMEOUTS } from '../../shared/limits.ts';
 import { MessageId } from '../../shared/messages.ts';
 import { Verb } from '../../shared/opener.ts';
 import { askAgain } from '../flow/again.ts';
 import { nowMs } from '../flow/clock.ts';
 import { askFrom, setTarget, target } from '../flow/forward.ts';
+import { datagramsEndAt } from '../flow/idle.ts';
 import { logFlow, logFlowLimit } from '../flow/journal.ts';
 import { crossOver } from '../flow/loopback.ts';
 import { HOST, NAMESPACE, requestSocket } from '../flow/opener.ts';
@@ -44,28 +44,13 @@ const FOLLOWS = 1 << 10;
 const BATCHES_AT_ONCE = 64;
 /** Bytes of a datagram in error that are looked at: none is needed. */
 const LEAST = 64;
-const NEVER = 0x3fffffff;
-
-/** Milliseconds that an idle flow is kept, each 0 for no limit. */
-export interface SplicedDatagramTimeouts {
-  unanswered: number;
-  answered: number;
-}
-
-let timeouts: SplicedDatagramTimeouts = DEFAULT_UDP_TIMEOUTS;
-
-/** Sets how long idle flows are kept, once, from the configuration. */
-export function setSplicedDatagramTimeouts(wanted: SplicedDatagramTimeouts): void {
-  timeouts = wanted;
-}
 
 const NOBODY = new Int32Array(4);
 const asker = new Int32Array(4);
 const asked = new Int32Array(4);
 
 function endsAt(row: number): number {
-  const timeout = (rows[row + FLAGS]! & ANSWERED) !== 0 ? timeouts.answered : timeouts.unanswered;
-  return timeout === 0 ? (nowMs + NEVER) | 0 : (rows[row + LAST_ACTIVE]! + timeout) | 0;
+  return datagramsEndAt(row, (rows[row + FLAGS]! & ANSWERED) !== 0);
 }
 
 function takeRow(ports: number, protocol: number): number {

@@ -3,6 +3,7 @@ import { Counter } from '../../shared/counters.ts';
 import { DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { TcpLimit } from '../../shared/messages.ts';
 import { nowMs } from '../flow/clock.ts';
+import { idleAt } from '../flow/idle.ts';
 import { logExpiry } from '../flow/journal.ts';
 import { FLAGS, LAST_ACTIVE, ROW, rows } from '../flow/row.ts';
 import { setTimer } from '../flow/timers.ts';
@@ -11,8 +12,6 @@ import { abort } from './ending.ts';
 import { CONNECTING, ENDED, LEADER, PEER } from './row.ts';
 
 const ETIMEDOUT = 110;
-/** How far ahead the timer is set of a connection that has no limit. */
-const NEVER = 0x3fffffff;
 
 /** Milliseconds, each 0 for never. */
 export interface SpliceTimeouts {
@@ -48,8 +47,7 @@ export function noteMovement(flow: number): void {
 /** Sets the leading flow's timer. */
 export function scheduleExpiry(flow: number): void {
   const row = flow * ROW;
-  const time = timeOf(limitOf(row));
-  setTimer(flow, time === 0 ? (nowMs + NEVER) | 0 : (rows[row + LAST_ACTIVE]! + time) | 0);
+  setTimer(flow, idleAt(row, timeOf(limitOf(row))));
 }
 
 /** The leading flow's timer is due: ends an idle connection, or waits on. */

@@ -5,6 +5,7 @@
 import { DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { TcpLimit } from '../../shared/messages.ts';
 import { nowMs, nowUs } from '../flow/clock.ts';
+import { idleAt } from '../flow/idle.ts';
 import { coldRows, FLAGS, LAST_ACTIVE, ROW, rows } from '../flow/row.ts';
 import { setTimer } from '../flow/timers.ts';
 import {
@@ -41,8 +42,6 @@ const MIN_PROBE = 10;
 const MAX_RTO = 120_000;
 /** RFC 6298 §5.7. */
 export const RTO_AFTER_LOST_SYN = 3000;
-/** How far ahead a timer is set that has nothing to wait for; the wheel comes round earlier and links again. */
-const NEVER = 0x3fffffff;
 /** Silence of so many keep-alive intervals is taken for a guest that is gone; kernels ask that often (RFC 9293 §3.8.4 MUST-26). */
 const PROBES_UNANSWERED = 9;
 
@@ -209,8 +208,7 @@ export function delayProbe(row: number): void {
 export function scheduleNext(flow: number): void {
   const row = flow * ROW;
   const flags = rows[row + FLAGS]!;
-  const limit = timeOf(limitOf(flags));
-  let at = limit === 0 ? (nowMs + NEVER) | 0 : (rows[row + LAST_ACTIVE]! + limit) | 0;
+  let at = idleAt(row, timeOf(limitOf(flags)));
   if (timeouts.keepAlive !== 0 && (flags & ESTABLISHED) !== 0) {
     const round = nextProbeRound();
     if (before(round, at)) at = round;

@@ -6,13 +6,14 @@
  * others (flow/unanswered.ts); once both have, it ends after a longer one. Every datagram either way puts the end off.
  */
 import { Counter } from '../../shared/counters.ts';
-import { DEFAULT_UDP_TIMEOUTS, LARGEST_DATAGRAM } from '../../shared/limits.ts';
+import { LARGEST_DATAGRAM } from '../../shared/limits.ts';
 import { MessageId } from '../../shared/messages.ts';
 import { Verb } from '../../shared/opener.ts';
 import { askAgain } from '../flow/again.ts';
 import { begin, take } from '../flow/begin.ts';
 import { nowMs } from '../flow/clock.ts';
 import { forward, isGroup, standsForResolver, target } from '../flow/forward.ts';
+import { datagramsEndAt } from '../flow/idle.ts';
 import { logFlow } from '../flow/journal.ts';
 import { addressGuest } from '../flow/observed.ts';
 import { requestSocket } from '../flow/opener.ts';
@@ -44,28 +45,10 @@ const EACCES = 13;
 const ECONNREFUSED = 111;
 /** Batches of one flow in one event, so that no flow starves the others. */
 const BATCHES_AT_ONCE = 32;
-/** How far ahead the timer is set of a flow that has nothing to wait for. */
-const NEVER = 0x3fffffff;
-
-/** Milliseconds that an idle flow is kept, each 0 for no limit. */
-export interface UdpTimeouts {
-  /** While one end only has spoken. */
-  unanswered: number;
-  /** Once both have. */
-  answered: number;
-}
-
 const answering = new Int32Array(4);
-let timeouts: UdpTimeouts = DEFAULT_UDP_TIMEOUTS;
-
-/** Sets how long idle flows are kept, once, from the configuration. */
-export function setUdpTimeouts(wanted: UdpTimeouts): void {
-  timeouts = wanted;
-}
 
 function endsAt(row: number): number {
-  const timeout = (rows[row + FLAGS]! & ANSWERED) !== 0 ? timeouts.answered : timeouts.unanswered;
-  return timeout === 0 ? (nowMs + NEVER) | 0 : (rows[row + LAST_ACTIVE]! + timeout) | 0;
+  return datagramsEndAt(row, (rows[row + FLAGS]! & ANSWERED) !== 0);
 }
 
 /** Takes a row for the key and the ports (flow/begin.ts), for `start`. −1 when there is no room. */

@@ -42,6 +42,11 @@ export function isLoopback6(words: Int32Array, at: number): boolean {
   return words[at] === 0 && words[at + 1] === 0 && words[at + 2] === 0 && words[at + 3] === 1;
 }
 
+/** Whether the four words are an address of the loopback of that family. */
+export function isLoopback(words: Int32Array, at: number, family: number): boolean {
+  return family === 4 ? isLoopback4(words[at + 3]!) : isLoopback6(words, at);
+}
+
 /** ff00::/8 (RFC 4291 §2.7) */
 export function isMulticast6(words: Int32Array, at: number): boolean {
   return (words[at] as number) >>> 24 === 0xff;
@@ -56,6 +61,15 @@ export function isLinkLocal6(words: Int32Array, at: number): boolean {
 export function isMapped(words: Int32Array, at: number): boolean {
   return words[at] === 0 && words[at + 1] === 0 && words[at + 2] === MAPPED_WORD;
 }
+
+/** Whether there is an address in four words, of which neither :: nor 0.0.0.0 is one. */
+export function isSet(words: Int32Array, at: number): boolean {
+  return words[at + 3] !== 0 || words[at] !== 0 || words[at + 1] !== 0;
+}
+
+/** 127.0.0.1 as it is stored, and ::1. */
+export const LOOPBACK4 = new Int32Array([0, 0, MAPPED_WORD, 0x7f000001]);
+export const LOOPBACK6 = new Int32Array([0, 0, 0, 1]);
 
 /** Whether four words of `a` from `i` equal those of `b` from `j`. */
 export function equalWords(a: Int32Array, i: number, b: Int32Array, j: number): boolean {

@@ -52,6 +52,7 @@ for (const program of PROGRAMS)
     }
 
     before(function () {
+      // The peer's program is no package of ours.
       if (!existsSync(program.path)) this.skip();
     });
 

@@ -190,6 +190,7 @@ describe('supervisor/control/server', function () {
   });
 
   it('serves nobody but its own user and root, even where the file permits it', async function () {
+    // Only root may give a client another user.
     if (process.geteuid?.() !== 0) this.skip();
     bench = new ControlBench();
     chmodSync(bench.folder, 0o755);

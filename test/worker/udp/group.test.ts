@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { addressFromBytes, parseAddress } from '../../../shared/addresses.ts';
 import { DEFAULT_UDP_TIMEOUTS } from '../../../shared/limits.ts';
 import { Verb } from '../../../shared/opener.ts';
-import type { UdpTimeouts } from '../../../worker/udp/flow.ts';
+import type { DatagramTimeouts } from '../../../worker/flow/idle.ts';
 import { FakeDatagram } from '../../support/fake_datagram.ts';
 import { EACCES, EADDRINUSE, ENETUNREACH } from '../../support/fake_file.ts';
 import { buildDatagram, type Ends } from '../../support/guest_frame.ts';
@@ -26,7 +26,7 @@ const GROUP6 = to(ENDS6, 'ff02::c');
 /** A group was asked once and both sockets are there. */
 function asked(
   ends: Ends,
-  udpTimeouts: UdpTimeouts = DEFAULT_UDP_TIMEOUTS,
+  udpTimeouts: DatagramTimeouts = DEFAULT_UDP_TIMEOUTS,
 ): { bench: Workbench; group: FakeDatagram; replies: FakeDatagram } {
   const bench = new Workbench({ udpTimeouts });
   const [group, replies] = [new FakeDatagram(), new FakeDatagram()];
