@@ -21,8 +21,10 @@ import { answerEcho } from './local/echo.ts';
 import { takeIgmp, takeMld } from './local/membership.ts';
 import { isNobodys4, isNobodys6 } from './local/identity.ts';
 import { advertiseToAll, answerNdp } from './local/ndp.ts';
+import { stopSearching } from './search.ts';
 import { takeAdvice } from './tcp/advice.ts';
 import { open } from './tcp/connection.ts';
+import { callAgain } from './tcp/inbound.ts';
 import { comesInOrder, segmentFromGuest } from './tcp/receive.ts';
 import { answerStray } from './tcp/stray.ts';
 import { datagramFromGuest } from './udp/flow.ts';
@@ -49,6 +51,8 @@ let wantsIcmp = false;
 let wantsIpv4 = false;
 let wantsIpv6 = false;
 let wantsNdp = false;
+/** Nobody has spoken on this link yet: what was sent to the guest so far may have been for nobody. */
+let isSilent = false;
 
 /** Which protocols are served. */
 export function setProtocols(protocols: { ipv4: boolean; ipv6: boolean; tcp: boolean; udp: boolean; icmp: boolean; ndp: boolean }): void {
@@ -173,12 +177,18 @@ function takeIcmp(): number {
   return 0;
 }
 
+/** There is another link, and who is behind it has not spoken yet. */
+export function expectGuest(): void {
+  isSilent = true;
+}
+
 /** The guest's MAC is whatever its last frame came from. False when that is no station's (IEEE 802.3), or ours. */
 function learnMac(): boolean {
   const mac = sourceMac(frame.l2);
   if (isGroupMac(mac)) return false;
   if (equalMac(mac, GUEST_MAC)) return true;
   if (isZeroMac(mac) || equalMac(mac, OUR_MAC)) return false;
+  if (isGroupMac(GUEST_MAC)) isSilent = true;
   copyMac(GUEST_MAC, mac);
   logGuestMac();
   return true;
@@ -234,6 +244,11 @@ export function frameFromGuest(index: number, following: number): number {
   counters[Counter.bytes_from_guest]! += length - receivedHeader;
   if (verdict !== Verdict.OK && verdict !== Verdict.FRAGMENT) return ignore(counterOf(verdict));
   if (!learnMac()) return ignore(Counter.frames_bad_address);
+  if (isSilent) {
+    isSilent = false;
+    stopSearching();
+    callAgain();
+  }
   if (verdict === Verdict.FRAGMENT) {
     ignore(Counter.frames_fragment);
     fragmentFromGuest();

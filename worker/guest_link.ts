@@ -6,7 +6,7 @@ import { sendMessage } from './channel.ts';
 import { log } from './flow/journal.ts';
 import { roomAgain } from './flow/link_room.ts';
 import { changeDescriptor, EPOLLIN, EPOLLOUT, forgetDescriptor, watchDescriptor } from './flow/watch.ts';
-import { frameFromGuest, sendRouterAdvertisement } from './guest.ts';
+import { expectGuest, frameFromGuest, sendRouterAdvertisement } from './guest.ts';
 import { kernel } from './link/kernel.ts';
 import { flushLink, holdsFrames, leftFrames, receiveFrames, setLink } from './link/link.ts';
 import { closeStream, isBlocked, openStream, streamIsCalm, unblockStream } from './link/stream.ts';
@@ -42,6 +42,7 @@ export function takeStream(descriptor: number): void {
   fd = descriptor;
   isStream = true;
   awaitsRoom = false;
+  expectGuest();
   setLink(true);
   openStream(descriptor);
   watchLink();

@@ -23,6 +23,7 @@ import { kernel } from './link/kernel.ts';
 import { untilAdvertisement } from './local/advertiser.ts';
 import { datagramSocketOpened, LISTENERS, listenerEvent, splicedSocketOpened, untilListenersWake, wakeListeners } from './listener.ts';
 import { learnFromLooks, looksBeforeSleep } from './patience.ts';
+import { searchDue, untilSearch } from './search.ts';
 import { splicedOpened } from './splice/connection.ts';
 import { splicedDatagramsEvent, splicedDatagramsTimer } from './splice/datagram.ts';
 import { spliceSocketEvent, spliceTurn } from './splice/events.ts';
@@ -191,7 +192,7 @@ function sooner(a: number, b: number): number {
 function untilNextTurn(): number {
   if (askingAgain() > 0) return 0;
   const timers = sooner(sooner(untilNextTimer(nowMs), untilWatchdog()), untilNextExpiry());
-  return sooner(sooner(timers, untilListenersWake()), untilAdvertisement());
+  return sooner(sooner(sooner(timers, untilListenersWake()), untilAdvertisement()), untilSearch());
 }
 
 /** One turn: what has happened until now, and what has come due. */
@@ -210,6 +211,7 @@ export function turn(): void {
   expirePackets();
   wakeListeners();
   advertiseDue();
+  searchDue();
   if (timers || count > 0) noteActivity();
   flushAcknowledgements();
   watchdogTurn(count < MAX_EVENTS);

@@ -8,8 +8,8 @@ import { Counter } from '../../shared/counters.ts';
 import { MessageId } from '../../shared/messages.ts';
 import { logFlow } from '../flow/journal.ts';
 import { isIpv4 } from '../flow/packet.ts';
-import { FD, FLAGS, ROW, rows } from '../flow/row.ts';
-import { find } from '../flow/table.ts';
+import { FD, FLAGS, KIND, ROW, rows, TCP } from '../flow/row.ts';
+import { find, rowsInUse } from '../flow/table.ts';
 import { watchFlow } from '../flow/watch.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
@@ -18,8 +18,8 @@ import { abandon, end } from './ending.ts';
 import { PROTOCOL_TCP } from '../wire/ipv4.ts';
 import { DEFAULT_MARKS } from './marking.ts';
 import { linkMss } from './mss.ts';
-import { MARKS, MSS, RCV_SHIFT, SACK_PERMITTED, SYN_SENT, TIME_WAIT, TIMESTAMPS } from './row.ts';
-import { scheduleNext } from './timeout.ts';
+import { MARKS, MSS, RCV_SHIFT, RETRIES, RTO, SACK_PERMITTED, SYN_SENT, TIME_WAIT, TIMESTAMPS } from './row.ts';
+import { cancelMeasurement, INITIAL_RTO, scheduleNext } from './timeout.ts';
 import { OFFERED_SHIFT } from './window.ts';
 
 /** True when no other connection has the key and the ports; one in TIME-WAIT ends. The guest may be about to call the same far end itself. */
@@ -60,4 +60,20 @@ export function openToGuest(fd: number, ports: number): boolean {
   sendSynNow(flow, 0);
   scheduleNext(flow);
   return true;
+}
+
+/**
+ * The guest has spoken for the first time on its link: what it was sent before was for nobody (RFC 1122 §2.3.2.2), so who waits for
+ * an answer calls again, as if for the first time.
+ */
+export function callAgain(): void {
+  const end = rowsInUse() * ROW;
+  for (let row = 0; row < end; row += ROW) {
+    if (rows[row + KIND] !== TCP || (rows[row + FLAGS]! & SYN_SENT) === 0) continue;
+    rows[row + RETRIES] = 0;
+    rows[row + RTO] = INITIAL_RTO;
+    cancelMeasurement(row);
+    sendSynNow(row / ROW, 0);
+    scheduleNext(row / ROW);
+  }
 }
