@@ -51,6 +51,10 @@ need_to_test() {
   need dhclient isc-dhcp-client
   need dhcpcd dhcpcd-base
   need rdisc6 ndisc6
+  need mandoc mandoc
+  need groff groff-base
+  need zsh zsh
+  need fish fish
   if [ "$(uname -m)" = x86_64 ]; then
     need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
     need /usr/aarch64-linux-gnu/include/stdio.h libc6-dev-arm64-cross

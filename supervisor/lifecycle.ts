@@ -13,6 +13,7 @@
  * In `leaving` every child is killed and awaited. `overdue` is the deadline of `parting` and of `leaving`; a child that can't be killed
  * (one stuck in the kernel) doesn't hold us longer than that.
  */
+import { EXIT_DONE, EXIT_FAILED, EXIT_HANGUP, EXIT_INTERRUPTED } from './exit-status.ts';
 
 /** What went on with a child: its exit code, or the signal (else 0) that ended it. */
 export interface Ending {
@@ -39,7 +40,12 @@ export type LifecycleEvent =
   | { readonly type: 'overdue' };
 
 /** Signals that ask the whole to end, and the exit code each gives: SIGTERM and SIGQUIT are an orderly end (behaviour of pasta). */
-export const EXIT_CODE_ASKED = { SIGTERM: 0, SIGQUIT: 0, SIGINT: 130, SIGHUP: 129 } as const;
+export const EXIT_CODE_ASKED = {
+  SIGTERM: EXIT_DONE,
+  SIGQUIT: EXIT_DONE,
+  SIGINT: EXIT_INTERRUPTED,
+  SIGHUP: EXIT_HANGUP,
+} as const;
 export type EndingSignal = keyof typeof EXIT_CODE_ASKED;
 
 export type StateName = 'starting' | 'running' | 'parting' | 'leaving' | 'ended';
@@ -92,19 +98,19 @@ function whileOpen(now: Situation, event: LifecycleEvent): { next: Situation; ef
     case 'ready':
       return now.state === 'starting' ? { next: { ...now, state: 'running' }, effects: [{ do: 'release' }] } : stay(now);
     case 'failed':
-      return leave(1, error(event.line));
+      return leave(EXIT_FAILED, error(event.line));
     case 'workerEnded':
-      return leave(1, error(`the worker ended unexpectedly (${describe(event.ending)})${hint(event.ending)}`));
+      return leave(EXIT_FAILED, error(`the worker ended unexpectedly (${describe(event.ending)})${hint(event.ending)}`));
     case 'openerEnded':
-      return leave(1, error(`the opener of the ${event.place}'s network ended unexpectedly (${describe(event.ending)})`));
+      return leave(EXIT_FAILED, error(`the opener of the ${event.place}'s network ended unexpectedly (${describe(event.ending)})`));
     case 'commandEnded':
       return now.state === 'running'
         ? leave(event.code)
-        : leave(1, error(`the command ended with status ${event.code} before its network was ready`));
+        : leave(EXIT_FAILED, error(`the command ended with status ${event.code} before its network was ready`));
     case 'guestGone':
-      return leave(0, { do: 'report', level: 'info', line: "the guest's namespace has gone" });
+      return leave(EXIT_DONE, { do: 'report', level: 'info', line: "the guest's namespace has gone" });
     case 'machineGone':
-      return leave(0);
+      return leave(EXIT_DONE);
     case 'asked':
       return ask(event.signal, event.patient && now.state === 'running');
     case 'emptied':

@@ -10,6 +10,7 @@ import { parseArguments } from './args.ts';
 import { parseReady, READY } from './background.ts';
 import { discardEarlyWorker, type EarlyWorker, parseEarlyWorker } from './early.ts';
 import { EARLY_WORKER, readStarted } from './environment.ts';
+import { EXIT_FAILED } from './exit-status.ts';
 import { Log } from './log.ts';
 import { Run } from './run.ts';
 import { UsageError } from './usage-error.ts';
@@ -42,7 +43,7 @@ function main(program: string, words: readonly string[]): void {
       throw error;
     }
     log.error(error.message);
-    process.exitCode = 1;
+    process.exitCode = EXIT_FAILED;
     discard(root, early);
   }
 }

@@ -1,8 +1,15 @@
 /**
  * The texts of `--help` and `--version`; made only when asked for.
  */
+import { optionLine } from './option-line.ts';
 import { OPTIONS, type OptionRow } from './options.ts';
 import { VERSION } from './version.ts';
+
+/** The forms of each command, as its help and its manual show them. */
+export const SYNOPSES: Readonly<Record<Mode, readonly string[]>> = {
+  pasta: ['pasta [OPTION]... [COMMAND [ARGUMENT]...]', 'pasta [OPTION]... PID', 'pasta [OPTION]... --netns PATH'],
+  passt: ['passt [OPTION]...'],
+};
 
 type Mode = 'pasta' | 'passt';
 
@@ -13,11 +20,10 @@ export function versionText(mode: Mode): string {
 
 /** Usage, and a line per option of the mode. */
 export function helpText(mode: Mode): string {
-  const usage =
-    mode === 'pasta'
-      ? 'pasta [OPTION]... [COMMAND [ARGUMENT]...]\n       pasta [OPTION]... PID\n       pasta [OPTION]... --netns PATH'
-      : 'passt [OPTION]...';
-  const lines = OPTIONS.filter((row) => row.modes === 'both' || row.modes === mode).map((row) => optionLine(row));
+  const usage = SYNOPSES[mode].join('\n       ');
+  const lines = OPTIONS.filter((row) => row.modes === 'both' || row.modes === mode).map((row) =>
+    optionLine({ ...row, help: helpOf(row) }, NAME_WIDTH),
+  );
   const what =
     mode === 'pasta'
       ? 'Connects a new network namespace to the network of the host and runs COMMAND (or a shell) in it,\nor, in the background, one that exists.'
@@ -25,9 +31,10 @@ export function helpText(mode: Mode): string {
   return `Usage: ${usage}\n\n${what}\n\nOptions:\n${lines.join('\n')}\n`;
 }
 
-function optionLine(row: OptionRow): string {
-  const short = row.short === undefined ? '    ' : `-${row.short}, `;
-  const name = row.argument === undefined ? `--${row.long}` : `--${row.long} ${row.argument}`;
-  const note = row.set === undefined && row.awaits !== undefined ? ' (not supported yet)' : '';
-  return `  ${short}${name.padEnd(28)} ${row.help}${note}`;
+/** Bytes for a name and its argument. */
+const NAME_WIDTH = 28;
+
+/** What the row is for; marked where that is not there yet. */
+export function helpOf(row: OptionRow): string {
+  return row.set === undefined && row.awaits !== undefined ? `${row.help} (not supported yet)` : row.help;
 }

@@ -23,10 +23,10 @@ import {
 } from './draft.ts';
 import type { HandedChoice } from '../forwarding/handed-rules.ts';
 import type { ForwardingSpec } from '../forwarding/spec.ts';
-import type { OptionName } from './getopt.ts';
 import { LISTEN_FD } from './listen-fd.ts';
 import { MACHINE } from './machine-options.ts';
 import { type GuestNamespaces, NAMESPACES } from './namespace-options.ts';
+import type { DescribedOption } from './option-line.ts';
 import { OUTBOUND } from './outbound-options.ts';
 import { PORTS_IN, PORTS_OUT, SPLICE } from './port-options.ts';
 import { SERVICE } from './service-options.ts';
@@ -142,11 +142,9 @@ export interface Options {
 /** Work that brings the options which are not there yet. */
 type Work = 'capture' | 'machine' | 'migration';
 
-export interface OptionRow extends OptionName {
+export interface OptionRow extends DescribedOption {
   /** Modes that have the option. */
   readonly modes: 'both' | 'passt' | 'pasta';
-  /** One line of the help text, after the name. */
-  readonly help: string;
   readonly set?: (draft: Draft, value: string) => void;
   readonly awaits?: Work;
 }

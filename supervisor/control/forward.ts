@@ -1,7 +1,8 @@
 /**
  * `ravioli forward`: what its words mean, and what they make of the rules of a run. Pure.
  */
-import { eachOption, type OptionName } from '../config/getopt.ts';
+import { eachOption } from '../config/getopt.ts';
+import { type DescribedOption, optionLine } from '../config/option-line.ts';
 import { decimal, wrong } from '../config/values.ts';
 import { expandSpec } from '../forwarding/expansion.ts';
 import type { PortRange } from '../forwarding/port-range.ts';
@@ -13,6 +14,21 @@ import { type ShownTable, TABLES } from './codec.ts';
 
 const ACTIONS = ['list', 'add', 'del'] as const;
 
+/** In the order of `--help`. */
+export const FORWARD_OPTIONS: readonly DescribedOption[] = [
+  { long: 'tcp-ports', short: 't', argument: 'SPEC', help: 'TCP ports forwarded to the guest, as those of pasta' },
+  { long: 'udp-ports', short: 'u', argument: 'SPEC', help: 'UDP ports forwarded to the guest' },
+  { long: 'tcp-ns', short: 'T', argument: 'SPEC', help: 'TCP ports of the host seen in the namespace' },
+  { long: 'udp-ns', short: 'U', argument: 'SPEC', help: 'UDP ports of the host seen in the namespace' },
+  { long: 'path', argument: 'PATH', help: 'Control socket of the run: what it was given by --conf-path' },
+  { long: 'pid', argument: 'PID', help: 'The run with this process ID' },
+  { long: 'json', help: 'Print the rules, as JSON' },
+  { long: 'help', short: 'h', help: 'Print this text' },
+];
+
+/** Bytes for a name and its argument. */
+const NAME_WIDTH = 20;
+
 /** The text of `ravioli forward --help`. */
 export const FORWARD_HELP = `Usage: ravioli forward list [--json] [--path PATH | --pid PID]
        ravioli forward add [OPTION]... [--json] [--path PATH | --pid PID]
@@ -21,31 +37,13 @@ export const FORWARD_HELP = `Usage: ravioli forward list [--json] [--path PATH |
 Shows or changes which ports a run forwards. What is there stays as it is; connections are not disturbed.
 
 Options:
-  -t, --tcp-ports SPEC   TCP ports forwarded to the guest, as those of pasta
-  -u, --udp-ports SPEC   UDP ports forwarded to the guest
-  -T, --tcp-ns SPEC      TCP ports of the host seen in the namespace
-  -U, --udp-ns SPEC      UDP ports of the host seen in the namespace
-      --path PATH        Control socket of the run: what it was given by --conf-path
-      --pid PID          The run with this process ID
-      --json             Print the rules, as JSON
-  -h, --help             Print this text
+${FORWARD_OPTIONS.map((row) => optionLine(row, NAME_WIDTH)).join('\n')}
 
 Without --path and --pid 'list' shows all runs of this user that have no --conf-path; 'add' and 'del' need the only one.
 
 Exit status: 0 when it is done, 1 when the words are wrong or the run can't be found or reached, 2 when the run has refused
 and nothing has changed.
 `;
-
-const OPTIONS: readonly OptionName[] = [
-  { long: 'tcp-ports', short: 't', argument: 'SPEC' },
-  { long: 'udp-ports', short: 'u', argument: 'SPEC' },
-  { long: 'tcp-ns', short: 'T', argument: 'SPEC' },
-  { long: 'udp-ns', short: 'U', argument: 'SPEC' },
-  { long: 'path', argument: 'PATH' },
-  { long: 'pid', argument: 'PID' },
-  { long: 'json' },
-  { long: 'help', short: 'h' },
-];
 
 /** What was asked for. */
 export interface ForwardCommand {
@@ -64,7 +62,7 @@ export function parseForward(words: readonly string[]): ForwardCommand {
   const draft = { specs: [] as ForwardingSpec[], path: null as string | null, pid: null as number | null, json: false, help: false };
   // The action may stand before the options or behind them.
   const first = words[0]?.startsWith('-') === false ? [words[0]] : [];
-  const rest = eachOption(OPTIONS, words.slice(first.length), ({ row, value }) => {
+  const rest = eachOption(FORWARD_OPTIONS, words.slice(first.length), ({ row, value }) => {
     const option = `--${row.long}`;
     if (option in FORWARDING_OPTIONS) draft.specs.push(parseSpec(option as ForwardingOption, value));
     else if (row.long === 'path') draft.path = value;

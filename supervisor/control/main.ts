@@ -4,6 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { readEphemeralPorts } from '../host/ephemeral-ports.ts';
+import { EXIT_FAILED, EXIT_REFUSED } from '../exit-status.ts';
 import { UsageError } from '../usage-error.ts';
 import { ControlClient, Unreachable } from './client.ts';
 import type { ShownTable } from './codec.ts';
@@ -120,5 +121,5 @@ const isPesto = program === 'pesto';
 (isPesto ? pesto : forward)(words).catch((error: unknown) => {
   if (!(error instanceof UsageError)) throw error;
   writeSync(2, `${isPesto ? 'pesto' : 'ravioli'}: ${error.message}\n`);
-  process.exitCode = error instanceof Refused && !isPesto ? 2 : 1;
+  process.exitCode = error instanceof Refused && !isPesto ? EXIT_REFUSED : EXIT_FAILED;
 });

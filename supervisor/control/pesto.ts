@@ -4,7 +4,8 @@
  * The words are steps, in their order. A -t, -u, -T or -U that follows neither -A nor -D replaces: the first of them empties its table.
  * Exit status 0 or 1. Unlike the original it fails when the run has refused the rules, which a run of ours can tell.
  */
-import { eachOption, type OptionName } from '../config/getopt.ts';
+import { eachOption } from '../config/getopt.ts';
+import { type DescribedOption, optionLine } from '../config/option-line.ts';
 import { wrong } from '../config/values.ts';
 import { VERSION } from '../config/version.ts';
 import type { PortRange } from '../forwarding/port-range.ts';
@@ -17,40 +18,34 @@ import { changeTables, tableOfSide } from './forward.ts';
 /** The text of `pesto --version`; its first word is looked for. */
 export const PESTO_VERSION = `pesto ${VERSION}\nravioli: a network for machines and containers, without privileges\nLicensed under the Apache License 2.0\n`;
 
+/** In the order of `--help`. */
+export const PESTO_OPTIONS: readonly DescribedOption[] = [
+  { long: 'add', short: 'A', help: 'Add the ports that follow' },
+  { long: 'delete', short: 'D', help: 'Take them away' },
+  { long: 'clear', short: 'C', argument: 'TABLE', help: 'Take all away: HOST for -t and -u, SPLICE for -T and -U' },
+  { long: 'tcp-ports', short: 't', argument: 'SPEC', help: 'TCP ports forwarded to the guest, as those of pasta' },
+  { long: 'udp-ports', short: 'u', argument: 'SPEC', help: 'UDP ports forwarded to the guest' },
+  { long: 'tcp-ns', short: 'T', argument: 'SPEC', help: 'TCP ports of the host seen in the namespace' },
+  { long: 'udp-ns', short: 'U', argument: 'SPEC', help: 'UDP ports of the host seen in the namespace' },
+  { long: 'show', short: 's', help: 'Print the rules before and after' },
+  { long: 'debug', short: 'd', help: 'Without effect' },
+  { long: 'help', short: 'h', help: 'Print this text' },
+  { long: 'version', help: 'Print the version' },
+];
+
+/** Bytes for a name and its argument. */
+const NAME_WIDTH = 20;
+
 /** The text of `pesto --help`. */
 export const PESTO_HELP = `Usage: pesto [OPTION]... PATH
 
 Shows or changes which ports the pasta or passt forwards whose socket (--conf-path) is PATH.
 
 Options:
-  -A, --add              Add the ports that follow
-  -D, --delete           Take them away
-  -C, --clear TABLE      Take all away: HOST for -t and -u, SPLICE for -T and -U
-  -t, --tcp-ports SPEC   TCP ports forwarded to the guest, as those of pasta
-  -u, --udp-ports SPEC   UDP ports forwarded to the guest
-  -T, --tcp-ns SPEC      TCP ports of the host seen in the namespace
-  -U, --udp-ns SPEC      UDP ports of the host seen in the namespace
-  -s, --show             Print the rules before and after
-  -d, --debug            Without effect
-  -h, --help             Print this text
-      --version          Print the version
+${PESTO_OPTIONS.map((row) => optionLine(row, NAME_WIDTH)).join('\n')}
 
 With none of -A, -D and -C before it, the first -t or -u replaces all of both, the first -T or -U all of both of these.
 `;
-
-const OPTIONS: readonly OptionName[] = [
-  { long: 'add', short: 'A' },
-  { long: 'delete', short: 'D' },
-  { long: 'clear', short: 'C', argument: 'TABLE' },
-  { long: 'tcp-ports', short: 't', argument: 'SPEC' },
-  { long: 'udp-ports', short: 'u', argument: 'SPEC' },
-  { long: 'tcp-ns', short: 'T', argument: 'SPEC' },
-  { long: 'udp-ns', short: 'U', argument: 'SPEC' },
-  { long: 'show', short: 's' },
-  { long: 'debug', short: 'd' },
-  { long: 'help', short: 'h' },
-  { long: 'version' },
-];
 
 type Mode = 'replace' | 'add' | 'del';
 
@@ -71,7 +66,7 @@ export function parsePesto(words: readonly string[]): PestoCommand {
   let mode: Mode = 'replace';
   let show = false;
   let text: string | null = null;
-  const rest = eachOption(OPTIONS, words, ({ row, value }) => {
+  const rest = eachOption(PESTO_OPTIONS, words, ({ row, value }) => {
     const option = `--${row.long}`;
     if (option in FORWARDING_OPTIONS) steps.push({ mode, spec: parseSpec(option as ForwardingOption, value) });
     else if (row.long === 'clear') steps.push({ mode: 'clear', table: value });

@@ -1,0 +1,189 @@
+/**
+ * The commands: what each is, and where its options come from.
+ */
+import { helpOf, SYNOPSES } from '../../supervisor/config/help.ts';
+import type { DescribedOption } from '../../supervisor/config/option-line.ts';
+import { OPTIONS } from '../../supervisor/config/options.ts';
+import { FORWARD_OPTIONS } from '../../supervisor/control/forward.ts';
+import { PESTO_OPTIONS } from '../../supervisor/control/pesto.ts';
+import { CLIENT_STATUSES, NETWORK_STATUSES, type StatusMeaning } from '../../supervisor/exit-status.ts';
+import { ENVIRONMENT, FILES, FORWARDING, NOTES, PASTA_EXAMPLES, PASST_EXAMPLES, SIGNALS } from './chapters.ts';
+import { DETAILS } from './details.ts';
+import type { Block, Chapter } from './text.ts';
+
+/** Options under one heading; null = there is but one group. */
+export interface OptionGroup {
+  readonly title: string | null;
+  readonly rows: readonly DescribedOption[];
+}
+
+export interface Command {
+  readonly name: string;
+  /** What it does, in half a line. */
+  readonly purpose: string;
+  readonly synopsis: readonly string[];
+  readonly description: readonly Block[];
+  readonly groups: readonly OptionGroup[];
+  /** By option, what is said of it beyond the line of --help. */
+  readonly details: Readonly<Record<string, string>>;
+  readonly chapters: readonly Chapter[];
+  /** What stands behind the options: for the completions. */
+  readonly operands: 'command' | 'none' | 'path' | 'actions';
+}
+
+/** By the option that begins a group. */
+export const GROUP_TITLES: Readonly<Record<string, string>> = {
+  debug: 'The process',
+  mtu: 'Addresses and the link of the guest',
+  outbound: 'The way out',
+  dns: 'Names',
+  'no-tcp': 'Protocols and how long they may idle',
+  'map-host-loopback': 'How guest and host reach each other',
+  hostname: 'What the guest is called',
+  'tcp-ports': 'Forwarded ports',
+  socket: 'Virtual machines',
+  'ns-ifname': 'Namespaces',
+};
+
+function groupsOf(mode: 'pasta' | 'passt'): OptionGroup[] {
+  const groups: { title: string | null; rows: DescribedOption[] }[] = [];
+  for (const row of OPTIONS) {
+    const title = GROUP_TITLES[row.long];
+    if (title !== undefined || groups.length === 0) groups.push({ title: title ?? null, rows: [] });
+    if (row.modes === 'both' || row.modes === mode) groups[groups.length - 1]?.rows.push({ ...row, help: helpOf(row) });
+  }
+  return groups.filter(({ rows }) => rows.length > 0);
+}
+
+function exitStatus(meanings: readonly StatusMeaning[]): Chapter {
+  return { heading: 'EXIT STATUS', blocks: [{ terms: meanings.map(({ status, meaning }) => ({ term: String(status), text: meaning })) }] };
+}
+
+function seeAlso(...names: readonly string[]): Chapter {
+  return { heading: 'SEE ALSO', blocks: [`${names.map((name) => `\`${name}\`(${name === 'namespaces' ? 7 : 1})`).join(', ')}.`] };
+}
+
+const PASTA: Command = {
+  name: 'pasta',
+  purpose: 'a network for a command or a network namespace, without privileges',
+  synopsis: SYNOPSES.pasta,
+  description: [
+    'Gives a network namespace a network: its TCP connections, UDP datagrams and pings leave this host through ordinary ' +
+      'sockets of the user who has started it. No root, no firewall rule, no program with privileges is needed.',
+    'With <COMMAND>, or with no operand for a shell, `pasta` makes new user, network, mount, IPC, UTS and PID namespaces ' +
+      'and runs the command there, as their root; it stays in the foreground, and its exit status is that of the command. ' +
+      'With <PID> or --netns it serves namespaces that exist: it goes into the background once the network is ready, and ' +
+      'leaves when the namespace goes.',
+    'The guest has the addresses and routes of the host. --config-net sets them up in the namespace; without it the ' +
+      'interface is there and down, and DHCP, router advertisements and DHCPv6 answer whoever asks. What changes on the host ' +
+      'while it runs is followed.',
+    'It is made of processes that are confined one by one. The one that reads the packets of the guest can open no file, ' +
+      'socket or program; each is named in `ps` by its task.',
+  ],
+  groups: groupsOf('pasta'),
+  details: DETAILS,
+  chapters: [
+    FORWARDING,
+    SIGNALS,
+    exitStatus(NETWORK_STATUSES.pasta),
+    ENVIRONMENT,
+    FILES,
+    PASTA_EXAMPLES,
+    NOTES,
+    seeAlso('passt', 'pesto', 'ravioli', 'unshare', 'namespaces'),
+  ],
+  operands: 'command',
+};
+
+const PASST: Command = {
+  name: 'passt',
+  purpose: 'a network for a virtual machine, without privileges',
+  synopsis: SYNOPSES.passt,
+  description: [
+    'Gives a virtual machine a network: its TCP connections, UDP datagrams and pings leave this host through ordinary ' +
+      'sockets of the user who has started it. The machine connects to a UNIX socket, as QEMU does with `-netdev stream`.',
+    'The guest is told the addresses, routes and servers of the host by DHCP, router advertisements and DHCPv6. What ' +
+      'changes on the host while it runs is followed. One machine is served at a time; when it has left, the next one may ' +
+      'come.',
+    'It goes into the background once a machine may connect, unless --foreground is given.',
+    'It is made of processes that are confined one by one. The one that reads the packets of the guest can open no file, ' +
+      'socket or program; each is named in `ps` by its task.',
+  ],
+  groups: groupsOf('passt'),
+  details: DETAILS,
+  chapters: [
+    FORWARDING,
+    SIGNALS,
+    exitStatus(NETWORK_STATUSES.passt),
+    ENVIRONMENT,
+    FILES,
+    PASST_EXAMPLES,
+    NOTES,
+    seeAlso('pasta', 'pesto', 'ravioli'),
+  ],
+  operands: 'none',
+};
+
+const PESTO: Command = {
+  name: 'pesto',
+  purpose: 'show or change which ports a pasta or passt forwards',
+  synopsis: ['pesto [OPTION]... PATH'],
+  description: [
+    'Asks the run of `pasta` or `passt` that listens at <PATH>, which it was given by --conf-path, for its rules, and gives ' +
+      'it others. Without -t, -u, -T, -U and -C the rules are printed.',
+    'The options are steps, in their order. Of those that follow neither -A nor -D the first -t or -u replaces all of both, ' +
+      'and the first -T or -U all of both of these. Connections that are there go on. When the run can not have all that is ' +
+      'asked for, nothing changes.',
+  ],
+  groups: [{ title: null, rows: PESTO_OPTIONS }],
+  details: {},
+  chapters: [
+    exitStatus(CLIENT_STATUSES.pesto),
+    {
+      heading: 'EXAMPLES',
+      blocks: [
+        {
+          lines: [
+            'pesto /run/user/1000/box.sock',
+            'pesto -A -t 8080:80 /run/user/1000/box.sock',
+            'pesto -s -C HOST -t 443 -u 443 /run/user/1000/box.sock',
+          ],
+        },
+      ],
+    },
+    seeAlso('pasta', 'passt', 'ravioli'),
+  ],
+  operands: 'path',
+};
+
+const RAVIOLI: Command = {
+  name: 'ravioli',
+  purpose: 'pasta and passt by another name, and what talks to their runs',
+  synopsis: [
+    'ravioli pasta [OPTION]... [COMMAND [ARGUMENT]...]',
+    'ravioli passt [OPTION]...',
+    'ravioli forward list [--json] [--path PATH | --pid PID]',
+    'ravioli forward add [OPTION]... [--json] [--path PATH | --pid PID]',
+    'ravioli forward del [OPTION]... [--json] [--path PATH | --pid PID]',
+  ],
+  description: [
+    '`ravioli pasta` and `ravioli passt` are the commands of those names. `ravioli forward` shows or changes which ports ' +
+      'runs of this user forward: `list` shows them, `add` and `del` change one run. What is there stays as it is, ' +
+      'connections are not disturbed, and either all that is asked for is in force or nothing has changed.',
+    'Without --path and --pid `list` shows all runs of this user that have no --conf-path; `add` and `del` need the only one.',
+  ],
+  groups: [{ title: null, rows: FORWARD_OPTIONS }],
+  details: {},
+  chapters: [
+    exitStatus(CLIENT_STATUSES.forward),
+    {
+      heading: 'EXAMPLES',
+      blocks: [{ lines: ['ravioli forward list --json', 'ravioli forward add -t 8080:80 -u 53', 'ravioli forward del -t 8080:80'] }],
+    },
+    seeAlso('pasta', 'passt', 'pesto'),
+  ],
+  operands: 'actions',
+};
+
+/** All that have a manual. */
+export const COMMANDS: readonly Command[] = [PASTA, PASST, PESTO, RAVIOLI];

@@ -1,0 +1,12 @@
+# Made by build/manual/write.sh from the table of options of pesto.
+complete -c pesto -s A -l add -d 'Add the ports that follow'
+complete -c pesto -s D -l delete -d 'Take them away'
+complete -c pesto -s C -l clear -x -a 'HOST SPLICE' -d 'Take all away: HOST for -t and -u, SPLICE for -T and -U'
+complete -c pesto -s t -l tcp-ports -x -a 'none auto all' -d 'TCP ports forwarded to the guest, as those of pasta'
+complete -c pesto -s u -l udp-ports -x -a 'none auto all' -d 'UDP ports forwarded to the guest'
+complete -c pesto -s T -l tcp-ns -x -a 'none auto all' -d 'TCP ports of the host seen in the namespace'
+complete -c pesto -s U -l udp-ns -x -a 'none auto all' -d 'UDP ports of the host seen in the namespace'
+complete -c pesto -s s -l show -d 'Print the rules before and after'
+complete -c pesto -s d -l debug -d 'Without effect'
+complete -c pesto -s h -l help -d 'Print this text'
+complete -c pesto -l version -d 'Print the version'
