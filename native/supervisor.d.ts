@@ -70,6 +70,8 @@ export interface Native {
   localListen(path: string): number;
   /** A client of such a socket: its descriptor (CLOEXEC, non-blocking) and SO_PEERCRED; −EAGAIN: none waits. `pid` is 0 when it isn't ours to see. */
   localAccept(listener: number): { fd: number; pid: number; uid: number } | number;
+  /** 1 when the other end of a stream socket is closed, or sends no more, whatever is still to be read; else 0. */
+  hungUp(fd: number): number;
   /** connect(2) to such a socket, without waiting; −ECONNREFUSED: nobody listens, −EAGAIN: somebody does and is busy. */
   localConnect(path: string): number;
   /** A datagram socket (CLOEXEC, non-blocking) that is connected to such a path. */

@@ -2,8 +2,9 @@
  * Where a virtual machine's network connects to us: a UNIX socket that we listen at, or one that is connected already.
  *
  * Theory of operation. One machine at a time. When it goes, its flows stay, and the next one that connects goes on with them: a machine
- * monitor that is started again finds its network as it was. Somebody who connects while a machine is there is sent away. The worker is
- * given the socket and says when the machine has gone; no frame is ever seen here.
+ * monitor that is started again finds its network as it was. The worker is given the socket and says when the machine has gone; no frame
+ * is ever seen here. Somebody who connects while a machine is there is sent away, but who connects when it has just left, which the worker
+ * has yet to find out, waits for that. So a copy of the socket stays here: it tells whether there is somebody at the other end.
  */
 import type { Native } from '../native/supervisor.d.ts';
 import { listenAt } from './control/path.ts';
@@ -42,7 +43,7 @@ export interface MachineParts {
   readonly native: Native;
   readonly log: Log;
   readonly options: MachineOptions;
-  /** Gives the worker the socket of a machine, which is its own from then on. */
+  /** Gives the worker a copy of a machine's socket. */
   give(descriptor: number): void;
   /** The last machine has gone. */
   ended(): void;
@@ -55,7 +56,10 @@ export class MachineSocket {
   /** Where it listens; null: it does not. */
   readonly path: string | null;
   #watcher: { stop(): void } | null = null;
-  #present = false;
+  /** The socket of the machine that is served; −1: none is. */
+  #served = -1;
+  /** Who comes next, when the worker has seen that the one that is served has left. */
+  #next: { fd: number; pid: number } | null = null;
 
   /** Takes the path at once, so that a wrong one is told before anything is started. @throws UsageError */
   constructor(parts: MachineParts) {
@@ -80,13 +84,18 @@ export class MachineSocket {
 
   /** The worker says that its machine has gone; `errno` 0: it has closed its end. */
   gone(errno: number): void {
-    const { log, options } = this.#parts;
-    this.#present = false;
+    const { native, log, options } = this.#parts;
+    native.close(this.#served);
+    this.#served = -1;
     log.info(errno === 0 ? 'The machine has closed its socket' : `The machine's socket has failed (errno ${errno})`);
     if (options.oneOff || options.machineFd !== null) {
       this.#watcher?.stop();
       this.#parts.ended();
+      return;
     }
+    const next = this.#next;
+    this.#next = null;
+    if (next !== null) this.#admit(next);
   }
 
   #accept(): void {
@@ -97,19 +106,33 @@ export class MachineSocket {
         if (client !== -EAGAIN) log.warning(`a machine can't be accepted (errno ${-client})`);
         return;
       }
-      if (this.#present) {
+      if (this.#served < 0) this.#admit(client);
+      else if (this.#isTaken()) {
         log.warning(`process ${client.pid} was sent away: a machine is connected already`);
         native.close(client.fd);
-        continue;
-      }
-      log.info(`Machine connected, process ${client.pid}`);
-      this.#welcome(client.fd);
+      } else this.#next = client;
     }
+  }
+
+  /** Whether somebody is served, or waits to be, who has not left. Who has left while it waited is forgotten. */
+  #isTaken(): boolean {
+    const { native } = this.#parts;
+    if (native.hungUp(this.#served) === 0) return true;
+    if (this.#next === null) return false;
+    if (native.hungUp(this.#next.fd) === 0) return true;
+    native.close(this.#next.fd);
+    this.#next = null;
+    return false;
+  }
+
+  #admit(client: { fd: number; pid: number }): void {
+    this.#parts.log.info(`Machine connected, process ${client.pid}`);
+    this.#welcome(client.fd);
   }
 
   #welcome(descriptor: number): void {
     const { native } = this.#parts;
-    this.#present = true;
+    this.#served = descriptor;
     // One that was handed in may be blocking, and the worker waits for nothing but events.
     native.setNonBlocking(descriptor);
     for (const buffer of [SO_SNDBUF, SO_RCVBUF]) native.setSocketOption(descriptor, SOL_SOCKET, buffer, LARGEST_BUFFER);

@@ -248,7 +248,7 @@ export class Startup {
 
   #machineSocket(worker: WorkerRoom): MachineSocket {
     const { native, log, options, emit } = this.#around;
-    const give = (descriptor: number): void => worker.grant(GrantKind.STREAM, 0, descriptor);
+    const give = (descriptor: number): void => worker.lend(GrantKind.STREAM, 0, descriptor);
     return new MachineSocket({ native, log, options, give, ended: () => emit({ type: 'machineGone' }) });
   }
 

@@ -78,8 +78,13 @@ export class WorkerRoom {
 
   /** Gives a descriptor, which is closed here. */
   grant(kind: (typeof GrantKind)[keyof typeof GrantKind], value: number, descriptor: number): void {
-    this.#channel.send({ grant: { kind, value } }, [descriptor]);
+    this.lend(kind, value, descriptor);
     this.#around.native.close(descriptor);
+  }
+
+  /** The same with a descriptor that stays open here. */
+  lend(kind: (typeof GrantKind)[keyof typeof GrantKind], value: number, descriptor: number): void {
+    this.#channel.send({ grant: { kind, value } }, [descriptor]);
   }
 
   start(): void {

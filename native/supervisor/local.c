@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "values.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -94,10 +95,23 @@ static napi_value local_accept(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static napi_value hung_up(napi_env env, napi_callback_info info) {
+  napi_value argument[1];
+  int32_t fd;
+  if (!read_arguments(env, info, argument, 1) || !read_int(env, argument[0], &fd))
+    return make_int(env, -EINVAL);
+  struct pollfd poll_fd = {.fd = fd, .events = POLLRDHUP};
+  int ready = poll(&poll_fd, 1, 0);
+  if (ready > 0 && poll_fd.revents & POLLNVAL)
+    return make_int(env, -EBADF);
+  return make_result(env, ready);
+}
+
 const struct function local_functions[] = {
     {"localListen", local_listen},
     {"localConnect", local_connect},
     {"localDatagram", local_datagram},
     {"localAccept", local_accept},
+    {"hungUp", hung_up},
     {NULL, NULL},
 };

@@ -97,6 +97,7 @@ describe('native/supervisor, channel', () => {
       ['probePeekOffset', [5]],
       ['harden', [7]],
       ['send', [ours, 'text']],
+      ['hungUp', ['3']],
       ['receive', [ours, -1]],
       ['waitReadable', [ours]],
       ['netlinkSocket', ['route']],
@@ -240,6 +241,19 @@ describe('native/supervisor, descriptors and processes', () => {
     const [major, minor] = readFileSync('/proc/sys/kernel/osrelease', 'latin1').split('.').map(Number) as [number, number];
     expect(native.probePeekOffset(4)).to.equal(major > 6 || (major === 6 && minor >= 9) ? 1 : 0);
     expect(native.probePeekOffset(6)).to.be.oneOf([0, 1]);
+  });
+});
+
+describe('native/supervisor, hungUp', () => {
+  it('sees that the other end has left, also behind what is unread', () => {
+    const [ours, theirs] = native.socketPair();
+    expect(native.hungUp(ours)).to.equal(0);
+    native.sendWithDescriptors(theirs, Buffer.alloc(1), []);
+    expect(native.hungUp(ours)).to.equal(0);
+    native.close(theirs);
+    expect(native.hungUp(ours)).to.equal(1);
+    native.close(ours);
+    expect(native.hungUp(ours)).to.equal(EBADF);
   });
 });
 

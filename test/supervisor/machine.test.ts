@@ -39,6 +39,8 @@ class World {
   readonly closed: number[] = [];
   /** SO_TYPE of descriptors, or −errno. */
   readonly types = new Map<number, number>();
+  /** Sockets whose other end has left. */
+  readonly left = new Set<number>();
   /** What sockets were told. */
   readonly set: string[] = [];
   /** SO_ACCEPTCONN of each. */
@@ -55,6 +57,7 @@ class World {
         this.bound = path;
         return 7;
       },
+      hungUp: (fd: number) => Number(this.left.has(fd)),
       localAccept: () => this.comers.shift() ?? -EAGAIN,
       watch: (_fd: number, readable: () => void) => {
         this.#readable = readable;
@@ -110,6 +113,7 @@ describe('supervisor: machines', () => {
     expect(world.given).to.deep.equal([20]);
     expect(world.closed).to.deep.equal([21]);
     machine.gone(0);
+    expect(world.closed).to.deep.equal([21, 20]);
     world.come(22);
     expect(world.given).to.deep.equal([20, 22]);
     expect(world.ended).to.equal(0);
@@ -119,6 +123,27 @@ describe('supervisor: machines', () => {
       'The machine has closed its socket',
       'Machine connected, process 4711',
     ]);
+  });
+
+  it('wait when the one before has left and the worker does not know it yet; who leaves while it waits loses its turn', () => {
+    const world = new World();
+    const machine = world.machine('-s', '/x');
+    machine.start();
+    world.come(20);
+    world.left.add(20);
+    world.come(21);
+    world.come(22);
+    world.left.add(21);
+    world.come(23);
+    expect([world.given, world.closed]).to.deep.equal([[20], [22, 21]]);
+    machine.gone(0);
+    expect([world.given, world.closed]).to.deep.equal([
+      [20, 23],
+      [22, 21, 20],
+    ]);
+    machine.gone(0);
+    world.come(24);
+    expect(world.given).to.deep.equal([20, 23, 24]);
   });
 
   it('end the run with the first that goes, where that was asked for or its socket was given', () => {

@@ -55,13 +55,13 @@ export async function startPlug(guest: number, path: string): Promise<Running> {
   return plug;
 }
 
-/** The addresses that the guest would be told: those of the host. */
+/** The addresses that the guest would be told: those of the host. A router advertisement may have come before. */
 export async function configureGuest(guest: number, mtu: number): Promise<void> {
   const script = `ip link set eth0 mtu ${mtu} up
 ip addr add ${HOST4}/24 dev eth0
 ip -6 addr add ${HOST6}/64 dev eth0 nodad
 ip route add default via ${GATEWAY4}
-ip -6 route add default via ${GATEWAY6} dev eth0`;
+ip -6 route replace default via ${GATEWAY6} dev eth0`;
   await check(['sh', '-ec', script], { namespace: guest, user: 0 });
 }
 
