@@ -41,14 +41,27 @@ if newer $pty/src/unix/pty.cc $pty/build/Release/pty.node; then
     -Wl,-z,relro,-z,now,-z,noexecstack -Inode_modules/node-api-headers/include -Inode_modules/node-addon-api \
     -o $pty/build/Release/pty.node $pty/src/unix/pty.cc -lutil
 fi
+# An installed copy has no node_modules but the runtime's.
+if newer $pty/build/Release/pty.node native/out/pty.node; then cp $pty/build/Release/pty.node native/out/pty.node; fi
 
-# protobufjs is bundled; what is big and rarely needed stays outside and is loaded when it is. Minified: the text stays in each
+# protobufjs is bundled; what is big and rarely needed (bunyan, node-pty) is a file of its own and loaded when it is. Minified: the text stays in each
 # process's memory and is read at each start (worker 0.7 MB and some 10 ms less); dist/*.map has the names.
 bundle() {
   node_modules/.bin/esbuild "$1" --bundle --platform=node --target=node24 --format=cjs --outfile="$2" \
-    --external:node-pty --external:bunyan --external:*.node --minify --sourcemap=external --log-level=warning
+    --external:*.node --minify --sourcemap=external --log-level=warning
 }
 for room in supervisor worker; do
   if [ -e "$room/main.ts" ]; then bundle "$room/main.ts" "dist/$room.cjs"; fi
 done
+if newer node_modules/bunyan/lib/bunyan.js dist/bunyan.cjs; then
+  # What it loads where it is there, and does without otherwise.
+  node_modules/.bin/esbuild node_modules/bunyan/lib/bunyan.js --bundle --platform=node --target=node24 --format=cjs --minify \
+    --outfile=dist/bunyan.cjs --external:dtrace-provider --external:mv --external:moment --external:source-map-support --log-level=error
+fi
 if [ -e supervisor/control/main.ts ]; then bundle supervisor/control/main.ts dist/forward.cjs; fi
+
+# Their terms, for who gets the bundles.
+for package in protobufjs bunyan node-pty; do
+  echo "== $package"
+  cat node_modules/$package/LICENSE* | tr -d '\r'
+done >dist/licences.txt

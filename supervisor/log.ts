@@ -166,7 +166,7 @@ export class Log {
   }
 
   #openStructured(write: (text: string) => void): Bunyan {
-    const bunyan = createRequire(`${this.#root}/package.json`)('bunyan') as typeof Bunyan;
+    const bunyan = createRequire(`${this.#root}/package.json`)('./dist/bunyan.cjs') as typeof Bunyan;
     const human = {
       write: (record: { msg: string }) => {
         write(`${process.uptime().toFixed(4).padStart(8)}: ${printable(record.msg)}${this.newline}`);

@@ -14,12 +14,10 @@ import { createRequire } from 'node:module';
 import { isatty, ReadStream } from 'node:tty';
 import type { Native } from '../native/supervisor.d.ts';
 
-/** What is used of node-pty: its native half, since the processes are started by jail and not by its fork. */
+/** What is used of node-pty: its native half (native/out/pty.node), since the processes are started by jail and not by its fork. */
 interface NodePty {
-  readonly native: {
-    open(columns: number, rows: number): { master: number; slave: number; pty: string };
-    resize(master: number, columns: number, rows: number): void;
-  };
+  open(columns: number, rows: number): { master: number; slave: number; pty: string };
+  resize(master: number, columns: number, rows: number): void;
 }
 
 /** How long output of a command that has ended may take to arrive when something else still holds its terminal. */
@@ -42,7 +40,7 @@ read line <&3 || { [ "$(stty -g)" = "$raw" ] && stty "$usual"; }`;
 
 /** One pseudo-terminal and its relay. */
 export class Terminal {
-  readonly #pty: NodePty['native'];
+  readonly #pty: NodePty;
   readonly #native: Native;
   readonly #master: ReadStream;
   readonly #masterFd: number;
@@ -63,7 +61,7 @@ export class Terminal {
    */
   constructor(native: Native, root: string, startGuard: (descriptors: readonly number[]) => void) {
     this.#native = native;
-    this.#pty = (createRequire(`${root}/package.json`)('node-pty') as NodePty).native;
+    this.#pty = createRequire(`${root}/package.json`)('./native/out/pty.node') as NodePty;
     this.#input = new ReadStream(0);
     // A ReadStream and not a WriteStream, whose writes block: a terminal that is stuck must not stop the supervisor.
     this.#output = new ReadStream(1);
