@@ -78,6 +78,14 @@ export function judge(line: Line): Verdict {
   };
 }
 
+/**
+ * A goal missed by more than half. Without a verdict nothing is said: a peer may be too slow for its CPU time to be told, and a failure of
+ * our own is told by itself.
+ */
+export function isGrosslyMissed(verdict: Verdict): boolean {
+  return verdict.reached < 0.5;
+}
+
 /** Three significant digits, thousands separated; `–` for what could not be measured. */
 export function figure(value: number | undefined): string {
   if (value === undefined || Number.isNaN(value)) return '–';

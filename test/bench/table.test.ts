@@ -1,7 +1,7 @@
 /** The arithmetic of the table of goals. */
 import { expect } from 'chai';
 import type { Metric } from '../../bench/row.ts';
-import { figure, judge, median, table } from '../../bench/table.ts';
+import { figure, isGrosslyMissed, judge, type Line, median, table } from '../../bench/table.ts';
 
 const RATE: Metric = { name: 'rate', unit: 'Gbit/s', better: 'more', peer: 2, bare: 0.9 };
 const TIME: Metric = { name: 'p50', unit: 'µs', better: 'less', peer: 0.9 };
@@ -39,6 +39,13 @@ describe('bench/table', () => {
   it('has no verdict without a figure of ours, or without a goal', () => {
     expect(judge({ row: 'r', metric: RATE, values: { pasta: [1], ravioli: [Number.NaN] } }).met).to.equal('');
     expect(judge({ row: 'r', metric: { name: 'n', unit: 'u', better: 'more' }, values: { pasta: [1], ravioli: [2] } }).met).to.equal('');
+  });
+
+  it('calls a goal grossly missed under its half, and not when the peers have no figure', () => {
+    const missed = (values: Line['values']): boolean => isGrosslyMissed(judge({ row: 'r', metric: TIME, values }));
+    expect(missed({ pasta: [10], ravioli: [18] })).to.equal(false);
+    expect(missed({ pasta: [10], ravioli: [19] })).to.equal(true);
+    expect(missed({ pasta: [Number.NaN], ravioli: [19] })).to.equal(false);
   });
 
   it('prints a dash for what could not be measured, and lines its columns up', () => {

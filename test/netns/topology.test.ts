@@ -25,6 +25,25 @@ describe('topology', function () {
       expect(existsSync(left), left).to.equal(false);
   });
 
+  it('gives nobody a port of its servers by chance', async () => {
+    const topology = makeTopology();
+    try {
+      const bindAll = `import socket
+held = []
+try:
+    while True:
+        held.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        held[-1].bind(('127.0.0.1', 0))
+except OSError:
+    print(min(one.getsockname()[1] for one in held[:-1]))`;
+      const script = `echo 1024 11000 > /proc/sys/net/ipv4/ip_local_port_range; exec python3 -c "${bindAll}"`;
+      const bound = await check(['sh', '-c', script], { namespace: topology.host, user: 0 });
+      expect(Number(bound)).to.equal(10_000);
+    } finally {
+      topology.remove();
+    }
+  });
+
   it('sweeps what a killed run has left', async () => {
     const runner = start([process.execPath, '--input-type=module-typescript', '-e', LEAVER], { user: 0 });
     const left = JSON.parse((await runner.waitFor(/\{.*\}/))[0]) as { host: string; folder: string; pid: number };

@@ -56,11 +56,13 @@ function allowCubic(): void {
 }
 
 /**
- * Ports enough that a connect rate is not the search for a free one, ping sockets for everybody, and cubic, since paced algorithms
+ * Ports enough that a connect rate is not the search for a free one, but none of those that servers of tests and benchmarks listen on: a
+ * connection that has one in TIME-WAIT would keep the next server from it. Ping sockets for everybody, and cubic, since paced algorithms
  * measure their own timers. The end of the range of groups and the algorithm may be out of reach in a user namespace.
  */
 const SETTINGS = `cd /proc/sys/net/ipv4
 echo 1024 65535 > ip_local_port_range
+echo 1024-9999 > ip_local_reserved_ports
 echo 1 > tcp_tw_reuse
 echo 0 2147483647 > ping_group_range || echo 0 65535 > ping_group_range
 echo cubic > tcp_congestion_control || true`;
