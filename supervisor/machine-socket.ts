@@ -7,7 +7,7 @@
  * has yet to find out, waits for that. So a copy of the socket stays here: it tells whether there is somebody at the other end.
  */
 import type { Native } from '../native/supervisor.d.ts';
-import { listenAt } from './control/path.ts';
+import { listenAt, SocketFile } from './control/path.ts';
 import type { Log } from './log.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -55,6 +55,7 @@ export class MachineSocket {
   readonly #listener: number;
   /** Where it listens; null: it does not. */
   readonly path: string | null;
+  readonly #file: SocketFile | null;
   #watcher: { stop(): void } | null = null;
   /** The socket of the machine that is served; −1: none is. */
   #served = -1;
@@ -68,11 +69,19 @@ export class MachineSocket {
     if (options.machineFd !== null) {
       refuseUnlessStream(native, options.machineFd);
       this.path = null;
+      this.#file = null;
       this.#listener = -1;
       return;
     }
     this.path = options.socketPath ?? freePath(native);
     this.#listener = listenAt(native, this.path, 'machine socket');
+    this.#file = new SocketFile(this.path);
+  }
+
+  /** Nobody can come any more; whoever is there stays. */
+  close(): void {
+    this.#watcher?.stop();
+    this.#file?.remove();
   }
 
   /** Machines are served from now on. */

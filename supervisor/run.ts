@@ -27,6 +27,7 @@ import {
 import { isInteractive } from './interactive.ts';
 import type { Log } from './log.ts';
 import { LogFile } from './log-file.ts';
+import type { MachineSocket } from './machine-socket.ts';
 import type { Installation } from './runtime.ts';
 import { PidFile } from './pid-file.ts';
 import { dispositionOf, hasForeground } from './signals.ts';
@@ -64,6 +65,7 @@ export class Run {
   #rooms: Rooms | null = null;
   #terminal: Terminal | null = null;
   #controlServer: ControlServer | null = null;
+  #machine: MachineSocket | null = null;
   #deadline: NodeJS.Timeout | undefined;
   #pidFile: PidFile | null = null;
   #statistics: Statistics | null = null;
@@ -87,7 +89,10 @@ export class Run {
         adopt: (pid, onEnd) => this.#adopt(pid, onEnd),
         emit: (event) => this.#emit(event),
         status: (counters, flows) => this.#showStatus(counters, flows),
-        linkGone: (errno) => this.#rooms?.machine?.gone(errno),
+        linkGone: (errno) => this.#machine?.gone(errno),
+        holds: (machine) => {
+          this.#machine = machine;
+        },
         mark: (step) => this.#mark(step),
         startCommand: (spawner, hostname) => this.#startCommand(spawner, hostname),
       }).run();
@@ -202,6 +207,7 @@ export class Run {
 
   #killAll(): void {
     this.#controlServer?.close();
+    this.#machine?.close();
     this.#rooms?.worker.close();
     for (const child of this.#children) {
       child.kill(SIGNAL_NUMBERS.SIGKILL);

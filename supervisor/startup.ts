@@ -64,6 +64,8 @@ export interface Surroundings {
   status(counters: readonly number[], flows: number): void;
   /** The worker's link to a machine has ended. */
   linkGone(errno: number): void;
+  /** Where machines connect is taken, and to be closed at the end, also if start-up fails. */
+  holds(machine: MachineSocket): void;
   /** Remembers when a step was done, for --debug. */
   mark(step: string): void;
   /** Starts the command's jail under this host name, and gives its control socket. */
@@ -75,8 +77,6 @@ export interface Rooms {
   readonly worker: WorkerRoom;
   /** The waiting command; null when a namespace was joined. */
   readonly command: { readonly pid: number; readonly control: Control } | null;
-  /** Where a machine connects; null: the guest is a namespace. */
-  readonly machine: MachineSocket | null;
   /** Inode of the guest's network namespace; null: the guest is a machine. */
   readonly guest: number | null;
   /** Which ports lead where. */
@@ -190,7 +190,7 @@ export class Startup {
     const features = this.#features(guest?.tap ?? null, maxDescriptors);
     const command = control === null || guest === null || guest.pid === null ? null : { pid: guest.pid, control };
     const banner = guest === null ? machineBannerLines(plan, machine?.path ?? null) : bannerLines(plan, guestMac);
-    return { worker, machine, command, guest: guest?.identity ?? null, forwarding, banner, features };
+    return { worker, command, guest: guest?.identity ?? null, forwarding, banner, features };
   }
 
   #features(tap: Tap | null, descriptors: number): string[] {
@@ -249,7 +249,9 @@ export class Startup {
   #machineSocket(worker: WorkerRoom): MachineSocket {
     const { native, log, options, emit } = this.#around;
     const give = (descriptor: number): void => worker.lend(GrantKind.STREAM, 0, descriptor);
-    return new MachineSocket({ native, log, options, give, ended: () => emit({ type: 'machineGone' }) });
+    const machine = new MachineSocket({ native, log, options, give, ended: () => emit({ type: 'machineGone' }) });
+    this.#around.holds(machine);
+    return machine;
   }
 
   /** The process of our command, which has made all its namespaces when it says that it is ready. */

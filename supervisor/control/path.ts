@@ -1,8 +1,8 @@
 /**
- * Where a socket of ours listens: takes the path, and the place of a socket that a dead process has left there.
+ * Where a socket of ours listens: takes the path, and the place of a socket that a dead process has left there; gives it back at the end.
  */
 import { lstatSync, unlinkSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Native } from '../../native/supervisor.d.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -14,6 +14,38 @@ const EADDRINUSE = 98;
 const ECONNREFUSED = 111;
 
 type Sockets = Pick<Native, 'localListen' | 'localConnect' | 'close'>;
+
+/** The file of a socket that we have made. */
+export class SocketFile {
+  readonly #path: string;
+  readonly #identity: string | null;
+
+  constructor(path: string) {
+    // Whoever goes into the background changes the folder.
+    this.#path = resolve(path);
+    this.#identity = identityOf(this.#path);
+  }
+
+  /** Removes it, unless another has taken its place or it is gone already. */
+  remove(): void {
+    if (this.#identity === null || identityOf(this.#path) !== this.#identity) return;
+    try {
+      unlinkSync(this.#path);
+    } catch {
+      // Its folder has gone in between, or may not be written to any more.
+    }
+  }
+}
+
+/** What tells a file from its successors, who may get its inode; null: there is none. */
+function identityOf(path: string): string | null {
+  try {
+    const { dev, ino, birthtimeMs } = lstatSync(path);
+    return `${dev}:${ino}:${birthtimeMs}`;
+  } catch {
+    return null;
+  }
+}
 
 /**
  * Listens at `path`; the descriptor is the caller's. A socket at which nobody listens any more is removed first, nothing else is.

@@ -11,8 +11,6 @@
  * Only the owner of the process may connect, and root: the file's mode says so, and SO_PEERCRED once more, for a file whose mode was
  * changed.
  */
-import { lstatSync, unlinkSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { Native } from '../../native/supervisor.d.ts';
 import { describeRule, type Enabled, faultOf, restrictToFamilies } from '../forwarding/rule.ts';
 import { type ForwardingTable, makeTable, named } from '../forwarding/table.ts';
@@ -20,7 +18,7 @@ import type { Log } from '../log.ts';
 import { UsageError } from '../usage-error.ts';
 import { Answer } from './answer.ts';
 import { encodeGreeting, encodeVerdict, tablesOf } from './codec.ts';
-import { listenAt } from './path.ts';
+import { listenAt, SocketFile } from './path.ts';
 
 /** How long a client may take for its answer, ms. */
 export const CLIENT_MS = 5_000;
@@ -63,8 +61,7 @@ interface Client {
 export class ControlServer {
   readonly #parts: ControlServerParts;
   readonly #listener: number;
-  readonly #path: string;
-  readonly #file: { readonly dev: number; readonly ino: number };
+  readonly #file: SocketFile;
   #forwarding: Forwarding | null = null;
   #watch: { stop(): void } | null = null;
   #serving: { stop(): void } | null = null;
@@ -76,11 +73,8 @@ export class ControlServer {
    */
   constructor(parts: ControlServerParts, path: string) {
     this.#parts = parts;
-    // Whoever goes into the background changes the folder.
-    this.#path = resolve(path);
     this.#listener = listenAt(parts.native, path);
-    const { dev, ino } = lstatSync(path);
-    this.#file = { dev, ino };
+    this.#file = new SocketFile(path);
   }
 
   /** Begins to serve the clients. */
@@ -100,12 +94,7 @@ export class ControlServer {
     this.#pause();
     this.#serving?.stop();
     this.#parts.native.close(this.#listener);
-    try {
-      const { dev, ino } = lstatSync(this.#path);
-      if (dev === this.#file.dev && ino === this.#file.ino) unlinkSync(this.#path);
-    } catch {
-      // Somebody has removed it before.
-    }
+    this.#file.remove();
   }
 
   #pause(): void {

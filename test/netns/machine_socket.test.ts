@@ -105,6 +105,20 @@ describe('netns: the socket of a machine', function () {
     await client.leaves();
   });
 
+  it('is removed at an orderly end, unless another has taken the path', async () => {
+    const path = socketPath(topology);
+    const first = await started(path);
+    rmSync(path);
+    const second = await started(path);
+    await first.stop();
+    expect(existsSync(path)).to.equal(true);
+    await second.stop();
+    expect(existsSync(path)).to.equal(false);
+    // This one fails when it listens at the path already.
+    expect((await refused(['-s', path, '-t', '1.2.3.4/80'])).code).to.equal(1);
+    expect(existsSync(path)).to.equal(false);
+  });
+
   it('is not taken from one that lives, nor made of a file', async () => {
     const path = socketPath(topology);
     await started(path);
