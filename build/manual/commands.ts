@@ -119,7 +119,7 @@ const PASST: Command = {
     FILES,
     PASST_EXAMPLES,
     NOTES,
-    seeAlso('pasta', 'pesto', 'ravioli'),
+    seeAlso('pasta', 'pesto', 'qrap', 'ravioli'),
   ],
   operands: 'none',
 };
@@ -185,5 +185,44 @@ const RAVIOLI: Command = {
   operands: 'actions',
 };
 
+const QRAP: Command = {
+  name: 'qrap',
+  purpose: 'start a QEMU that can not connect to passt by itself',
+  synopsis: ['qrap DESCRIPTOR COMMAND [WORD]...', 'qrap [WORD]...'],
+  description: [
+    'QEMU connects to `passt` by itself from 7.2 on. For an older one qrap makes the connection and becomes QEMU, which ' +
+      'finds it as an open descriptor. It takes the first run of `passt` that has no machine, of those at ' +
+      '/tmp/passt_1.socket and on, where `passt` listens unless --socket is given.',
+    'With a descriptor, a number from 3 on, and a command: the command is started with its words as they are. One of them is to ' +
+      'name the descriptor.',
+    'Without: QEMU is looked for as `kvm`, `qemu-kvm`, `/usr/libexec/qemu-kvm`, `qemu-system-` and the machine, and `qemu`. ' +
+      'Its network becomes descriptor 5: the first card of -device keeps its model, address and place, further ones are left out ' +
+      'with all of -netdev, -net and -nic, and where there is none a virtio-net-pci is added. So qrap can be the <emulator> of ' +
+      'a domain of libvirt. Words that start no machine (-version, -help, -machine none) go to QEMU without a connection.',
+  ],
+  groups: [],
+  details: {},
+  chapters: [
+    exitStatus([
+      { status: 1, meaning: 'Nothing was started. A line on stderr says why.' },
+      { status: 'other', meaning: 'That of the command.' },
+    ]),
+    {
+      heading: 'EXAMPLES',
+      blocks: [
+        {
+          lines: [
+            'qrap 5 qemu-system-x86_64 -m 1024 disk.img \\',
+            '  -device virtio-net-pci,netdev=n -netdev socket,id=n,fd=5',
+            'qrap -m 1024 disk.img',
+          ],
+        },
+      ],
+    },
+    seeAlso('passt'),
+  ],
+  operands: 'none',
+};
+
 /** All that have a manual. */
-export const COMMANDS: readonly Command[] = [PASTA, PASST, PESTO, RAVIOLI];
+export const COMMANDS: readonly Command[] = [PASTA, PASST, PESTO, QRAP, RAVIOLI];

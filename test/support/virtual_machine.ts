@@ -10,6 +10,14 @@ import { type Running, start } from './processes.ts';
 const FOLDER = fileURLToPath(new URL('../vm/', import.meta.url));
 const BUILT = fileURLToPath(new URL('../../.cache/vm/', import.meta.url));
 const SERIES = '6.1';
+const QEMU = 'qemu-system-x86_64';
+
+/** What udhcpc runs: sets the address and the route, and prints them. */
+export const LEASE = `#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip address add "$ip/$mask" dev "$interface"
+ip route add default via "$router"
+echo "lease $ip router $router mtu $mtu"`;
 
 export interface VirtualMachine {
   /** QEMU; its stdout is the console. */
@@ -22,11 +30,29 @@ export function prepareKernel(): void {
   execFileSync('sh', [`${FOLDER}build.sh`, SERIES], { stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
+/** What connects a machine's card to passt, in QEMU's words, and what stands before them. */
+export interface MachineNetwork {
+  readonly program: readonly string[];
+  readonly words: readonly string[];
+}
+
+function streamAt(path: string): MachineNetwork {
+  return {
+    program: [QEMU],
+    words: ['-device', 'virtio-net-pci,netdev=s', '-netdev', `stream,id=s,server=off,addr.type=unix,addr.path=${path}`],
+  };
+}
+
 /**
- * Boots a machine whose network card is at `path`; it connects again, after a second, when passt has gone.
+ * Boots a machine whose network card is at the socket `network`, or has that network.
  * @param files names and contents of files that lie beside the script
  */
-export function startVirtualMachine(path: string, script: string, files: Readonly<Record<string, string>> = {}): VirtualMachine {
+export function startVirtualMachine(
+  network: string | MachineNetwork,
+  script: string,
+  files: Readonly<Record<string, string>> = {},
+): VirtualMachine {
+  const { program, words } = typeof network === 'string' ? streamAt(network) : network;
   const share = mkdtempSync(`/dev/shm/ravioli-run-${process.pid}-machine-`);
   mkdirSync(`${share}/files`);
   for (const [name, content] of Object.entries({ ...files, script })) writeFileSync(`${share}/files/${name}`, content);
@@ -40,9 +66,9 @@ export function startVirtualMachine(path: string, script: string, files: Readonl
     ...['-kernel', `${BUILT}${SERIES}/kernel`, '-initrd', `${BUILT}${SERIES}/initramfs`, '-append', 'console=ttyS0 quiet panic=-1'],
     ...shared('/', 'root', ',readonly=on'),
     ...shared(share, 'share', ''),
-    ...['-device', 'virtio-net-pci,netdev=s', '-netdev', `stream,id=s,server=off,addr.type=unix,addr.path=${path}`],
+    ...words,
   ];
-  const running = start(['qemu-system-x86_64', ...line], { user: 0, timeout: 180_000 });
+  const running = start([...program, ...line], { user: 0, timeout: 180_000 });
   return {
     console: running,
     async remove() {

@@ -8,19 +8,12 @@ import { socketPath, startPasst } from '../support/machine.ts';
 import { check, type Running, start } from '../support/processes.ts';
 import { foldered, startNginx, sumOf, type WebServer } from '../support/servers.ts';
 import { HOST4, makeTopology, TARGET4, type Topology } from '../support/topology.ts';
-import { prepareKernel, startVirtualMachine, type VirtualMachine } from '../support/virtual_machine.ts';
+import { LEASE, prepareKernel, startVirtualMachine, type VirtualMachine } from '../support/virtual_machine.ts';
 
 const WEB = 8080;
 const ECHO = 6500;
 const SSH = 2222;
 const BYTES = 20_000_000;
-
-/** What udhcpc runs. */
-const LEASE = `#!/bin/sh
-[ "$1" = bound ] || exit 0
-ip address add "$ip/$mask" dev "$interface"
-ip route add default via "$router"
-echo "lease $ip router $router mtu $mtu"`;
 
 const SCRIPT = `chmod 755 lease
 ip link set eth0 up
