@@ -35,7 +35,8 @@ export interface Native {
   /** send / recv on a netlink socket; recv gives null on −EAGAIN. */
   send(fd: number, bytes: Uint8Array): number;
   receive(fd: number, maxBytes: number): Uint8Array | null | number;
-  /** poll(fd, POLLIN, timeoutMs): for the short netlink dialogues of start-up, where waiting on the loop would cost more than the answer. */
+  /** poll(fd, POLLIN, timeoutMs): for the short netlink dialogues of start-up, where waiting on the loop would cost more than the answer.
+   *  Signals do not end it. */
   waitReadable(fd: number, timeoutMs: number): number;
   /** The same with POLLOUT. */
   waitWritable(fd: number, timeoutMs: number): number;

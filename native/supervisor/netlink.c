@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "values.h"
 
+#include <errno.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -56,7 +57,12 @@ static napi_value wait_for(napi_env env, napi_callback_info info, short events) 
   if (!read_arguments(env, info, argument, 2) || !read_int(env, argument[0], &fd) || !read_int(env, argument[1], &timeout))
     return make_int(env, -EINVAL);
   struct pollfd poll_fd = {.fd = fd, .events = events};
-  return make_result(env, poll(&poll_fd, 1, timeout));
+  int ready;
+  /* A signal waits for the loop, and what we wait for has not come: the time begins anew. */
+  do
+    ready = poll(&poll_fd, 1, timeout);
+  while (ready < 0 && errno == EINTR);
+  return make_result(env, ready);
 }
 
 static napi_value wait_readable(napi_env env, napi_callback_info info) { return wait_for(env, info, POLLIN); }

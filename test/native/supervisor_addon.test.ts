@@ -276,6 +276,16 @@ describe('native/supervisor, netlink', () => {
     native.close(fd);
   });
 
+  it('waits on when a signal comes', () => {
+    const ignore = (): void => undefined;
+    process.on('SIGUSR2', ignore);
+    const script = 'for time in 1 2 3 4 5 6 7 8; do kill -USR2 $PPID; sleep 0.02; done';
+    const pidfd = native.pidfd(spawn('sh', ['-c', script]).pid as number);
+    expect(native.waitReadable(pidfd, 20_000), 'it has ended').to.equal(1);
+    native.close(pidfd);
+    process.off('SIGUSR2', ignore);
+  });
+
   it('refuses an answer that is longer than asked for', () => {
     const [ours, theirs] = native.socketPair();
     native.send(theirs, Buffer.alloc(11));

@@ -8,6 +8,8 @@ import { IMAGE, listens, type Rig } from './rig.ts';
 /** What users of podman rely on. It throws when the machine's pasta does not give it. */
 export interface Case {
   readonly title: string;
+  /** It uses what both columns share (processors, the user's kernel limits) up: they take turns. */
+  readonly alone?: true;
   check(rig: Rig): Promise<void>;
 }
 

@@ -110,6 +110,28 @@ const BRIDGES: readonly Case[] = [
     },
   },
   {
+    title: 'a container leaves one bridge network for another, and its port comes along',
+    async check(rig) {
+      await rig.podman('network', 'create', 'bridge1');
+      await rig.podman('network', 'create', 'bridge2');
+      try {
+        const command = 'socat TCP4-LISTEN:80,fork SYSTEM:"echo here"';
+        await rig.podman('run', '-d', '--name=bridged', '--network=bridge1', '-p', '6000:80', IMAGE, 'sh', '-c', `exec ${command}`);
+        await listens(rig, 'socat', 'tcp', 80);
+        const said = async () => (await rig.run(['socat', '-u', 'TCP4:127.0.0.1:6000', 'STDOUT'])).stdout;
+        expect(await said()).to.equal('here\n');
+        await rig.podman('network', 'disconnect', 'bridge1', 'bridged');
+        expect(await said()).to.equal('');
+        await rig.podman('network', 'connect', 'bridge2', 'bridged');
+        expect(await said()).to.equal('here\n');
+        await rig.podman('network', 'reload', 'bridged');
+        expect(await rig.podman('exec', 'bridged', 'wget', '-q', '-O', '-', `http://${TARGET4}/`)).to.equal(WORDS);
+      } finally {
+        await rig.run(['podman', 'network', 'rm', '-f', '-t', '0', 'bridge1', 'bridge2']);
+      }
+    },
+  },
+  {
     title: 'podman unshare --rootless-netns, and after a pasta that failed',
     async check(rig) {
       const words = ['podman', 'unshare', '--rootless-netns', 'ip', 'addr'];

@@ -156,6 +156,31 @@ export const LIFECYCLE: readonly Case[] = [
     },
   },
   {
+    title: 'started, restarted, stopped and killed by several at once',
+    async check(rig) {
+      await runs(rig, answering('raced', 6000));
+      const all = [['restart', '-t', '0'], ['kill'], ['start'], ['stop', '-t', '0'], ['restart', '-t', '0']];
+      for (let round = 0; round < 3; round++) await Promise.all(all.map((words) => rig.run(['podman', ...words, 'raced'])));
+      await until('it is started', async () => (await rig.run(['podman', 'start', 'raced'])).code === 0);
+      await until('it answers', () => answers(rig, 6000));
+    },
+  },
+  {
+    title: 'podman system reset takes all of it away',
+    async check(rig) {
+      try {
+        await runs(rig, answering('own', 6000));
+        await rig.podman('network', 'create', 'bridge2');
+        await runs(rig, answering('bridged', 6001, '--network=bridge2'));
+        await rig.podman('system', 'reset', '--force');
+        await until('the ports are free', () => listening(rig.topology.host).length === 0);
+        await until('no pasta is left', () => pastas(rig).length === 0);
+      } finally {
+        await rig.podman('import', '/opt/image.tar', IMAGE);
+      }
+    },
+  },
+  {
     title: 'one that fails to start leaves nothing',
     async check(rig) {
       const end = await rig.run(['podman', 'run', '-d', '-p', '6000:80', IMAGE, '/no/such/program']);
@@ -171,6 +196,7 @@ export const LIFECYCLE: readonly Case[] = [
   },
   {
     title: '50 containers in parallel, each with a port',
+    alone: true,
     async check(rig) {
       const ports = Array.from({ length: 50 }, (_, index) => 6300 + index);
       await Promise.all(ports.map((port) => runs(rig, answering(`many${port}`, port))));

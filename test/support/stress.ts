@@ -185,7 +185,7 @@ function takesAllAlong(lane: Lane, victim: number, name: string, late: boolean):
 }
 
 /** All that is there, but for what was there before the first run. Sockets of killed runs are for the next run to remove. */
-function leftovers(mounts: string, last: boolean): string[] {
+function leftovers(mounts: readonly string[], last: boolean): string[] {
   const self = [1, process.pid];
   const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry) && !self.includes(Number(entry)));
   const sockets = text('/proc/net/unix').split('\n').slice(1);
@@ -195,8 +195,13 @@ function leftovers(mounts: string, last: boolean): string[] {
     ...files(FOLDER).flatMap((path) => (!last && /\.sock(et)?$/.test(path) ? [] : [`file ${path}`])),
     ...sockets.flatMap((line) => line.split(/ +/)[7] ?? []).map((name) => `UNIX socket ${name}`),
     ...ports.filter((line) => / 0[7A] /.test(line)).map((line) => `port ${line}`),
-    ...(text('/proc/self/mountinfo') === mounts ? [] : [`mounts:\n${text('/proc/self/mountinfo')}`]),
+    ...mounted().flatMap((line) => (mounts.includes(line) ? [] : [`mount ${line}`])),
   ];
+}
+
+/** One line for each; some go without us, when a name of a namespace that others had made is removed. */
+function mounted(): string[] {
+  return text('/proc/self/mountinfo').split('\n');
 }
 
 function files(folder: string): string[] {
@@ -205,7 +210,7 @@ function files(folder: string): string[] {
 }
 
 /** Runs all of these at the same time; gives what they leave. The file with a number stays, as callers expect. */
-async function round(plans: readonly Plan[], mounts: string, last: boolean): Promise<string[]> {
+async function round(plans: readonly Plan[], mounts: readonly string[], last: boolean): Promise<string[]> {
   const said: string[] = [];
   await Promise.all(plans.map((decided, number) => live(number, decided, (line) => said.push(line))));
   for (const path of files(FOLDER)) if (path.endsWith('.pid')) rmSync(path);
@@ -218,7 +223,7 @@ async function main(): Promise<void> {
   mkdirSync(FOLDER);
   await check(['chown', String(UNPRIVILEGED), FOLDER], { user: 0 });
   const random = new Random(seed);
-  const mounts = text('/proc/self/mountinfo');
+  const mounts = mounted();
   const rounds = Array.from({ length: Math.ceil(starts / parallel) }, () => Array.from({ length: parallel }, () => plan(random)));
   // The last ones find what the killed ones have left.
   const whole = { spared: true, late: false, delay: 0, whom: 0, gently: false };
