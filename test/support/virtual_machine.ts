@@ -22,6 +22,8 @@ echo "lease $ip router $router mtu $mtu"`;
 export interface VirtualMachine {
   /** QEMU; its stdout is the console. */
   readonly console: Running;
+  /** Makes an empty file of that name, which the machine sees in /mnt. */
+  tell(name: string): void;
   remove(): Promise<void>;
 }
 
@@ -36,10 +38,15 @@ export interface MachineNetwork {
   readonly words: readonly string[];
 }
 
+export interface MachineOptions {
+  /** A guest that reboots does so; otherwise the machine is gone. */
+  reboots?: boolean;
+}
+
 function streamAt(path: string): MachineNetwork {
   return {
     program: [QEMU],
-    words: ['-device', 'virtio-net-pci,netdev=s', '-netdev', `stream,id=s,server=off,addr.type=unix,addr.path=${path}`],
+    words: ['-device', 'virtio-net-pci,netdev=s,romfile=', '-netdev', `stream,id=s,server=off,addr.type=unix,addr.path=${path}`],
   };
 }
 
@@ -51,6 +58,7 @@ export function startVirtualMachine(
   network: string | MachineNetwork,
   script: string,
   files: Readonly<Record<string, string>> = {},
+  given: MachineOptions = {},
 ): VirtualMachine {
   const { program, words } = typeof network === 'string' ? streamAt(network) : network;
   const share = mkdtempSync(`/dev/shm/ravioli-run-${process.pid}-machine-`);
@@ -62,15 +70,17 @@ export function startVirtualMachine(
     `local,path=${folder},mount_tag=${tag},security_model=none${readonly},multidevs=remap`,
   ];
   const line = [
-    ...['-M', 'q35,accel=tcg', '-cpu', 'max', '-m', '512', '-nodefaults', '-nographic', '-no-reboot', '-serial', 'stdio'],
+    ...['-M', 'q35,accel=tcg', '-cpu', 'max', '-m', '512', '-nodefaults', '-nographic', '-serial', 'stdio'],
+    ...(given.reboots === true ? [] : ['-no-reboot']),
     ...['-kernel', `${BUILT}${SERIES}/kernel`, '-initrd', `${BUILT}${SERIES}/initramfs`, '-append', 'console=ttyS0 quiet panic=-1'],
     ...shared('/', 'root', ',readonly=on'),
     ...shared(share, 'share', ''),
     ...words,
   ];
-  const running = start([...program, ...line], { user: 0, timeout: 180_000 });
+  const running = start([...program, ...line], { user: 0, timeout: 600_000 });
   return {
     console: running,
+    tell: (name) => writeFileSync(`${share}/${name}`, ''),
     async remove() {
       await running.stop('SIGKILL');
       rmSync(share, { recursive: true, force: true });

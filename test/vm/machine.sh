@@ -9,6 +9,10 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 for folder in /dev/shm /tmp /run; do mount -t tmpfs -o mode=1777 tmpfs $folder; done
 ln -s /proc/self/fd /dev/fd
+# Clients write to resolv.conf, and keep their leases.
+mkdir -p /run/etc/upper /run/etc/work
+mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work overlay /etc
+mount -t tmpfs tmpfs /var/lib
 ip link set lo up
 cp -r /mnt/files /tmp/files
 cd /tmp/files
