@@ -12,6 +12,8 @@ export interface Native {
   seal(offset: number, length: number): number;
   /** Stores CLOCK_MONOTONIC: int32 milliseconds at `offset`, int32 microseconds at `offset + 4`, both wrapping. */
   clock(offset: number): number;
+  /** Stores CLOCK_REALTIME: int32 seconds (wrapping in 2106, unsigned) at `offset`, int32 microseconds at `offset + 4`. */
+  wallClock(offset: number): number;
 
   /** epoll_create1(EPOLL_CLOEXEC). */
   epollCreate(): number;

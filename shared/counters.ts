@@ -19,7 +19,7 @@ export const COUNTERS = [
   'icmp_errors_to_guest', 'icmp_errors_suppressed', 'icmp_errors_from_guest', 'icmp_ignored',
   'spliced_connections_opened', 'spliced_connections_refused', 'spliced_connections_ended', 'spliced_bytes', 'spliced_without_pipe',
   'spliced_flows_opened', 'spliced_flows_ended', 'spliced_datagrams', 'spliced_datagrams_dropped',
-  'opener_refused', 'wakeups', 'stale_events',
+  'opener_refused', 'wakeups', 'stale_events', 'captures_lost',
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];
 

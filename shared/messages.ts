@@ -39,6 +39,8 @@ export const MessageId = {
    * address. At most five per 10 s.
    */
   DHCPV6: 14,
+  /** values: errno. What is captured can't be written, and nothing is from now on. */
+  CAPTURE_ENDED: 15,
 } as const;
 export type MessageId = (typeof MessageId)[keyof typeof MessageId];
 

@@ -218,6 +218,8 @@ export function workerText(message: number, values: readonly number[]): string {
       return `a stalled connection (${b >>> 16} to ${b & 0xffff}) lacked ${STALLS[a] ?? STALLS[0]}, and goes on; ${c} so far: please report this`;
     case MessageId.MEMBERSHIP:
       return `the guest has ${a === 1 ? 'joined' : 'left'} the group ${addressOf(values.slice(2, 6))}; it is in ${b} now`;
+    case MessageId.CAPTURE_ENDED:
+      return `what is captured can't be written any more (errno ${a}): the capture has ended, the guest's network goes on`;
     case MessageId.DHCP:
       return `DHCP: ${DHCP_EVENTS[a] ?? DHCP_EVENTS[0]} ${addressOf([0, 0, 0xffff, b])}, client ${formatMac(macOf(c, d))}`;
     case MessageId.DHCPV6:

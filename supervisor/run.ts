@@ -13,6 +13,7 @@ import { listenAsInstance, mayBeInGuest } from './control/instances.ts';
 import { CLIENT_MS, ControlServer } from './control/server.ts';
 import type { EarlyWorker } from './early.ts';
 import { enterBackground } from './background.ts';
+import { openCaptureFile } from './capture-file.ts';
 import { bytesOf, environmentOfCommand, lastWords, type Started, variable } from './environment.ts';
 import {
   type Effect,
@@ -68,6 +69,7 @@ export class Run {
   #machine: MachineSocket | null = null;
   #deadline: NodeJS.Timeout | undefined;
   #pidFile: PidFile | null = null;
+  #capture: number | null = null;
   #statistics: Statistics | null = null;
   /** SIGUSR2 has asked, and wants all of them. */
   #wantsCounters = false;
@@ -86,6 +88,7 @@ export class Run {
       this.#becomeUser();
       this.#rooms = await new Startup({
         ...this.#program,
+        capture: this.#capture,
         adopt: (pid, onEnd) => this.#adopt(pid, onEnd),
         emit: (event) => this.#emit(event),
         status: (counters, flows) => this.#showStatus(counters, flows),
@@ -172,10 +175,11 @@ export class Run {
   /** Before anything is started: a path that can't be had is the user's to put right. */
   #openFiles(): void {
     const { installation, log, mode, options } = this.#program;
-    const { logFile, logSize, pidFile } = options;
+    const { captureFile, logFile, logSize, pidFile } = options;
     const header = `${mode} ${VERSION}: ${installation.root}/bin/${mode} (${process.pid})`;
     if (logFile !== null) log.addSink(new LogFile(logFile, logSize, header));
     if (pidFile !== null) this.#pidFile = new PidFile(pidFile);
+    if (captureFile !== null) this.#capture = openCaptureFile(captureFile);
   }
 
   /** Tells that everything is there, to whoever waits for the file or for the process that was started. */
@@ -209,8 +213,10 @@ export class Run {
     this.#controlServer?.close();
     this.#machine?.close();
     this.#rooms?.worker.close();
+    // A worker ends by itself when its channel does. One that captures writes its last records before; killed, it might leave a piece.
+    const writing = this.#capture === null ? null : (this.#rooms?.worker.pid ?? null);
     for (const child of this.#children) {
-      child.kill(SIGNAL_NUMBERS.SIGKILL);
+      if (child.pid !== writing) child.kill(SIGNAL_NUMBERS.SIGKILL);
     }
     this.#leaveIfEmpty();
   }

@@ -56,6 +56,8 @@ export interface Surroundings {
   readonly log: Log;
   /** The worker that the launcher has started; null when there is none. */
   readonly early: EarlyWorker | null;
+  /** The file for the guest's frames, which the worker gets; null when there is none. */
+  readonly capture: number | null;
   /** Takes a child into the run's care; `onEnd` is called when it has ended. */
   adopt(pid: number, onEnd: (ending: Ending) => void): Child;
   /** Tells the lifecycle. */
@@ -169,6 +171,9 @@ export class Startup {
     mark('worker configured');
     await worker.seal(readFileSync(`${this.#around.installation.root}/dist/worker.filter`));
     mark('worker sealed');
+    const { capture } = this.#around;
+    // Before the link, which has another way where its frames are recorded.
+    if (capture !== null) worker.grant(GrantKind.CAPTURE, 0, capture);
     worker.grant(GrantKind.OPENER_HOST, 0, host.worker);
     if (guest !== null) {
       if (guest.tap !== null) worker.grant(GrantKind.TAP, guest.tap.offloads, guest.tap.descriptor);

@@ -27,6 +27,7 @@ export class WorkerRoom {
   readonly #hello: Promise<Envelope>;
   readonly #settling: ((room: number) => void)[] = [];
   #refused: (ids: readonly number[]) => void = () => {};
+  #adopted: number | null = null;
 
   /** Starts the worker's jail, unless the launcher has; its runtime loads from now on. */
   constructor(around: Surroundings, spawner: Spawner) {
@@ -91,6 +92,11 @@ export class WorkerRoom {
     this.#channel.send({ start: {} });
   }
 
+  /** Its process, once its jail has named it. */
+  get pid(): number | null {
+    return this.#adopted;
+  }
+
   /** False once the dialogue has ended. */
   get isOpen(): boolean {
     return this.#channel.isOpen;
@@ -143,6 +149,7 @@ export class WorkerRoom {
   /** The worker is our child though its jail made it: watched from the moment its pid is known. */
   async #adoptWorker(): Promise<number> {
     const pid = await this.#control.expect(JailStep.PID);
+    this.#adopted = pid;
     this.#around.adopt(pid, (ending) => {
       const failure = this.#control.failure();
       this.#around.emit(failure === null ? { type: 'workerEnded', ending } : { type: 'failed', line: failure });

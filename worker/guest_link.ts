@@ -7,6 +7,7 @@ import { log } from './flow/journal.ts';
 import { roomAgain } from './flow/link_room.ts';
 import { changeDescriptor, EPOLLIN, EPOLLOUT, forgetDescriptor, watchDescriptor } from './flow/watch.ts';
 import { expectGuest, frameFromGuest, sendRouterAdvertisement } from './guest.ts';
+import { captures, flushCapture, stopCapture } from './link/capture.ts';
 import { kernel } from './link/kernel.ts';
 import { flushLink, holdsFrames, leftFrames, receiveFrames, setLink } from './link/link.ts';
 import { closeStream, isBlocked, openStream, streamIsCalm, unblockStream } from './link/stream.ts';
@@ -99,6 +100,15 @@ function takeFrames(): void {
 export function linkEvent(events: number): void {
   if ((events & EPOLLOUT) !== 0) unblockStream();
   if ((events & ~EPOLLOUT) !== 0) takeFrames();
+}
+
+/** What was captured goes out, at the end of a turn. */
+export function settleCapture(): void {
+  if (!captures) return;
+  const errno = flushCapture();
+  if (errno === 0) return;
+  stopCapture();
+  log(LogLevel.WARNING, MessageId.CAPTURE_ENDED, 1, errno, 0, 0, 0, 0, 0);
 }
 
 /** What was gathered for the guest goes out, at the end of a turn. */

@@ -15,7 +15,7 @@ import { FREE, GENERATION, KIND, PING, REPLIES, ROW, rows, SPLICE, SPLICED_DATAG
 import { collectDue, due, openTimers, untilNextTimer } from './flow/timers.ts';
 import { EPOLLIN, EPOLLOUT, setEpoll, watchDescriptor } from './flow/watch.ts';
 import { expirePackets, untilNextExpiry } from './fragment/expiry.ts';
-import { advertiseDue, LINK, linkEvent, settleLink } from './guest_link.ts';
+import { advertiseDue, LINK, linkEvent, settleCapture, settleLink } from './guest_link.ts';
 import { pingOpened, pingSocketEvent, pingTimerEvent } from './icmp/ping.ts';
 import { CLOCK, EVENTS, MAX_EVENTS } from './link/arena.ts';
 import { counters } from './link/counters.ts';
@@ -217,6 +217,7 @@ export function turn(): void {
   watchdogTurn(count < MAX_EVENTS);
   flushAcknowledgements();
   settleLink();
+  settleCapture();
   sendJournal();
 }
 

@@ -30,6 +30,7 @@ import { openReassemblies } from './fragment/store.ts';
 import { setProtocols } from './guest.ts';
 import { announceChange, takeStream, takeTap, watchLink } from './guest_link.ts';
 import { ARENA_SIZE, GUEST_MAC, OUR_MAC, RECEIVE } from './link/arena.ts';
+import { openCapture } from './link/capture.ts';
 import { counters } from './link/counters.ts';
 import { bindKernel, kernel } from './link/kernel.ts';
 import { setLinkMtu } from './link/mtu.ts';
@@ -175,6 +176,9 @@ function takeGrant(grant: ravioli.Grant.$Properties, fds: number[]): void {
       break;
     case GrantKind.STREAM:
       takeStream(fd);
+      break;
+    case GrantKind.CAPTURE:
+      openCapture(fd);
       break;
     case GrantKind.OPENER_HOST:
       setOpener(HOST, fd, OPENER_HOST);

@@ -20,6 +20,10 @@ export const DETAILS: Readonly<Record<string, string>> = {
   isolation:
     'With `strict` the process that reads packets has no compiler: it maps no executable memory, and needs some 20 % more ' +
     'time per packet.',
+  pcap:
+    'The file is emptied, and only its owner may read it. It has a record for each frame, whole ones always, so that it can ' +
+    'be read while it grows; a superframe of a namespace is one record, its checksum completed. A pipe has to have a reader ' +
+    'when the run starts; when that goes, the capture ends and the network stays. What is spliced has no frames.',
   mtu: 'From 0 to 65521 bytes. The speed hardly depends on it.',
   address:
     'Without <LENGTH> and --netmask an IPv4 address has the length of its class: 8, 16 or 24. The prefix of an IPv6 address ' +

@@ -15,7 +15,7 @@ complete -c pasta -s c -l conf-path -r -F -d 'Socket at which pesto changes what
 complete -c pasta -s h -l help -d 'Print this text'
 complete -c pasta -l version -d 'Print the version'
 complete -c pasta -l isolation -x -a 'default strict' -d '\'default\', or \'strict\': no executable memory at all'
-complete -c pasta -s p -l pcap -r -F -d 'Capture the frames of the guest (not supported yet)'
+complete -c pasta -s p -l pcap -r -F -d 'Write the frames of the guest to this file, as tcpdump does'
 complete -c pasta -s m -l mtu -x -d 'MTU of the guest, 0 for none; default 65520'
 complete -c pasta -s a -l address -x -d 'Address of the guest, once per family; default: the host\'s'
 complete -c pasta -s n -l netmask -x -d 'IPv4 netmask or prefix length; default: the host\'s'

@@ -1,4 +1,4 @@
-/* Waiting and time: epoll and the monotonic clock. */
+/* Waiting and time: epoll and the clocks. */
 #define _GNU_SOURCE
 #include "arena.h"
 #include "calls.h"
@@ -17,6 +17,18 @@ static napi_value clock_now(napi_env env, napi_callback_info info)
     return answer(env, -errno);
   uint64_t microseconds = (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
   int32_t pair[2] = {(int32_t)(uint32_t)(microseconds / 1000u), (int32_t)(uint32_t)microseconds};
+  memcpy(out, pair, sizeof pair);
+  return answer(env, 0);
+}
+
+static napi_value wall_clock_now(napi_env env, napi_callback_info info)
+{
+  ARGUMENTS(1);
+  RANGE(out, argument[0], 8);
+  struct timespec now;
+  if (clock_gettime(CLOCK_REALTIME, &now) < 0)
+    return answer(env, -errno);
+  int32_t pair[2] = {(int32_t)(uint32_t)now.tv_sec, (int32_t)(now.tv_nsec / 1000)};
   memcpy(out, pair, sizeof pair);
   return answer(env, 0);
 }
@@ -51,4 +63,5 @@ static napi_value epoll_await(napi_env env, napi_callback_info info)
 }
 
 const struct function loop_functions[] = {
-    {"clock", clock_now}, {"epollCreate", epoll_make}, {"epollControl", epoll_control}, {"epollWait", epoll_await}, {NULL, NULL}};
+    {"clock", clock_now},          {"wallClock", wall_clock_now}, {"epollCreate", epoll_make}, {"epollControl", epoll_control},
+    {"epollWait", epoll_await}, {NULL, NULL}};

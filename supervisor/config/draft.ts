@@ -81,6 +81,7 @@ const UNSAID = {
   pidFile: null,
   runAs: null,
   logFile: null,
+  captureFile: null,
   networkPath: null,
   userPath: null,
   netmask: null,

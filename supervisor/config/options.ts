@@ -31,7 +31,7 @@ import { OUTBOUND } from './outbound-options.ts';
 import { PORTS_IN, PORTS_OUT, SPLICE } from './port-options.ts';
 import { SERVICE } from './service-options.ts';
 import { TIMEOUTS } from './timeouts.ts';
-import { interfaceValue, macValue, mtuValue } from './values.ts';
+import { interfaceValue, macValue, mtuValue, pathValue } from './values.ts';
 
 /** A command line, validated and frozen. Addresses are 16 bytes (shared/addresses.ts); null = not given. */
 export interface Options {
@@ -46,6 +46,8 @@ export interface Options {
   /** Where lines go; null = in the background to the host's log. The file is never larger than so many bytes. */
   readonly logFile: string | null;
   readonly logSize: number;
+  /** Where the frames of the guest are written; null = nowhere. */
+  readonly captureFile: string | null;
   /** What is shown on stderr. WARNING when a command is run, unless more was asked for. */
   readonly logLevel: Level;
   readonly isolation: 'default' | 'strict';
@@ -140,7 +142,7 @@ export interface Options {
 }
 
 /** Work that brings the options which are not there yet. */
-type Work = 'capture' | 'machine' | 'migration';
+type Work = 'machine' | 'migration';
 
 export interface OptionRow extends DescribedOption {
   /** Modes that have the option. */
@@ -200,7 +202,16 @@ export const OPTIONS: readonly OptionRow[] = [
   { long: 'help', short: 'h', modes: 'both', help: 'Print this text' },
   { long: 'version', modes: 'both', help: 'Print the version' },
   { long: 'isolation', argument: 'LEVEL', modes: 'both', help: "'default', or 'strict': no executable memory at all", set: setIsolation },
-  { long: 'pcap', short: 'p', argument: 'FILE', modes: 'both', help: 'Capture the frames of the guest', awaits: 'capture' },
+  {
+    long: 'pcap',
+    short: 'p',
+    argument: 'FILE',
+    modes: 'both',
+    help: 'Write the frames of the guest to this file, as tcpdump does',
+    set: (draft, value) => {
+      draft.captureFile = pathValue('--pcap', value);
+    },
+  },
   {
     long: 'mtu',
     short: 'm',

@@ -3,7 +3,7 @@
  */
 import type { Draft } from './draft.ts';
 import type { OptionRow } from './options.ts';
-import { decimal, wrong } from './values.ts';
+import { decimal, pathValue, wrong } from './values.ts';
 
 const MIN_LOG_SIZE = 40_960;
 const MAX_LOG_SIZE = 0xffff_ffff;
@@ -50,7 +50,7 @@ export const SERVICE: readonly OptionRow[] = [
     modes: 'both',
     help: "Log to this file; default in the background: the host's log",
     set: (draft, value) => {
-      draft.logFile = value;
+      draft.logFile = pathValue('--log-file', value);
     },
   },
   {
@@ -76,7 +76,7 @@ export const SERVICE: readonly OptionRow[] = [
     modes: 'both',
     help: 'Write the process ID to this file once the network is ready',
     set: (draft, value) => {
-      draft.pidFile = value;
+      draft.pidFile = pathValue('--pid', value);
     },
   },
   {

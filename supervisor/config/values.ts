@@ -128,6 +128,17 @@ export function macValue(option: string, text: string): Uint8Array {
   return mac;
 }
 
+/** Bytes of a path with its NUL (limits.h: PATH_MAX). */
+const MAX_PATH = 4096;
+
+/** A path for a file. */
+export function pathValue(option: string, text: string): string {
+  if (text === '') throw wrong(option, text, 'is no path; give that of a file');
+  if (Buffer.byteLength(text) >= MAX_PATH)
+    throw wrong(option, `${text.slice(0, 20)}…`, `is too long; a path has less than ${MAX_PATH} bytes`);
+  return text;
+}
+
 /** A path for a UNIX socket. */
 export function socketPathValue(option: string, text: string): string {
   const length = Buffer.byteLength(text);

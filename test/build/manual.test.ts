@@ -1,8 +1,8 @@
 /** The manuals and the completions say what the tables of options say, in forms that their readers take. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import { COMMANDS, GROUP_TITLES } from '../../build/manual/commands.ts';
 import { DETAILS } from '../../build/manual/details.ts';
@@ -31,11 +31,14 @@ function bashOffers(words: readonly string[]): string[] {
 function fishOffers(line: string): string[] {
   const command = line.split(' ')[0] as string;
   const script = `complete -c ${command} -e; source $argv[1]; complete -C $argv[2]`;
-  const environment = { ...process.env, HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent', XDG_DATA_HOME: '/nonexistent' };
+  // It makes folders at home.
+  const home = mkdtempSync(join(tmpdir(), 'fish-'));
+  const environment = { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home };
   const { stdout } = spawnSync('fish', ['--no-config', '-c', script, join(ROOT, `completions/fish/${command}.fish`), line], {
     encoding: 'utf8',
     env: environment,
   });
+  rmSync(home, { recursive: true });
   return stdout.split('\n').map((row) => row.split('\t')[0] as string);
 }
 

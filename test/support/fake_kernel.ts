@@ -136,6 +136,13 @@ export class FakeKernel implements Native {
     return 0;
   }
 
+  /** The fake machine was started at the beginning of 1970. */
+  wallClock(offset: number): number {
+    this.#view.setInt32(offset, Math.floor(this.now / 1_000_000) | 0, true);
+    this.#view.setInt32(offset + 4, this.now % 1_000_000, true);
+    return 0;
+  }
+
   epollCreate(): number {
     return FIRST_FD - 1;
   }

@@ -33,6 +33,8 @@ export const SOCKET_FACTS_SIZE = 256;
 export const COMER = 768;
 /** Facts of a datagram that a listener has heard (native/worker.d.ts). */
 export const HEARD = 832;
+/** Two int32: seconds and microseconds of the time of day, for records of a capture. */
+export const WALL_CLOCK = 1000;
 /** int32 count, then descriptors, of a message of the supervisor. */
 export const PASSED_DESCRIPTORS = 1024;
 
@@ -82,4 +84,8 @@ export const REASSEMBLIES = BUFFER_BLOCKS + BUFFER_BLOCK_COUNT * BUFFER_BLOCK;
 export const STREAM_OUT = REASSEMBLIES + MAX_REASSEMBLIES * SLOT;
 export const STREAM_OUT_SIZE = 1 << 22;
 
-export const ARENA_SIZE = STREAM_OUT + STREAM_OUT_SIZE;
+/** Records that wait to be written to a capture (capture.ts); without one it costs no memory. */
+export const CAPTURE = STREAM_OUT + STREAM_OUT_SIZE;
+export const CAPTURE_SIZE = 1 << 20;
+
+export const ARENA_SIZE = CAPTURE + CAPTURE_SIZE;

@@ -3,6 +3,8 @@
  */
 import { VNET_HEADER } from '../../shared/limits.ts';
 import { RECEIVE_SLOTS } from './arena.ts';
+import { captureFrame, captureOffloaded, captures } from './capture.ts';
+import { receivedAt, receivedHeader, receivedLength } from './received.ts';
 import { flushStream, holdsFrame, receiveStream, streamHasMore, streamHasRoom, transmitStream } from './stream.ts';
 import { receiveTap, takesUdpSegments as tapTakesUdpSegments, transmitTap } from './tap.ts';
 
@@ -10,15 +12,28 @@ import { receiveTap, takesUdpSegments as tapTakesUdpSegments, transmitTap } from
 export const LINK_HEADER = VNET_HEADER;
 
 let isStream = false;
+/** A tap of which nothing is recorded: what most runs have, and what the shortest way is for. */
+let isPlainTap = true;
 
-/** The link is a stream from now on, else a tap. */
+/** The link is a stream from now on, else a tap. What is captured is known by now. */
 export function setLink(stream: boolean): void {
   isStream = stream;
+  isPlainTap = !stream && !captures;
 }
 
 /** Reads a batch of frames (received.ts). Count, or −errno; 0 = the guest has closed the stream. */
 export function receiveFrames(): number {
-  return isStream ? receiveStream() : receiveTap();
+  return isPlainTap ? receiveTap() : receiveOtherwise();
+}
+
+function receiveOtherwise(): number {
+  const count = isStream ? receiveStream() : receiveTap();
+  if (!captures) return count;
+  for (let index = 0; index < count; index++) {
+    if (receivedHeader > 0) captureOffloaded(receivedAt[index]!, receivedLength(index));
+    else captureFrame(receivedAt[index]!, receivedLength(index));
+  }
+  return count;
 }
 
 /** Whether a batch of so many `frames` may have left others. */
@@ -33,7 +48,14 @@ export function holdsFrames(): boolean {
 
 /** Sends the frame of `length` bytes (with the link header) from `at`. Negative: it is lost. */
 export function transmitFrame(at: number, length: number): number {
-  return isStream ? transmitStream(at, length) : transmitTap(at, length);
+  return isPlainTap ? transmitTap(at, length) : transmitOtherwise(at, length);
+}
+
+function transmitOtherwise(at: number, length: number): number {
+  if (isStream) return transmitStream(at, length);
+  const sent = transmitTap(at, length);
+  if (captures && sent >= 0) captureOffloaded(at, length);
+  return sent;
 }
 
 /** What a stream has gathered goes out. 0 or −errno. */

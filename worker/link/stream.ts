@@ -10,7 +10,7 @@
  * end, is a lost frame. A length that no frame has means that the two ends do not understand each other any more: the link is at its end.
  */
 import { VNET_HEADER } from '../../shared/limits.ts';
-import { complement, fold, pseudoSum4, pseudoSum6, sum } from '../wire/checksum.ts';
+import { complement, completeChecksum, fold, pseudoSum4, pseudoSum6, sum } from '../wire/checksum.ts';
 import { ETHERNET_HEADER, ETHERTYPE_IPV4, etherType } from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
@@ -18,6 +18,7 @@ import { bytes, view } from '../wire/memory.ts';
 import * as tcp from '../wire/tcp.ts';
 import * as vnet from '../wire/vnet.ts';
 import { RECEIVE, STREAM_OUT, STREAM_OUT_SIZE } from './arena.ts';
+import { captureFrame, captures } from './capture.ts';
 import { kernel } from './kernel.ts';
 import { MOST_RECEIVED, receiveInPlace, setReceived } from './received.ts';
 
@@ -161,6 +162,7 @@ function commit(at: number, length: number): void {
   if (padded > length) bytes.fill(0, at + PREFIX + length, at + PREFIX + padded);
   view.setUint32(at, padded);
   outTo = at + PREFIX + padded;
+  if (captures) captureFrame(at + PREFIX, padded);
 }
 
 function transmitWhole(at: number, length: number): number {
@@ -170,10 +172,8 @@ function transmitWhole(at: number, length: number): number {
   const l2 = at + VNET_HEADER;
   bytes.copyWithin(to, l2, l2 + length);
   if ((vnet.flags(at) & vnet.VIRTIO_NET_HDR_F_NEEDS_CSUM) !== 0) {
-    const start = to + vnet.checksumStart(at);
-    const field = start + vnet.checksumOffset(at);
-    // RFC 768: a sum that is zero is sent as all ones. TCP may not care which of the two it is.
-    view.setUint16(field, complement(sum(start, to + length - start, 0)) || 0xffff);
+    const start = vnet.checksumStart(at);
+    completeChecksum(to + start, length - start, vnet.checksumOffset(at));
   }
   commit(room, length);
   return length;

@@ -59,3 +59,15 @@ export function pseudoSum4(source: number, destination: number, protocol: number
 export function pseudoSum6(l3: number, protocol: number, length: number): number {
   return sum(l3 + 8, 32, fold(protocol + (length >>> 16) + (length & 0xffff)));
 }
+
+/** Where UDP has its checksum. */
+const UDP_CHECKSUM = 6;
+
+/**
+ * Completes the checksum at `offset` of the TCP or UDP header at `l4`, `length` bytes with what follows, which holds the pseudo-header's sum.
+ * RFC 768: UDP sends a checksum of zero as all ones. TCP has no such rule, and dissectors call it wrong there.
+ */
+export function completeChecksum(l4: number, length: number, offset: number): void {
+  const checksum = complement(sum(l4, length, 0));
+  view.setUint16(l4 + offset, checksum === 0 && offset === UDP_CHECKSUM ? 0xffff : checksum);
+}

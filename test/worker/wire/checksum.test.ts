@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { complement, fold, pseudoSum4, pseudoSum6, sum } from '../../../worker/wire/checksum.ts';
+import { complement, completeChecksum, fold, pseudoSum4, pseudoSum6, sum } from '../../../worker/wire/checksum.ts';
+import { view } from '../../../worker/wire/memory.ts';
 import { freshArena, put, putBytes } from './arena.ts';
 
 const AT = 64;
@@ -36,6 +37,27 @@ describe('wire/checksum', () => {
       ),
     );
   });
+
+  for (const [protocol, offset, expected] of [
+    ['UDP', 6, 0xffff],
+    ['TCP', 16, 0],
+  ] as const) {
+    it(`a checksum of zero is ${expected} in ${protocol}, others are the complement`, () => {
+      const header = new Uint8Array(20).fill(1);
+      // The sum of the pseudo-header, and the bytes that make the whole all ones.
+      header.set([0x12, 0x34], offset);
+      header.set([0, 0], 2);
+      const rest = 0xffff - naive(header, 0);
+      header.set([rest >> 8, rest & 0xff], 2);
+      putBytes(AT, header);
+      completeChecksum(AT, header.length, offset);
+      expect(view.getUint16(AT + offset)).to.equal(expected);
+      header.set([0, 5], 2);
+      putBytes(AT, header);
+      completeChecksum(AT, header.length, offset);
+      expect(view.getUint16(AT + offset)).to.equal(complement(naive(header, 0)));
+    });
+  }
 
   it('does not lose a carry over 64 KiB of ones', () => {
     const ones = new Uint8Array(65_535).fill(0xff);
