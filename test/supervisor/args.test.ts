@@ -320,7 +320,9 @@ describe('supervisor/args: every wrong word has its own line', () => {
     [['-f', '0'], "'0' is not a process ID; give one from 1 to 2147483647"],
     [['-f', '99999999999'], "'99999999999' is not a process ID; give one from 1 to 2147483647"],
     [['--pcap'], "option '--pcap' requires an argument"],
-    [['-p', 'x', '--help'], '--pcap is not supported yet'],
+    [['--pcap', ''], "--pcap '': is no path; give that of a file"],
+    [['-l', ''], "--log-file '': is no path; give that of a file"],
+    [['-P', ''], "--pid '': is no path; give that of a file"],
     [['-1'], '--one-off is an option of passt, not of pasta'],
     [['--vhost-user'], '--vhost-user is an option of passt, not of pasta'],
     [['--sock', '/x'], '--socket is an option of passt, not of pasta'],
@@ -379,9 +381,8 @@ describe('supervisor/args: texts', () => {
     const help = text('pasta', '-4', '-h', '--nonsense');
     for (const row of OPTIONS) expect(help.includes(`--${row.long} `), row.long).to.equal(row.modes !== 'passt');
     expect(text('passt', '--help')).to.contain('--vhost-user').and.not.to.contain('--config-net');
-    expect(help)
-      .to.match(/-m, --mtu BYTES/)
-      .and.to.match(/--pcap FILE .*not supported yet/);
+    expect(help).to.match(/-m, --mtu BYTES/);
+    expect(text('passt', '--help')).to.match(/--repair-path PATH .*not supported yet/);
     expect(help.split('\n').every((line) => line.length <= 130)).to.equal(true);
   });
 
