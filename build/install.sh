@@ -79,13 +79,16 @@ put_units() {
   done
 }
 
+# APPARMOR_ABI=3.0 or 4.0: whose apparmor_parser will read the profiles; that of this machine unless it is given.
 put_profiles() {
-  for profile in apparmor/*; do
-    case ${profile##*/} in
-      README.md | *.sh | \*) ;;
-      *) if [ -f "$profile" ]; then put 644 "$profile" "$SYSCONFDIR/apparmor.d/${profile##*/}"; fi ;;
-    esac
-  done
+  profiles=$SYSCONFDIR/apparmor.d
+  abi=${APPARMOR_ABI:-}
+  if [ -z "$abi" ]; then if [ -e "$profiles/abi/4.0" ]; then abi=4.0; else abi=3.0; fi; fi
+  put 644 apparmor/ravioli "$profiles/ravioli"
+  for file in apparmor/abstractions/*; do put 644 "$file" "$profiles/abstractions/${file##*/}"; done
+  for file in apparmor/"$abi"/*; do put 644 "$file" "$profiles/ravioli.d/${file##*/}"; done
+  put 644 apparmor/tunables/ravioli "$profiles/tunables/ravioli"
+  if [ "$action" = install ]; then sed -i "s|^@{ravioli}=.*|@{ravioli}=$product|" "$DESTDIR$profiles/tunables/ravioli"; fi
   for module in selinux/*.pp; do
     if [ -e "$module" ]; then put 644 "$module" "$PREFIX/share/selinux/packages/${module##*/}"; fi
   done

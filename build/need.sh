@@ -65,6 +65,7 @@ need_for_long() {
   need_to_test
   need "qemu-system-$(uname -m)" "$(case $(uname -m) in aarch64) echo qemu-system-arm ;; *) echo qemu-system-x86 ;; esac)"
   need xz xz-utils
+  need apparmor_parser apparmor
   need socat socat
   need slirp4netns slirp4netns
   need /usr/lib/postgresql postgresql

@@ -144,7 +144,11 @@ describe('build: installation', function () {
         'usr/share/bash-completion/completions/pasta',
         'usr/share/fish/vendor_completions.d/pasta.fish',
         'usr/share/zsh/site-functions/_pasta',
+        'etc/apparmor.d/ravioli',
+        'etc/apparmor.d/ravioli.d/abi',
+        'etc/apparmor.d/abstractions/ravioli-worker',
       ]);
+      expect(readFileSync(`${tree}/etc/apparmor.d/tunables/ravioli`, 'utf8')).to.match(/^@\{ravioli\}=\/usr\/lib\/ravioli$/m);
       await expectNetwork(`${tree}/usr/bin/pasta`, '/');
     });
 

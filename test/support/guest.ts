@@ -20,6 +20,8 @@ export interface GuestOptions {
   root?: string;
   /** Who runs the script. Default UNPRIVILEGED. */
   user?: number;
+  /** More words for the kernel's command line. */
+  append?: string;
   /** Milliseconds until the machine is switched off. Default 120,000. */
   timeout?: number;
 }
@@ -76,7 +78,7 @@ export async function runGuest(
       ...machine,
       ...kernel,
       '-append',
-      'console=ttyS0 quiet panic=-1',
+      `console=ttyS0 quiet panic=-1 ${given.append ?? ''}`,
       ...shared('/', 'root', ',readonly=on'),
       ...shared(share, 'share', ''),
     ];
