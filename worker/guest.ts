@@ -35,7 +35,7 @@ import { DHCPV6_SERVER } from './wire/dhcpv6.ts';
 import { copyMac, equalMac, ETHERTYPE_ARP, isGroupMac, isZeroMac, sourceMac } from './wire/ethernet.ts';
 import { counterOf, frame, parse, verifyL4Checksum, Verdict } from './wire/frame.ts';
 import * as ipv4 from './wire/ipv4.ts';
-import { canGrow, join } from './wire/join.ts';
+import { canBeSuperseded, canGrow, join, supersede } from './wire/join.ts';
 import * as ipv6 from './wire/ipv6.ts';
 import { ACK, destinationPort as tcpDestination, flags, RST, sourcePort as tcpSource, SYN } from './wire/tcp.ts';
 import { destinationPort as udpDestination, sourcePort as udpSource } from './wire/udp.ts';
@@ -127,11 +127,14 @@ function sourceIsNobodys(): boolean {
 
 /** Joins to the flow's segment in `frame`, which is the one at `index` of its batch, those of the `following` ones that go on with it. How many. */
 function joinFollowing(flow: number, index: number, following: number): number {
-  if (following === 0 || !canGrow() || !comesInOrder(flow)) return 0;
+  if (following === 0) return 0;
+  const grows = canGrow();
+  if (!(grows || canBeSuperseded()) || !comesInOrder(flow)) return 0;
   let joined = 0;
   for (let next = 1; next <= following; next++) {
+    const at = receivedAt[index + next]!;
     const length = receivedLength(index + next);
-    if (!join(receivedAt[index + next]!, length, receivedHeader > 0)) break;
+    if (!(grows ? join(at, length, receivedHeader > 0) : supersede(at, length, receivedHeader > 0))) break;
     counters[Counter.bytes_from_guest]! += length - receivedHeader;
     joined++;
   }

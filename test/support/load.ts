@@ -14,7 +14,7 @@ function modified(path: string): number {
 }
 
 /** Path of a program of bench/, up to date. */
-export function program(name: 'load' | 'serve' | 'impair' | 'older' | 'plug'): string {
+export function program(name: 'load' | 'serve' | 'impair' | 'older' | 'plug' | 'frames'): string {
   const path = `${BUILT}${name}`;
   const newest = Math.max(modified(`${SOURCE}${name}.c`), modified(`${SOURCE}load.h`));
   if (modified(path) <= newest) {
