@@ -12,6 +12,7 @@ import { serve } from '../test/support/load.ts';
 import { run } from '../test/support/processes.ts';
 import { HOST4, makeImpairedTopology, makeTopology, TARGET4, type Topology } from '../test/support/topology.ts';
 import { programPath, startTranslator, type Tool, type Translator } from '../test/support/translator.ts';
+import { machineOf } from './machine_rows.ts';
 import type { Row } from './row.ts';
 import { ROWS } from './rows.ts';
 import { isGrosslyMissed, judge, type Line, table, type Verdict } from './table.ts';
@@ -31,7 +32,7 @@ async function serverBehind(row: Row, translator: Translator): Promise<() => Pro
 async function measureOnce(row: Row, tool: Tool, topology: Topology, seconds: number, short: boolean): Promise<Record<string, number>> {
   if (row.standalone) return row.measure({ tool, topology, translator: undefined, seconds, short });
   const given = { ...(row.mtu === undefined ? {} : { mtu: row.mtu }), ...(row.options === undefined ? {} : { options: row.options }) };
-  const translator = await startTranslator(tool, topology, given);
+  const translator = await startTranslator(row.machine ? machineOf(tool) : tool, topology, given);
   const seen = programs.get(tool) ?? new Set();
   for (const program of translator.programs()) seen.add(program);
   programs.set(tool, seen);

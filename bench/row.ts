@@ -40,6 +40,8 @@ export interface Row {
   readonly without?: readonly Tool[];
   /** A bad network in place of the veth pair. */
   readonly impairment?: Impairment;
+  /** The guest is behind the socket of a passt. */
+  readonly machine?: boolean;
   /** The row starts its tool itself. */
   readonly standalone?: boolean;
   readonly metrics: readonly Metric[];

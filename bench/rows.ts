@@ -10,6 +10,7 @@ import { check, start } from '../test/support/processes.ts';
 import { startNginx } from '../test/support/servers.ts';
 import { programWords } from '../test/support/translator.ts';
 import { TARGET4 } from '../test/support/topology.ts';
+import { behindSocket, FRAME_ROWS } from './machine_rows.ts';
 import { endsOf, guestOf, type Metric, PUBLISHED, type Row, SPLICED, type Subject, type Way, WEB_PORT } from './row.ts';
 
 const ANSWER_LIMIT = 20_000;
@@ -348,4 +349,10 @@ export const ROWS: readonly Row[] = [
   impaired('TCP in, 50 ms, 1 % lost', 'in', { delay: 25, loss: 1 }),
   impaired('TCP out, 50 ms, 1 % out of order', 'out', { delay: 25, reorder: 1 }),
   impaired('TCP in, 50 ms, 1 % out of order', 'in', { delay: 25, reorder: 1 }),
+  behindSocket(throughGuest('TCP out, MTU 1500', 'out', 1500, 1)),
+  behindSocket(throughGuest('TCP out, MTU 65520', 'out', 65_520, 1)),
+  behindSocket(throughGuest('TCP in, MTU 1500', 'in', 1500, 1)),
+  behindSocket(throughGuest('TCP in, MTU 65520', 'in', 65_520, 1)),
+  behindSocket(latency('TCP transactions', 'rr', [{ name: 'p50', unit: 'µs', better: 'less', peer: 1 }])),
+  ...FRAME_ROWS,
 ];
