@@ -18,9 +18,10 @@ import { answerArp } from './local/arp.ts';
 import { answerDhcp } from './local/dhcp.ts';
 import { answerDhcpv6, isForDhcpv6 } from './local/dhcpv6.ts';
 import { answerEcho } from './local/echo.ts';
+import { farewellCount, farewellsSaid } from './local/former.ts';
 import { takeIgmp, takeMld } from './local/membership.ts';
 import { isNobodys4, isNobodys6 } from './local/identity.ts';
-import { advertiseToAll, answerNdp } from './local/ndp.ts';
+import { advertiseToAll, answerNdp, sayFarewell } from './local/ndp.ts';
 import { stopSearching } from './search.ts';
 import { takeAdvice } from './tcp/advice.ts';
 import { open } from './tcp/connection.ts';
@@ -82,11 +83,19 @@ function takeDhcp(): number {
   return 0;
 }
 
-/** Sends a router advertisement to everybody on the link. False when the link refused it. */
-export function sendRouterAdvertisement(): boolean {
+function sendToAll(length: number): boolean {
   writeVnetPlain(ANSWER);
   counters[Counter.router_advertisements]!++;
-  return transmit(ANSWER, LINK_HEADER + advertiseToAll(ANSWER + LINK_HEADER));
+  return transmit(ANSWER, LINK_HEADER + length);
+}
+
+/** Sends a router advertisement to everybody on the link, and one from each address that is ours no more. False when the link refused it. */
+export function sendRouterAdvertisement(): boolean {
+  if (!sendToAll(advertiseToAll(ANSWER + LINK_HEADER))) return false;
+  const count = farewellCount();
+  for (let index = 0; index < count; index++) sendToAll(sayFarewell(index, ANSWER + LINK_HEADER));
+  farewellsSaid();
+  return true;
 }
 
 /** Puts the frame's addresses into the flow key; the guest is the source. */

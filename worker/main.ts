@@ -40,7 +40,7 @@ import { setDhcpv6 } from './local/dhcpv6.ts';
 import { openMemberships } from './local/groups.ts';
 import { setIdentity } from './local/identity.ts';
 import { openNames, setNames } from './local/names.ts';
-import { setRouter } from './local/router.ts';
+import { openRouter, setRouter } from './local/router.ts';
 import { closeListeners, openListener, setForwardedPorts } from './listener.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, runLoop } from './loop.ts';
 import { abort } from './splice/ending.ts';
@@ -140,6 +140,7 @@ function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
   setIdentification(words.getInt32(8));
   openAdvertiser(words.getInt32(12));
   openNames();
+  openRouter();
   bytes.set(bytesOf(config.ourMac).subarray(0, 6), OUR_MAC);
   bytes.set(bytesOf(config.guestMac).subarray(0, 6), GUEST_MAC);
   takeFacts(config, true);

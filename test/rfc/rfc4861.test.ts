@@ -40,7 +40,7 @@ const TABLE: Table = {
   '§6.2.6/3': 'between advertisements to everybody are 3 s at least',
   '§6.2.6/4': 'a solicitation from no address is answered to everybody',
   '§6.2.7': absent('routers compare what they advertise', 'there is no other one'),
-  '§6.2.8': absent('a router with a new link-local address tells so', 'it keeps the one it has'),
+  '§6.2.8': 'a router with a new link-local address says from the old one that it is none there any more',
   '§6.3': absent('what hosts do', 'this is a router'),
   '§7.1.1/1': 'a neighbour solicitation is discarded that has come through a router',
   '§7.1.1/2': 'or has a wrong checksum, a code, or is too short',
@@ -153,6 +153,14 @@ describe('RFC 4861 §6: the router', () => {
       for (let count = 0; count < 2; count++) expect(next()).to.be.at.most(16);
       for (let count = 0; count < 5; count++) expect(next()).to.be.within(200, 600);
     }
+  });
+
+  it('RFC 4861 §6.2.8: the router has another address', () => {
+    const told = new RouterLink().change({ router: 'fe80::2' });
+    expect(told.map(({ from, fields }) => [from, fields.slice(4, 8)])).to.deep.equal([
+      ['fe80::2', 'ffff'],
+      [ROUTER, '0000'],
+    ]);
   });
 
   it('RFC 4861 §6.2.6/3: not too many to everybody', () => {

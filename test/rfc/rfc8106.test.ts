@@ -1,7 +1,7 @@
 /** RFC 8106 (DNS), RFC 4191 (routes) and RFC 4862 (addresses): what router advertisements tell beside the router itself. */
 import { expect } from 'chai';
 import { LINK_LOCAL, ROUTER, RouterLink, solicitation } from '../support/advertisements.ts';
-import { ascii, hex, ip6 } from '../support/dhcpv6_client.ts';
+import { ascii, hex, ip6, word } from '../support/dhcpv6_client.ts';
 import { absent, bySection, describeTable, differs, takenOver, type Table } from './table.ts';
 
 const DNS: Table = {
@@ -19,11 +19,12 @@ const ROUTES: Table = {
   '§2.1': 'preferences are those of the standard: medium is 0',
   '§2.3/1': 'a route has as many bytes of its prefix as it needs',
   '§2.3/2': 'and no bits behind its length',
+  '§2.3/3': 'one that is there no more is told for no time',
   '§3': absent('what hosts do with it', 'this is a router'),
   '§4/1': 'no router advertises more than 17 routes',
   '§4/2': 'one that is no default router says so by a lifetime of 0, and its routes hold all the same',
 };
-describeTable(4191, bySection({ '§2.1': 1, '§2.3': 2, '§3': 1, '§4': 2 }), ROUTES);
+describeTable(4191, bySection({ '§2.1': 1, '§2.3': 3, '§3': 1, '§4': 2 }), ROUTES);
 
 const ADDRESSES: Table = {
   '§5.3': absent('a link-local address is made', 'ours is the host’s, or that of its router'),
@@ -34,8 +35,10 @@ const ADDRESSES: Table = {
   '§5.5.3/1': 'a prefix for addresses has 64 bits',
   '§5.5.3/2': 'and is not preferred for longer than it is valid',
   '§5.5.3/3': 'a link-local prefix is not advertised',
+  '§5.5.3/4': 'no address is left less than two hours by an advertisement, so that is what a former prefix gets',
+  '§5.5.4': 'addresses that nothing new shall use are deprecated: preferred for no time',
 };
-describeTable(4862, bySection({ '§5.3': 1, '§5.4': 3, '§5.4.3': 1, '§5.5.3': 3 }), ADDRESSES);
+describeTable(4862, bySection({ '§5.3': 1, '§5.4': 3, '§5.4.3': 1, '§5.5.3': 4, '§5.5.4': 1 }), ADDRESSES);
 
 const optionsOf = (link: RouterLink, type: number): string[] =>
   link.solicit().options.flatMap(([code, bytes]) => (code === type ? [bytes] : []));
@@ -89,6 +92,14 @@ describe('RFC 4191', () => {
     const { fields, options } = link.solicit();
     expect(fields.slice(4, 8)).to.equal('0000');
     expect(options.filter(([type]) => type === 24)).to.have.length(17);
+    link.set({ routes: ['2001:db8:99::/48'] });
+    expect(optionsOf(link, 24), 'with those that have ended').to.have.length(17);
+  });
+
+  it('RFC 4191 §2.3/3: a route that is there no more', () => {
+    const link = new RouterLink({ routes: ['2001:db8:7::/48'] });
+    link.set({});
+    expect(optionsOf(link, 24)).to.deep.equal([`1802300000000000${hex(ip6('2001:db8:7::').slice(0, 8))}`]);
   });
 });
 
@@ -110,5 +121,11 @@ describe('RFC 4862', () => {
     expect([option?.slice(4, 6), option?.slice(8, 16), option?.slice(16, 24)]).to.deep.equal(['40', 'ffffffff', 'ffffffff']);
     expect(optionsOf(new RouterLink({ address: null }), 3)).to.deep.equal([]);
     expect(optionsOf(new RouterLink({ address: 'fe80::5' }), 3)).to.deep.equal([]);
+  });
+
+  it('RFC 4862 §5.5.3/4, §5.5.4: a prefix of before', () => {
+    const [advertisement] = new RouterLink().change({ address: null });
+    const prefixes = advertisement?.options.flatMap(([type, bytes]) => (type === 3 ? [bytes] : []));
+    expect(prefixes).to.deep.equal([`030440c0${hex([...word(7200), ...word(0)])}00000000${hex(ip6('2001:db8::'))}`]);
   });
 });

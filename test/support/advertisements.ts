@@ -3,8 +3,10 @@
  * formats.
  */
 import { formatAddress, parseAddress } from '../../shared/addresses.ts';
+import { OUR_MAC } from '../../worker/link/arena.ts';
+import { setIdentity } from '../../worker/local/identity.ts';
 import { openNames, setNames } from '../../worker/local/names.ts';
-import { setRouter } from '../../worker/local/router.ts';
+import { openRouter, setRouter } from '../../worker/local/router.ts';
 import { announceChange } from '../../worker/guest_link.ts';
 import { hex } from './dhcp_client.ts';
 import { buildFrame, sum16 } from './guest_frame.ts';
@@ -99,6 +101,8 @@ export interface RouterChanges {
   readonly ra?: boolean;
   readonly dhcpv6?: boolean;
   readonly address?: string | null;
+  /** Our link-local address. */
+  readonly router?: string;
   readonly isDefault?: boolean;
   readonly mtu?: number;
   readonly routes?: readonly string[];
@@ -113,16 +117,21 @@ export class RouterLink {
   constructor(changes: RouterChanges = {}, options: BenchOptions = {}) {
     this.bench = new Workbench(options);
     openNames();
+    openRouter();
     this.set(changes);
   }
 
   /** Sets the facts anew. Whether those about names are others than before. */
   set(changes: RouterChanges): boolean {
     const bytes = (text: string): Uint8Array => parseAddress(text) as Uint8Array;
+    const none = new Uint8Array(0);
+    const guestAddress6 = changes.address === null ? none : bytes(changes.address ?? '2001:db8::2');
+    const others = { guestAddress4: none, gateway4: none, gateway6: none, mapHostLoopback4: none, mapHostLoopback6: none };
+    setIdentity(OUR_MAC, { ...others, guestAddress6, ourLinkLocal: bytes(changes.router ?? ROUTER), templateInterface: 3 });
     setRouter({
       ra: changes.ra ?? true,
       dhcpv6: changes.dhcpv6 ?? false,
-      guestAddress6: changes.address === null ? new Uint8Array(0) : bytes(changes.address ?? '2001:db8::2'),
+      guestAddress6,
       defaultRouter6: changes.isDefault ?? true,
       advertisedMtu: changes.mtu ?? 0,
       routes6: (changes.routes ?? []).map((route) => {
@@ -137,6 +146,16 @@ export class RouterLink {
   begin(): void {
     announceChange();
     this.bench.turn();
+  }
+
+  /** Sets the facts anew, and gives what everybody is told at once. */
+  change(changes: RouterChanges): Advertisement[] {
+    // Not too soon after what was sent before.
+    this.bench.advance(3000);
+    this.sent();
+    this.set(changes);
+    this.begin();
+    return this.sent();
   }
 
   /** What was sent to the guest since last asked. */

@@ -28,7 +28,7 @@ import { setDhcpv6 } from '../../worker/local/dhcpv6.ts';
 import { openMemberships } from '../../worker/local/groups.ts';
 import { setIdentity } from '../../worker/local/identity.ts';
 import { openNames, setNames } from '../../worker/local/names.ts';
-import { setRouter } from '../../worker/local/router.ts';
+import { openRouter, setRouter } from '../../worker/local/router.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, turn } from '../../worker/loop.ts';
 import { setSpliceTimeouts } from '../../worker/splice/expiry.ts';
 import { openPipes, pipesFree } from '../../worker/splice/pipes.ts';
@@ -172,6 +172,7 @@ export class Workbench {
     setDhcp({ ...facts, dhcp: true, prefixLength4: 24, advertisedMtu: 65_520, hostname: 'guest', fqdn: 'guest.example.org' });
     setDhcpv6({ ...facts, dhcpv6: true, fqdn: 'guest.example.org' });
     openAdvertiser(1);
+    openRouter();
     setRouter({ ...facts, ra: false, dhcpv6: true, defaultRouter6: true, advertisedMtu: 65_520, routes6: [] });
     openNames();
     setNames([address('192.0.2.53'), address('2001:db8::53')], ['example.org', 'a.example.org']);

@@ -9,8 +9,9 @@ import * as icmp from '../wire/icmp.ts';
 import { destinationAt, equalAddress, IPV6_HEADER, PROTOCOL_ICMPV6, readAddress, sourceAt, writeIpv6 } from '../wire/ipv6.ts';
 import * as ndp from '../wire/ndp.ts';
 import { advertisementAskedFor } from './advertiser.ts';
+import { readFarewell } from './former.ts';
 import { guest6, isDefended6, linkLocal, ourMac } from './identity.ts';
-import { advertises, writeRouterAdvertisement } from './router.ts';
+import { advertises, writeFarewell, writeRouterAdvertisement } from './router.ts';
 
 /** ff02::1 */
 const ALL_NODES = Int32Array.of(0xff020000, 0, 0, 1);
@@ -91,7 +92,7 @@ function answerNeighbour(frame: Frame, out: number): number {
 function answerRouter(frame: Frame, out: number): number {
   if (!advertises || equalWords(asker, 0, linkLocal, 0)) return 0;
   if (!isUnspecified6(asker, 0))
-    return complete(out, frame, linkLocal, asker, writeRouterAdvertisement(out + ETHERNET_HEADER + IPV6_HEADER));
+    return complete(out, frame, linkLocal, asker, writeRouterAdvertisement(out + ETHERNET_HEADER + IPV6_HEADER, false));
   // RFC 4861 §6.1.1.
   if (ndp.sourceMacAt >= 0) return 0;
   return advertisementAskedFor() ? advertiseToAll(out) : 0;
@@ -99,11 +100,19 @@ function answerRouter(frame: Frame, out: number): number {
 
 /** Writes at `out` the router advertisement for everybody on the link. Returns the bytes of the Ethernet frame (at most 1514, no virtio-net header). */
 export function advertiseToAll(out: number): number {
-  const l3 = out + ETHERNET_HEADER;
-  const length = writeRouterAdvertisement(l3 + IPV6_HEADER);
+  return completeToAll(out, linkLocal, writeRouterAdvertisement(out + ETHERNET_HEADER + IPV6_HEADER, true));
+}
+
+/** Writes at `out` what the router says that we were under a former address, of farewellCount() the one at `index`. Returns as advertiseToAll. */
+export function sayFarewell(index: number, out: number): number {
+  readFarewell(index, asker);
+  return completeToAll(out, asker, writeFarewell(out + ETHERNET_HEADER + IPV6_HEADER));
+}
+
+function completeToAll(out: number, from: Int32Array, length: number): number {
   writeEthernet(out, ourMac, ourMac, ETHERTYPE_IPV6);
   writeAllNodesMac(out);
-  return completePacket(l3, linkLocal, ALL_NODES, length);
+  return completePacket(out + ETHERNET_HEADER, from, ALL_NODES, length);
 }
 
 /**

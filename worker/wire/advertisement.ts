@@ -12,6 +12,8 @@ import { ROUTER_ADVERTISEMENT } from './ndp.ts';
 export const ADVERTISEMENT_HEADER = 16;
 /** Seconds that never end (RFC 4861 §4.6.2). */
 export const INFINITE = -1;
+/** Bytes of the option for a prefix. */
+export const PREFIX_BYTES = 32;
 /** What IPv6 has of every link (RFC 8200 §5). */
 export const LEAST_MTU = 1280;
 
@@ -70,15 +72,18 @@ export function writeSourceMac(at: number, mac: number): number {
   return 8;
 }
 
-/** RFC 4861 §4.6.2: a prefix (four words, no host bits) that is on the link, and from which the guest may make addresses. */
+/**
+ * RFC 4861 §4.6.2: a prefix (four words, no host bits) that is on the link, and from which the guest may make addresses; both times in
+ * seconds.
+ */
 export function writePrefix(at: number, prefix: Int32Array, length: number, valid: number, preferred: number): number {
-  writeOption(at, PREFIX_INFORMATION, 32);
+  writeOption(at, PREFIX_INFORMATION, PREFIX_BYTES);
   view.setUint8(at + 2, length);
   view.setUint8(at + 3, ON_LINK | AUTONOMOUS);
   view.setInt32(at + 4, valid);
   view.setInt32(at + 8, preferred);
   writeAddress(at + 16, prefix, 0);
-  return 32;
+  return PREFIX_BYTES;
 }
 
 /** RFC 4861 §4.6.4. */
@@ -88,11 +93,11 @@ export function writeMtu(at: number, mtu: number): number {
   return 8;
 }
 
-/** RFC 4191 §2.3: a route of medium preference that does not end; the prefix is four words from `index`, without host bits. */
-export function writeRoute(at: number, prefixes: Int32Array, index: number, prefixLength: number): number {
+/** RFC 4191 §2.3: a route of medium preference for `lifetime` seconds; the prefix is four words from `index`, without host bits. */
+export function writeRoute(at: number, prefixes: Int32Array, index: number, prefixLength: number, lifetime: number): number {
   const length = writeOption(at, ROUTE_INFORMATION, routeBytes(prefixLength));
   view.setUint8(at + 2, prefixLength);
-  view.setInt32(at + 4, INFINITE);
+  view.setInt32(at + 4, lifetime);
   for (let word = 0; word < (length - 8) >>> 2; word++) view.setInt32(at + 8 + 4 * word, prefixes[index + word] as number);
   return length;
 }

@@ -1,10 +1,18 @@
 /** What is in a router advertisement. When one is sent: advertiser.test.ts. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { ALL_ROUTERS, type Advertisement, LINK_LOCAL, ROUTER, RouterLink, solicitation } from '../../support/advertisements.ts';
+import {
+  ALL_ROUTERS,
+  type Advertisement,
+  LINK_LOCAL,
+  ROUTER,
+  type RouterChanges,
+  RouterLink,
+  solicitation,
+} from '../../support/advertisements.ts';
 import { ENDS6 } from '../../support/workbench.ts';
 import { ascii, hex } from '../../support/dhcp_client.ts';
-import { ip6 } from '../../support/dhcpv6_client.ts';
+import { ip6, word } from '../../support/dhcpv6_client.ts';
 
 const MAC = hex(ENDS6.ourMac);
 const EXAMPLE = [7, ...ascii('example'), 3, ...ascii('org'), 0];
@@ -54,6 +62,72 @@ describe('worker/local/router', () => {
     expect(options.slice(1).map(([, bytes]) => bytes.slice(16))).to.deep.equal(['ffffffff80000000', 'ffffffffffffffff8000000000000000']);
   });
 
+  it('deprecates the prefix that is true no more, towards everybody, for two hours that run down', () => {
+    const link = new RouterLink();
+    const prefix = (valid: number, preferred: number, address: string): string =>
+      `030440c0${hex([...word(valid), ...word(preferred)])}00000000${hex(ip6(address))}`;
+    const told = (advertisement: Advertisement | undefined): string[] =>
+      (advertisement?.options ?? []).flatMap(([code, bytes]) => (code === 3 ? [bytes] : []));
+    const current = prefix(-1, -1, '2001:db8:0:9::');
+    expect(told(link.change({ address: '2001:db8:0:9::2' })[0])).to.deep.equal([current, prefix(7200, 0, '2001:db8::')]);
+    expect(told(link.solicit()), 'who asks has none of it yet').to.deep.equal([current]);
+    link.bench.advance(7_100_000);
+    link.begin();
+    expect(told(link.sent().at(-1))).to.deep.equal([current, prefix(100, 0, '2001:db8::')]);
+    link.bench.advance(100_000);
+    link.begin();
+    expect(told(link.sent().at(-1))).to.deep.equal([current]);
+  });
+
+  it('tells of former prefixes once each, of the latest four, and of none that is back', () => {
+    const link = new RouterLink({ address: '2001:db8:0:1::2' });
+    const told = (changes: RouterChanges): string[] =>
+      (link.change(changes)[0]?.options ?? []).flatMap(([code, bytes]) => (code === 3 ? [bytes.slice(32 + 14, 48)] : []));
+    expect(told({ address: '2001:db8:0:1::3' }), 'another address of the prefix').to.deep.equal(['01']);
+    expect(told({ address: '2001:db8:0:2::2' })).to.deep.equal(['02', '01']);
+    expect(told({ address: null })).to.deep.equal(['01', '02']);
+    expect(told({ address: '2001:db8:0:1::3' })).to.deep.equal(['01', '02']);
+    for (const network of [4, 5, 6]) told({ address: `2001:db8:0:${network}::2` });
+    expect(told({ address: '2001:db8:0:7::2' })).to.deep.equal(['07', '01', '04', '05', '06']);
+    expect(told({ address: 'fe80::9' })).to.deep.equal(['04', '05', '06', '07']);
+    expect(told({ address: '2001:db8:0:8::2' }), 'a link-local one was never told').to.deep.equal(['08', '05', '06', '07']);
+  });
+
+  it('ends routes that are there no more', () => {
+    const link = new RouterLink({ routes: ['2001:db8:7::/48', '2001:db8:8::/48', '2001:db8:7::/49'] });
+    const told = (changes: RouterChanges): string[] =>
+      (link.change(changes)[0]?.options ?? []).flatMap(([code, bytes]) =>
+        code === 24 ? [`${bytes.slice(4, 16)} ${bytes.slice(24, 28)}`] : [],
+      );
+    expect(told({ routes: ['2001:db8:8::/48'] })).to.deep.equal(['3000ffffffff 0008', '300000000000 0007', '310000000000 0007']);
+    expect(told({ routes: ['2001:db8:7::/48'] })).to.deep.equal(['3000ffffffff 0007', '310000000000 0007', '300000000000 0008']);
+  });
+
+  it('says farewell as the router that it was, three times, with all of that router’s routes', () => {
+    const link = new RouterLink({ routes: ['2001:db8:7::/48'], search: ['example.org'] });
+    const farewell = ({ from, to, fields, options }: Advertisement): unknown => [from, to, fields, options.slice(1)];
+    const changes = { router: 'fe80::2', routes: ['2001:db8:8::/48'], search: ['example.org'] };
+    const [now, then, ...others] = link.change(changes);
+    expect([now?.from, now?.fields.slice(4, 8), others]).to.deep.equal(['fe80::2', 'ffff', []]);
+    expect(farewell(then as Advertisement)).to.deep.equal([
+      ROUTER,
+      'ff02::1',
+      '000000000000000000000000',
+      [
+        [24, `1802300000000000${hex(ip6('2001:db8:8::').slice(0, 8))}`],
+        [24, `1802300000000000${hex(ip6('2001:db8:7::').slice(0, 8))}`],
+      ],
+    ]);
+    for (let count = 1; count < 3; count++) {
+      link.bench.advance(16_000);
+      expect(link.sent().map(({ from }) => from)).to.deep.equal(['fe80::2', ROUTER]);
+    }
+    link.bench.advance(600_000);
+    expect(link.sent().map(({ from }) => from)).to.not.include(ROUTER);
+    expect(link.change({ router: 'fe80::3' }).map(({ from }) => from)).to.deep.equal(['fe80::3', 'fe80::2']);
+    expect(link.change({ router: 'fe80::2' }).map(({ from }) => from)).to.deep.equal(['fe80::2', 'fe80::3']);
+  });
+
   it('withdraws servers and names that are true no more', () => {
     const link = new RouterLink({ servers: ['2001:db8::53', '2001:db8::54'], search: ['example.org', 'example.net'] });
     link.solicit();
@@ -99,12 +173,14 @@ describe('worker/local/router', () => {
       servers: fc.array(server, { maxLength: 4 }),
       search: fc.array(domain, { maxLength: 6 }),
       routes: fc.array(route, { maxLength: 30 }),
+      address: fc.integer({ min: 1, max: 9 }).map((network) => `2001:db8:0:${network}::2`),
+      router: fc.constantFrom('fe80::1', 'fe80::2', 'fe80::3'),
     });
     fc.assert(
-      fc.property(facts, facts, fc.constantFrom(68, 576, 1280, 1500, 65_520), (before, now, mtu) => {
-        const link = new RouterLink(before, { mtu });
-        link.set(now);
-        expect(link.solicit().length).to.be.at.most(Math.min(mtu, 1500));
+      fc.property(facts, fc.array(facts, { maxLength: 4 }), fc.constantFrom(68, 576, 1280, 1500, 65_520), (first, later, mtu) => {
+        const link = new RouterLink(first, { mtu });
+        const told = later.flatMap((facts) => link.change(facts));
+        for (const { length } of [...told, link.solicit()]) expect(length).to.be.at.most(Math.min(mtu, 1500));
       }),
       { numRuns: 60 },
     );
