@@ -3,9 +3,10 @@
  *
  * Theory of operation. After each change of the host's tables the template is looked for as at the start, and a plan is made of it with the
  * same options, so what an option has named stays. Where the two plans differ the guest's interface is changed (if we set it up), the
- * worker gets its facts anew, and one line says so. The guest's address stays while the host has it, whatever else it gets. A family that
- * loses its uplink keeps what it has: nothing it could be given instead leads anywhere, its connections fail with the host's own error, and
- * when the uplink is back as it was, those of before go on. Flows keep the addresses that they have begun with.
+ * worker gets its facts anew, which it tells a guest that sets itself up, and one line says so. The guest's address stays while the host has
+ * it, whatever else it gets. A family that loses its uplink keeps what it has: nothing it could be given instead leads anywhere, its
+ * connections fail with the host's own error, and when the uplink is back as it was, those of before go on; router advertisements alone
+ * say that there is no way out, so that a guest with both families takes the other one. Flows keep the addresses that they have begun with.
  */
 import { compareHost, type HostState, laterFacts } from './config/host-change.ts';
 import type { Plan, WorkerPlan } from './config/plan.ts';
@@ -79,7 +80,9 @@ export class HostFollower {
     if (template === null) return;
     const held = succeedTemplate(this.#held, template);
     const plan = this.#parts.replan(held);
-    const later = { ...plan, worker: laterFacts(this.#first, plan.worker) };
+    // A guest that never had another way out keeps the one to this host.
+    const isRouted = template.ipv6?.link !== null || held.ipv6?.link === null;
+    const later = { ...plan, worker: laterFacts(this.#first, this.#now.plan.worker, plan.worker, isRouted) };
     this.#succeed({ template, plan: later });
     this.#held = held;
   }

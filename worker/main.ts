@@ -90,8 +90,9 @@ function setAdvice(
     advertisedMtu: config.advertisedMtu ?? 0,
     hostname: config.hostname ?? '',
     fqdn: config.fqdn ?? '',
+    renewal4: config.renewal4 ?? 0,
   });
-  setDhcpv6({ guestAddress6, dhcpv6: config.dhcpv6 ?? false, fqdn: config.fqdn ?? '' });
+  setDhcpv6({ guestAddress6, dhcpv6: config.dhcpv6 ?? false, fqdn: config.fqdn ?? '', renewal6: config.renewal6 ?? 0 });
   setRouter({
     guestAddress6,
     ra: config.ra ?? false,

@@ -45,15 +45,26 @@ export function compareHost(before: HostState, after: HostState): HostChange {
 }
 
 /**
- * The facts for a worker that runs already. Where the host's loopback was out of reach at the start the opener keeps it so, and the guest
- * gets no address for it.
+ * The facts for a worker that runs already. `first` are those of the start: where the host's loopback was out of reach then, the opener
+ * keeps it so, and the guest gets no address for it. `before` are those until now: a guest that sets itself up speaks with us under the
+ * gateway's address, so that stays when the host has none. `isRouted`: the host
+ * has an uplink for IPv6; else advertisements say that there is no way out.
  */
-export function laterFacts(first: WorkerPlan, now: WorkerPlan): WorkerPlan {
+export function laterFacts(first: WorkerPlan, before: WorkerPlan, now: WorkerPlan, isRouted: boolean): WorkerPlan {
   const nothing = new Uint8Array(0);
+  const keeps4 = !now.configured && now.gateway4.length === 0;
+  const keeps6 = !now.configured && now.gateway6.length === 0;
+  const mapHostLoopback4 = keeps4 ? before.mapHostLoopback4 : now.mapHostLoopback4;
+  const mapHostLoopback6 = keeps6 ? before.mapHostLoopback6 : now.mapHostLoopback6;
   return Object.freeze({
     ...now,
-    mapHostLoopback4: first.mapHostLoopback4.length === 0 ? nothing : now.mapHostLoopback4,
-    mapHostLoopback6: first.mapHostLoopback6.length === 0 ? nothing : now.mapHostLoopback6,
+    gateway4: keeps4 ? before.gateway4 : now.gateway4,
+    gateway6: keeps6 ? before.gateway6 : now.gateway6,
+    ourLinkLocal: keeps6 ? before.ourLinkLocal : now.ourLinkLocal,
+    mapHostLoopback4: first.mapHostLoopback4.length === 0 ? nothing : mapHostLoopback4,
+    mapHostLoopback6: first.mapHostLoopback6.length === 0 ? nothing : mapHostLoopback6,
+    dhcp: keeps4 ? before.dhcp : now.dhcp,
+    defaultRouter6: now.defaultRouter6 && (isRouted || now.configured),
   });
 }
 

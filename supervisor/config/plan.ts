@@ -14,6 +14,7 @@ import { UsageError } from '../usage-error.ts';
 import { planForwarding } from './forwarding.ts';
 import { type NameService, nameServiceWarnings, planNameService } from './name-service.ts';
 import type { Options } from './options.ts';
+import { planRenewals } from './renewal.ts';
 
 /** What the host says of itself. */
 export interface HostFacts {
@@ -60,6 +61,8 @@ export interface WorkerPlan {
   readonly advertisedMtu: number;
   readonly hostname: string;
   readonly fqdn: string;
+  readonly renewal4: number;
+  readonly renewal6: number;
   readonly ra: boolean;
   readonly dhcpv6: boolean;
   readonly defaultRouter6: boolean;
@@ -242,6 +245,7 @@ function planWorker(options: Options, facts: HostFacts, template: Template, ipv4
     advertisedMtu: options.mtu,
     hostname: options.hostname ?? '',
     fqdn: options.fqdn ?? '',
+    ...planRenewals(options, { ipv4: ipv4?.local ?? false, ipv6: ipv6?.local ?? false }),
     ra: options.ra && options.ndp && ipv6 !== null,
     dhcpv6: options.dhcpv6 && ipv6 !== null && ipv6.address !== null,
     defaultRouter6: ipv6 !== null && isDefaultRouter(ipv6),

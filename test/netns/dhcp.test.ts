@@ -64,7 +64,7 @@ describe('netns: DHCP', function () {
         mtu: '65520',
         hostname: 'guesty',
         fqdn: client === 'udhcpc' ? '0cffff06677565737479076578616d706c65036f726700' : 'guesty.example.org',
-        lifetime: '4294967295',
+        lifetime: '3600',
         server: GATEWAY4,
       });
       expect(events()).to.deep.equal(['offered', 'acknowledged']);

@@ -61,6 +61,7 @@ const TABLE: Table = {
   '§4.3.5/2': 'without lease and without an address',
   '§4.3.5/3': 'whether or not there is a lease',
   '§4.4': absent('what clients do', 'this is a server'),
+  '§4.4.5': 'a client is told when to renew and when to rebind: T1 before T2, that before the lease ends',
 };
 describeTable(
   2131,
@@ -79,6 +80,7 @@ describeTable(
     '§4.3.4': 1,
     '§4.3.5': 3,
     '§4.4': 1,
+    '§4.4.5': 1,
   }),
   TABLE,
 );
@@ -263,6 +265,18 @@ describe('RFC 2131 §4.3.1: what a reply has', () => {
     }
     const offer = new DhcpLink().ask({ ...given, options: [type(1)] });
     expect([offer.ciaddr, offer.to], 'an OFFER has no address of the client').to.deep.equal(['0.0.0.0', BROADCAST]);
+  });
+
+  it('RFC 2131 §4.4.5: T1 and T2', () => {
+    for (const code of [1, 3]) {
+      const { values } = new DhcpLink({ renewal: 300 }).ask({ options: [type(code)] });
+      const [renewal, rebinding, lease] = [58, 59, 51].map((option) => Number.parseInt(values.get(option) as string, 16)) as [
+        number,
+        number,
+        number,
+      ];
+      expect([renewal, rebinding / lease, lease]).to.deep.equal([300, 0.875, 3600]);
+    }
   });
 
   it('RFC 2131 §4.3.1/3, §4.3.1/4, §3.5: the mask and what is asked for, and nothing that only clients say', () => {

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { formatAddress } from '../../shared/addresses.ts';
 import { parseArguments } from '../../supervisor/args.ts';
-import { makePlan, type Plan } from '../../supervisor/config/plan.ts';
+import { makePlan, type Plan, type WorkerPlan } from '../../supervisor/config/plan.ts';
 import { HostFollower } from '../../supervisor/host-follower.ts';
 import { NetlinkDialogue, NetlinkError } from '../../supervisor/host/netlink.ts';
 import { NO_RESOLVERS } from '../../supervisor/host/resolvers.ts';
@@ -31,6 +31,14 @@ const SECOND: FakeTables = {
 };
 const NOTHING: FakeTables = { links: LINKS, addresses: [], routes: [] };
 const NO_GATEWAY: FakeTables = { ...FIRST, routes: [{ hops: [{ index: 2 }] }] };
+const NO_DEFAULT: FakeTables = {
+  ...FIRST,
+  routes: [
+    { to: '192.0.2.0', length: 24, hops: [{ index: 2 }] },
+    { to: '2001:db8::', length: 64, hops: [{ index: 2 }] },
+  ],
+};
+const ONLY4: FakeTables = { ...FIRST, addresses: FIRST.addresses.slice(0, 1), routes: FIRST.routes.slice(0, 1) };
 const VISITOR: FakeTables = { ...FIRST, addresses: [{ index: 2, address: '198.51.100.7', length: 32 }, ...FIRST.addresses] };
 
 const FACTS = {
@@ -48,9 +56,11 @@ class Bench {
   changeError: Error | null = null;
   readonly told: string[] = [];
   readonly follower: HostFollower;
+  facts: Partial<WorkerPlan> = {};
   readonly worker = {
     isOpen: true,
     setFacts: (facts: { guestAddress4?: Uint8Array | null; mapHostLoopback4?: Uint8Array | null; templateInterface?: number | null }) => {
+      this.facts = facts as Partial<WorkerPlan>;
       const text = (bytes: Uint8Array | null | undefined): string => (bytes?.length === 16 ? formatAddress(bytes) : '-');
       this.told.push(`worker ${text(facts.guestAddress4)} loopback ${text(facts.mapHostLoopback4)} link ${facts.templateInterface}`);
     },
@@ -144,6 +154,45 @@ describe('supervisor/host-follower', () => {
     ]);
   });
 
+  const routerOf = ({ facts }: Bench): unknown[] => [
+    facts.defaultRouter6,
+    facts.dhcp,
+    ...[facts.gateway4, facts.gateway6, facts.ourLinkLocal, facts.mapHostLoopback4, facts.mapHostLoopback6].map((address) =>
+      address?.length === 16 ? formatAddress(address) : '-',
+    ),
+  ];
+  const KEPT = ['192.0.2.1', 'fe80::1', 'fe80::1', '192.0.2.1', 'fe80::1'];
+
+  it('has a guest that sets itself up told that IPv6 leads nowhere, when it does not', () => {
+    const bench = new Bench('', FIRST, false);
+    for (const tables of [ONLY4, NOTHING, NO_DEFAULT]) {
+      bench.look(tables);
+      expect(routerOf(bench)).to.eql([false, true, ...KEPT]);
+      bench.look(FIRST);
+      expect(routerOf(bench)).to.eql([true, true, ...KEPT]);
+    }
+    const begun = new Bench('', ONLY4, false);
+    begun.look(SECOND);
+    expect(begun.facts.defaultRouter6).to.equal(true);
+    begun.look({ ...ONLY4, routes: [{ hops: [{ index: 3, gateway: '203.0.113.1' }] }] });
+    expect(begun.facts.defaultRouter6).to.equal(false);
+  });
+
+  it('lets the way to this host alone be one as long as there never was another', () => {
+    const bench = new Bench('', NOTHING, false);
+    bench.look(ONLY4);
+    expect(bench.facts.defaultRouter6).to.equal(true);
+  });
+
+  it('keeps its address on the link of a guest that sets itself up when the host has no gateway any more', () => {
+    const bench = new Bench('', FIRST, false);
+    bench.look(NO_DEFAULT);
+    expect(routerOf(bench).slice(1)).to.eql([true, ...KEPT]);
+    const configured = new Bench('--config-net');
+    configured.look(NO_DEFAULT);
+    expect(routerOf(configured).slice(2)).to.eql(['-', '-', 'fe80::2', '-', '-']);
+  });
+
   it('gives one to a guest that began without', () => {
     const told = new Bench('--config-net', NOTHING).look(FIRST);
     expect(told.slice(0, 2)).to.eql(['guest 192.0.2.2', 'worker 192.0.2.2 loopback 192.0.2.1 link 2']);
@@ -151,7 +200,7 @@ describe('supervisor/host-follower', () => {
   });
 
   it('takes an interface that was named and is gone for no uplink', () => {
-    const bench = new Bench('-i eth0');
+    const bench = new Bench('--config-net -i eth0');
     bench.probeError = new UsageError('there is no such interface');
     expect(bench.look()).to.have.length(1);
     expect(bench.told[0]).to.match(/IPv4 has no uplink any more/);

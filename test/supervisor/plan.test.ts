@@ -97,6 +97,8 @@ describe('supervisor/config/plan: what the worker is told', () => {
       advertisedMtu: '65520',
       hostname: '',
       fqdn: '',
+      renewal4: '300',
+      renewal6: '300',
       ra: 'true',
       dhcpv6: 'true',
       defaultRouter6: 'true',

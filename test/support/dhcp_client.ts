@@ -179,6 +179,7 @@ export const FACTS: Readonly<DhcpFacts> = {
   advertisedMtu: 0,
   hostname: '',
   fqdn: '',
+  renewal4: 0,
 };
 
 /** Facts with some changed; addresses are text. */
@@ -190,6 +191,8 @@ export interface FactChanges {
   readonly mtu?: number;
   readonly hostname?: string;
   readonly fqdn?: string;
+  /** Seconds; default 0, never. */
+  readonly renewal?: number;
   readonly servers?: readonly string[];
   readonly search?: readonly string[];
 }
@@ -213,6 +216,7 @@ export class DhcpLink {
       advertisedMtu: changes.mtu ?? FACTS.advertisedMtu,
       hostname: changes.hostname ?? FACTS.hostname,
       fqdn: changes.fqdn ?? FACTS.fqdn,
+      renewal4: changes.renewal ?? FACTS.renewal4,
     });
     setNames(
       (changes.servers ?? []).map((server) => parseAddress(server) as Uint8Array),

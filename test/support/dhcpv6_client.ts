@@ -4,6 +4,7 @@
 import { formatAddress, parseAddress } from '../../shared/addresses.ts';
 import { setDhcpv6 } from '../../worker/local/dhcpv6.ts';
 import { setNames } from '../../worker/local/names.ts';
+import { setRouter } from '../../worker/local/router.ts';
 import { ascii, hex } from './dhcp_client.ts';
 import { buildDatagram, sum16 } from './guest_frame.ts';
 import { type BenchOptions, ENDS6, Workbench } from './workbench.ts';
@@ -128,6 +129,8 @@ export interface FactChanges {
   readonly enabled?: boolean;
   readonly address?: string;
   readonly fqdn?: string;
+  /** Seconds; default 0, never. */
+  readonly renewal?: number;
   readonly servers?: readonly string[];
   readonly search?: readonly string[];
 }
@@ -144,7 +147,9 @@ export class Dhcpv6Link {
   /** Sets the facts anew. */
   change(changes: FactChanges): void {
     const guestAddress6 = parseAddress(changes.address ?? GUEST) as Uint8Array;
-    setDhcpv6({ dhcpv6: changes.enabled ?? true, guestAddress6, fqdn: changes.fqdn ?? '' });
+    setDhcpv6({ dhcpv6: changes.enabled ?? true, guestAddress6, fqdn: changes.fqdn ?? '', renewal6: changes.renewal ?? 0 });
+    // Who knows what the guest had before.
+    setRouter({ guestAddress6, ra: false, dhcpv6: true, defaultRouter6: true, advertisedMtu: 0, routes6: [] });
     setNames(
       (changes.servers ?? []).map((server) => parseAddress(server) as Uint8Array),
       changes.search ?? [],

@@ -169,8 +169,8 @@ export class Workbench {
     setObserved(facts);
     setResolvers({ forward4: none, forward6: none, host4: none, host6: none });
     setIdentity(OUR_MAC, facts);
-    setDhcp({ ...facts, dhcp: true, prefixLength4: 24, advertisedMtu: 65_520, hostname: 'guest', fqdn: 'guest.example.org' });
-    setDhcpv6({ ...facts, dhcpv6: true, fqdn: 'guest.example.org' });
+    setDhcp({ ...facts, dhcp: true, prefixLength4: 24, advertisedMtu: 65_520, hostname: 'guest', fqdn: 'guest.example.org', renewal4: 0 });
+    setDhcpv6({ ...facts, dhcpv6: true, fqdn: 'guest.example.org', renewal6: 0 });
     openAdvertiser(1);
     openRouter();
     setRouter({ ...facts, ra: false, dhcpv6: true, defaultRouter6: true, advertisedMtu: 65_520, routes6: [] });

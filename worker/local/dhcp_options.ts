@@ -24,12 +24,16 @@ export interface DhcpFacts {
   /** Empty = not told. */
   hostname: string;
   fqdn: string;
+  /** Seconds after which the client asks again, 0 = never: the address is for ever. */
+  renewal4: number;
 }
 
 /** The kind of reply, beside the types of DHCP. */
 export const BOOTP = 0;
 
 const INFINITE = -1;
+/** A lease is renewed so many times before it would end: whoever does not look at RENEWAL_TIME asks after half of it. */
+const RENEWALS = 12;
 /** RFC 2132 §5.1. */
 const LEAST_MTU = 68;
 /** RFC 4702 §2.2: deprecated fields, which are to have this value. */
@@ -41,6 +45,8 @@ const TOLD = [
   option.MESSAGE_TYPE,
   option.SERVER_IDENTIFIER,
   option.LEASE_TIME,
+  option.RENEWAL_TIME,
+  option.REBINDING_TIME,
   option.SUBNET_MASK,
   option.ROUTER,
   option.CLASSLESS_ROUTES,
@@ -67,7 +73,15 @@ const REQUIRED = [
 /** Of a refusal (RFC 2131 §4.3.1, table 3; RFC 6842 §3). */
 const REFUSED = [option.MESSAGE_TYPE, option.SERVER_IDENTIFIER, option.CLIENT_IDENTIFIER, option.MESSAGE];
 /** What BOOTP clients don't know (RFC 1534 §2). */
-const DHCP_ONLY = [option.MESSAGE_TYPE, option.SERVER_IDENTIFIER, option.LEASE_TIME, option.RAPID_COMMIT, option.CLIENT_IDENTIFIER];
+const DHCP_ONLY = [
+  option.MESSAGE_TYPE,
+  option.SERVER_IDENTIFIER,
+  option.LEASE_TIME,
+  option.RENEWAL_TIME,
+  option.REBINDING_TIME,
+  option.RAPID_COMMIT,
+  option.CLIENT_IDENTIFIER,
+];
 
 const isTold = new Uint8Array(256);
 const isRequired = new Uint8Array(256);
@@ -86,6 +100,7 @@ export let address = 0;
 export let gateway = 0;
 let mask = 0;
 let mtu = 0;
+let renewal = 0;
 let isGatewayOnLink = true;
 let hostname = new Uint8Array(0);
 let fqdn = new Uint8Array(0);
@@ -113,6 +128,7 @@ export function setTold(facts: DhcpFacts): void {
   const words = new Int32Array(4);
   mask = facts.prefixLength4 === 0 ? 0 : (-1 << (32 - facts.prefixLength4)) | 0;
   mtu = facts.advertisedMtu;
+  renewal = facts.renewal4;
   setWords(words, facts.guestAddress4);
   address = words[3] as number;
   setWords(words, facts.gateway4);
@@ -198,7 +214,12 @@ function makeValue(code: number): number {
     case option.SERVER_IDENTIFIER:
       return wordValue(gateway);
     case option.LEASE_TIME:
-      return leases ? wordValue(INFINITE) : -1;
+      return leases ? wordValue(renewal === 0 ? INFINITE : RENEWALS * renewal) : -1;
+    case option.RENEWAL_TIME:
+      return leases && renewal > 0 ? wordValue(renewal) : -1;
+    case option.REBINDING_TIME:
+      // RFC 2131 §4.4.5.
+      return leases && renewal > 0 ? wordValue((7 * RENEWALS * renewal) >>> 3) : -1;
     case option.SUBNET_MASK:
       return wordValue(mask);
     case option.ROUTER:

@@ -12,6 +12,7 @@ import { copyMac } from '../wire/ethernet.ts';
 import { IPV6_HEADER, readAddress, writeAddress } from '../wire/ipv6.ts';
 import { bytes, view } from '../wire/memory.ts';
 import { UDP_HEADER } from '../wire/udp.ts';
+import { expireAddresses, formerAddressAt, secondsLeft } from './former.ts';
 import { ourMac } from './identity.ts';
 import { searchList, server6Count, servers6 } from './names.ts';
 
@@ -22,6 +23,8 @@ export interface Dhcpv6Facts {
   guestAddress6: Uint8Array;
   /** Full name of the guest; empty = not told. */
   fqdn: string;
+  /** Seconds after which the client asks again, 0 = never. */
+  renewal6: number;
 }
 
 const INFINITE = -1;
@@ -51,6 +54,7 @@ const TEXTS: readonly Uint8Array[] = [
 export const address = new Int32Array(WORDS);
 const other = new Int32Array(WORDS);
 let fqdn = new Uint8Array(0);
+let renewal = 0;
 
 let at = 0;
 let limit = 0;
@@ -59,6 +63,7 @@ let limit = 0;
 export function setTold(facts: Dhcpv6Facts): void {
   setWords(address, facts.guestAddress6);
   fqdn = Uint8Array.from(encodeName(facts.fqdn));
+  renewal = facts.renewal6;
 }
 
 /** Whether the client means this server. */
@@ -165,27 +170,39 @@ function refuse(option: number, status: number): void {
   writeStatus(dhcpv6.writeOption(value + header, dhcpv6.STATUS_CODE, 2 + text.length), status, text);
 }
 
-function writeIaAddress(to: number, words: Int32Array, lifetime: number): number {
+/** `preferred` and `valid`: seconds. */
+function writeIaAddress(to: number, words: Int32Array, preferred: number, valid: number): number {
   const value = dhcpv6.writeOption(to, dhcpv6.IA_ADDRESS, dhcpv6.IA_ADDRESS_HEADER);
   writeAddress(value, words, 0);
-  view.setInt32(value + 16, lifetime);
-  view.setInt32(value + 20, lifetime);
+  view.setInt32(value + 16, preferred);
+  view.setInt32(value + 20, valid);
   return value + dhcpv6.IA_ADDRESS_HEADER;
 }
 
-/** Answers an association by the address, for ever; what other addresses it has end now (RFC 8415 §18.3.4). */
+/** Seconds for which an address that is not the guest's is valid: flows go on that are bound to one that was the guest's a while ago. */
+function secondsOfOther(): number {
+  const index = formerAddressAt(other);
+  return index < 0 ? 0 : secondsLeft(index);
+}
+
+/**
+ * Answers an association by the address, for ever; what other addresses it has end now (RFC 8415 §18.3.4), or are used by nothing new if they
+ * were given here.
+ */
 function assign(option: number, endsOthers: boolean): void {
   const value = begin(dhcpv6.IA_NA, dhcpv6.IA_HEADER);
   view.setInt32(value, view.getInt32(option + dhcpv6.OPTION_HEADER));
-  view.setInt32(value + 4, INFINITE);
-  view.setInt32(value + 8, INFINITE);
-  at = writeIaAddress(at, address, INFINITE);
+  view.setInt32(value + 4, renewal === 0 ? INFINITE : renewal);
+  // RFC 8415 §21.4: 0.8 of what the first is 0.5 of.
+  view.setInt32(value + 8, renewal === 0 ? INFINITE : (8 * renewal) / 5);
+  at = writeIaAddress(at, address, INFINITE, INFINITE);
   const end = dhcpv6.nextOption(option);
   let inner = option + dhcpv6.OPTION_HEADER + dhcpv6.IA_HEADER;
+  expireAddresses();
   for (; endsOthers && inner < end; inner = dhcpv6.nextOption(inner)) {
     if (dhcpv6.optionCode(inner) !== dhcpv6.IA_ADDRESS || at + dhcpv6.OPTION_HEADER + dhcpv6.IA_ADDRESS_HEADER > limit) continue;
     readAddress(inner + dhcpv6.OPTION_HEADER, other, 0);
-    if (kindOfOther() !== Addresses.RIGHT) at = writeIaAddress(at, other, 0);
+    if (kindOfOther() !== Addresses.RIGHT) at = writeIaAddress(at, other, 0, secondsOfOther());
   }
   view.setUint16(value - 2, at - value);
 }

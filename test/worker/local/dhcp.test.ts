@@ -2,7 +2,18 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { LogLevel, MessageId } from '../../../shared/messages.ts';
-import { ascii, BROADCAST, clientMessage, DhcpLink, GATEWAY, GUEST, hex, ip, type Option } from '../../support/dhcp_client.ts';
+import {
+  ascii,
+  BROADCAST,
+  type ClientMessage,
+  clientMessage,
+  DhcpLink,
+  GATEWAY,
+  GUEST,
+  hex,
+  ip,
+  type Option,
+} from '../../support/dhcp_client.ts';
 import { buildDatagram, withChecksum } from '../../support/guest_frame.ts';
 import { ENDS4 } from '../../support/workbench.ts';
 
@@ -47,6 +58,33 @@ describe('worker/local/dhcp', () => {
   it('acknowledges it', () => {
     const reply = new DhcpLink().ask({ options: [REQUEST, [50, ip(GUEST)], [54, ip(GATEWAY)]] });
     expect([reply.to, reply.yiaddr, reply.values.get(53), reply.values.get(51)]).to.deep.equal([GUEST, GUEST, '05', 'ffffffff']);
+  });
+
+  it('has a client ask again soon when its address may change, which has it for twelve times that', () => {
+    const times = (renewal: number, message: ClientMessage): unknown[] => {
+      const { values, codes } = new DhcpLink({ renewal }).ask(message);
+      return [codes.filter((code) => [51, 58, 59].includes(code)), values.get(51), values.get(58), values.get(59)];
+    };
+    const discover = { options: [DISCOVER] };
+    expect(times(300, discover)).to.deep.equal([[51, 58, 59], '00000e10', '0000012c', '00000c4e']);
+    expect(times(30, discover)).to.deep.equal([[51, 58, 59], '00000168', '0000001e', '0000013b']);
+    expect(times(0, discover)).to.deep.equal([[51], 'ffffffff', undefined, undefined]);
+    expect(times(300, { options: [[53, [8]]], ciaddr: GUEST }), 'no lease').to.deep.equal([[], undefined, undefined, undefined]);
+    expect(times(300, {}), 'BOOTP').to.deep.equal([[], undefined, undefined, undefined]);
+  });
+
+  it('refuses what the guest had once the host has another address, and offers that', () => {
+    const link = new DhcpLink({ renewal: 300 });
+    const renew = (address: string): unknown[] => {
+      const { values, to, yiaddr } = link.ask({ ciaddr: address, options: [REQUEST] }, address, GATEWAY);
+      return [values.get(53), to, yiaddr];
+    };
+    expect(renew(GUEST)).to.deep.equal(['05', GUEST, GUEST]);
+    link.change({ address: '203.0.113.2', gateway: '203.0.113.1', renewal: 300 });
+    expect(renew(GUEST)).to.deep.equal(['06', '255.255.255.255', '0.0.0.0']);
+    const { values, yiaddr } = link.ask({ options: [DISCOVER] });
+    expect([values.get(53), yiaddr, values.get(3)]).to.deep.equal(['02', '203.0.113.2', 'cb007101']);
+    expect(renew('203.0.113.2')).to.deep.equal(['05', '203.0.113.2', '203.0.113.2']);
   });
 
   it('tells nothing that there is not', () => {

@@ -55,6 +55,32 @@ describe('worker/local/dhcpv6', () => {
     });
   });
 
+  it('has a client ask again soon when its address may change, which is its own for ever all the same', () => {
+    const [lease] = new Dhcpv6Link({ renewal: 300 }).ask({ type: SOLICIT, options: [ME, iaNa(7)] }).options.slice(-1);
+    expect(lease?.value).to.equal(`000000070000012c000001e000050018${GIVEN}`);
+  });
+
+  it('deprecates what it gave itself until the host got another address, for two hours that run down', () => {
+    const link = new Dhcpv6Link();
+    link.change({ address: '2001:db8:5::2' });
+    const renewed = (): unknown =>
+      within(told(link.ask({ type: RENEW, options: [ME, YOU, iaNa(7, iaAddress(GUEST), iaAddress('2001:db8::77'))] }), 3) as string).map(
+        ({ value }) => [formatAddress(Uint8Array.from(Buffer.from(value.slice(0, 32), 'hex'))), value.slice(32)],
+      );
+    const given = ['2001:db8:5::2', FOREVER + FOREVER];
+    const lifetimes = (valid: number): string => hex([...word(0), ...word(valid)]);
+    expect(renewed()).to.deep.equal([given, [GUEST, lifetimes(7200)], ['2001:db8::77', lifetimes(0)]]);
+    link.bench.advance(7_000_000);
+    expect(renewed()).to.deep.equal([given, [GUEST, lifetimes(200)], ['2001:db8::77', lifetimes(0)]]);
+    link.bench.advance(200_000);
+    expect(renewed()).to.deep.equal([given, [GUEST, lifetimes(0)], ['2001:db8::77', lifetimes(0)]]);
+    link.change({});
+    expect(renewed()).to.deep.equal([
+      [GUEST, FOREVER + FOREVER],
+      ['2001:db8::77', lifetimes(0)],
+    ]);
+  });
+
   it('gives it', () => {
     for (const type of [REQUEST, RENEW]) {
       const reply = new Dhcpv6Link().ask({ type, options: [ME, YOU, iaNa(7, iaAddress(GUEST))] });
