@@ -5,22 +5,24 @@ import { execFileSync } from 'node:child_process';
 import { expect } from 'chai';
 import { failure } from '../support/connections.ts';
 import { type Endpoint, type Event, type Listener, type Socket, startEndpoint } from '../support/endpoint.ts';
+import {
+  OTHER4,
+  OTHER6,
+  OTHER_GATEWAY4,
+  OTHER_GATEWAY6,
+  plugOther,
+  routesOfFirst,
+  sh,
+  useFirst,
+  useOther,
+} from '../support/second_uplink.ts';
 import { GATEWAY4, GATEWAY6, HOST4, HOST6, makeTopology, TARGET4, TARGET6, type Topology } from '../support/topology.ts';
 import { startTranslator, type Translator } from '../support/translator.ts';
 
-/** The second uplink of the host. */
-const OTHER4 = '203.0.113.2';
-const OTHER6 = '2001:db8:5::2';
-const OTHER_GATEWAY4 = '203.0.113.1';
-const OTHER_GATEWAY6 = '2001:db8:5::1';
 const PORT = 7300;
 /** Whole turns of the sequence that endpoints send. */
 const BYTES = 30 * 1_048_573;
 const NO_PORTS = ['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none'];
-
-function sh(script: string, namespace: string): string {
-  return execFileSync('ip', ['netns', 'exec', namespace, 'sh', '-ec', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-}
 
 interface LinkShown {
   addr_info: { local: string; prefixlen: number; scope: string; deprecated?: boolean }[];
@@ -47,28 +49,6 @@ function defaultRoutes(guest: number): string[] {
     return (JSON.parse(routes) as { gateway: string }[]).map(({ gateway }) => gateway).join(' ');
   });
 }
-
-/** A second link between host and far; routes and addresses of the host's end are up to each test. */
-function plugOther(topology: Topology): void {
-  sh(
-    `ip link add eth1 type veth peer name eth1 netns ${topology.far}
-     ip address add ${OTHER4}/24 dev eth1; ip address add ${OTHER6}/64 dev eth1 nodad; ip link set eth1 up`,
-    topology.host,
-  );
-  sh(
-    `ip address add ${OTHER_GATEWAY4}/24 dev eth1; ip address add ${OTHER_GATEWAY6}/64 dev eth1 nodad; ip link set eth1 up
-     ip route change 203.0.113.0/24 dev eth1 src ${TARGET4}
-     for device in all eth0 eth1; do echo 0 > /proc/sys/net/ipv4/conf/$device/rp_filter; done`,
-    topology.far,
-  );
-  sh('for device in all eth0 eth1; do echo 0 > /proc/sys/net/ipv4/conf/$device/rp_filter; done', topology.host);
-}
-
-const useOther = `ip route replace default via ${OTHER_GATEWAY4} dev eth1
-ip -6 route del default; ip -6 route add default via ${OTHER_GATEWAY6} dev eth1`;
-const routesOfFirst = `ip route replace default via ${GATEWAY4} dev eth0
-ip -6 route replace default via ${GATEWAY6} dev eth0`;
-const useFirst = `ip -6 route del default; ${routesOfFirst}`;
 
 describe('the host changes while a guest runs', function () {
   this.timeout(60_000);
