@@ -118,7 +118,8 @@ describe('UDP flows', function () {
     const flooder = await guest.open('0.0.0.0');
     const last = CLOSED + 2 * FEW_DESCRIPTORS;
     for (let closed = CLOSED; closed <= last; closed++) flooder.send(TARGET4, closed, 1);
-    await translator.waitFor(new RegExp(`ended: UDP guest port ${flooder.port}, far port ${CLOSED}\\b`));
+    // Which one is first is not told when very many end in one turn: the log has room for some hundreds.
+    await translator.waitFor(new RegExp(`ended: UDP guest port ${flooder.port}, far port \\d+\\b`));
 
     await near.send(1000);
     await distant.received(1000);

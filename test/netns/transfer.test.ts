@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { run } from '../support/processes.ts';
 import { bracketed, download, startNginx, sumOf, upload, type WebServer } from '../support/servers.ts';
 import { makeTopology, TARGET4, TARGET6, type Topology } from '../support/topology.ts';
-import { startTranslator, type Translator } from '../support/translator.ts';
+import { servesMachines, startTranslator, type Translator } from '../support/translator.ts';
 
 const PORT = 8080;
 const GIGABYTE = 1_000_000_000;
@@ -17,10 +17,11 @@ describe('transfer of files', function () {
   moveFiles('ravioli');
 });
 
-describe('transfer of files, as under older kernels', function () {
-  this.timeout(120_000);
-  moveFiles('older');
-});
+if (!servesMachines())
+  describe('transfer of files, as under older kernels', function () {
+    this.timeout(120_000);
+    moveFiles('older');
+  });
 
 function moveFiles(tool: 'ravioli' | 'older'): void {
   let topology: Topology;

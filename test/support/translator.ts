@@ -37,6 +37,22 @@ export interface Translator {
   stop(): Promise<void>;
 }
 
+/** Whether the tests of this process mean passt by the product; see `serveMachines`. */
+let machines = false;
+
+/**
+ * From now on `ravioli` and `older` are passt with a guest behind its socket: suites that are imported afterwards run in that mode
+ * (test/netns/machine.long.test.ts). What is about the guest's loopback is not asked for.
+ */
+export function serveMachines(): void {
+  machines = true;
+}
+
+/** Whether that has been called. */
+export function servesMachines(): boolean {
+  return machines;
+}
+
 function isMachine(tool: Tool): tool is MachineTool {
   return tool === 'machine' || tool === 'passt';
 }
@@ -125,7 +141,10 @@ async function startSlirp(topology: Topology, given: TranslatorOptions): Promise
 
 /** The namespace is set up by hand, with the MTU that passt would tell it. */
 async function startPlugged(tool: MachineTool, topology: Topology, given: TranslatorOptions): Promise<Translator> {
-  const words = [...(given.mtu === undefined ? [] : ['-m', String(given.mtu)]), ...(given.options ?? NO_PORTS_OF_MACHINE)];
+  const options = given.options ?? NO_PORTS_OF_MACHINE;
+  const isInner = (word: string | undefined): boolean => word === '-T' || word === '-U';
+  const served = options.filter((word, index) => !isInner(word) && !isInner(options[index - 1]));
+  const words = [...(given.mtu === undefined ? [] : ['-m', String(given.mtu)]), ...served];
   const mtu = given.configured === false ? null : (given.mtu ?? 65_520);
   const { passt, plug, guest } = await startMachine(tool, topology, words, mtu, limits(given));
   return handle(tool, passt, guest.pid, [plug, guest]);
@@ -139,7 +158,8 @@ function limits(given: TranslatorOptions): RunOptions {
 }
 
 /** Starts a tool and waits until its guest is ready: addresses, routes and link are there. */
-export async function startTranslator(tool: Tool, topology: Topology, given: TranslatorOptions = {}): Promise<Translator> {
+export async function startTranslator(asked: Tool, topology: Topology, given: TranslatorOptions = {}): Promise<Translator> {
+  const tool = machines && (asked === 'ravioli' || asked === 'older') ? 'machine' : asked;
   let translator: Translator;
   if (tool === 'slirp4netns') translator = await startSlirp(topology, given);
   else if (isMachine(tool)) translator = await startPlugged(tool, topology, given);
