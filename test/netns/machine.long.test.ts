@@ -30,6 +30,7 @@ await import('./unreachable.test.ts');
 await import('./dns.test.ts');
 await import('./flows.test.ts');
 await import('./transfer.test.ts');
+await import('./hostile.test.ts');
 
 for (const mtu of [1500, 65_520]) {
   describe(`frames of a machine's link with an MTU of ${mtu}`, function () {

@@ -71,15 +71,16 @@ export function countOnTheWire(frames: readonly Uint8Array[]): number {
 
 /** The worker's counters now; what isn't there is 0. */
 export async function countersOf(translator: Translator): Promise<(name: string) => number> {
+  const name = translator.tool === 'machine' ? 'passt' : 'pasta';
   // Every answer has this line, near its end.
-  const LAST = /^pasta: wakeups +\d+$/gm;
-  const earlier = translator.log().match(LAST)?.length ?? 0;
-  const supervisor = translator.pids().find((pid) => nameOf(pid) === 'pasta') as number;
+  const last = new RegExp(`^${name}: wakeups +\\d+$`, 'gm');
+  const earlier = translator.log().match(last)?.length ?? 0;
+  const supervisor = translator.pids().find((pid) => nameOf(pid) === name) as number;
   process.kill(supervisor, 'SIGUSR2');
-  await translator.waitFor(new RegExp(`(?:pasta: wakeups +\\d+\\n[^]*?){${earlier + 1}}`));
+  await translator.waitFor(new RegExp(`(?:${name}: wakeups +\\d+\\n[^]*?){${earlier + 1}}`));
   const text = translator
     .log()
-    .split(/^pasta: flows +/m)
+    .split(new RegExp(`^${name}: flows +`, 'm'))
     .at(-1) as string;
-  return (name) => Number((name === 'flows' ? /^(\d+)/ : new RegExp(`^pasta: ${name} +(\\d+)$`, 'm')).exec(text)?.[1] ?? 0);
+  return (counter) => Number((counter === 'flows' ? /^(\d+)/ : new RegExp(`^${name}: ${counter} +(\\d+)$`, 'm')).exec(text)?.[1] ?? 0);
 }
