@@ -24,8 +24,9 @@ const PATIENCE_MS = 30_000;
 const LATEST_BLOW_MS = 200;
 /** Blows on one that is complete, of ten. */
 const LATE_OF_TEN = 3;
-/** Runs without a blow, of ten. */
+/** Runs without a blow, of ten, and those that are asked to end, or lose their namespace, in place of it. */
 const SPARED_OF_TEN = 2;
+const ASKED_OF_TEN = 2;
 const PORT = 20_000;
 
 type Kind = 'command' | 'process' | 'path' | 'machine';
@@ -141,6 +142,7 @@ function shown(pid: number): string {
 interface Plan {
   readonly kind: Kind;
   readonly spared: boolean;
+  readonly asked: boolean;
   /** The blow falls on a run that is complete, otherwise `delay` milliseconds after its start. */
   readonly late: boolean;
   readonly delay: number;
@@ -151,9 +153,11 @@ interface Plan {
 
 function plan(random: Random): Plan {
   const kind = KINDS[random.below(KINDS.length)] as Kind;
-  const spared = random.below(10) < SPARED_OF_TEN;
+  const fate = random.below(10);
+  const spared = fate < SPARED_OF_TEN;
+  const asked = !spared && fate < SPARED_OF_TEN + ASKED_OF_TEN;
   const late = random.below(10) < LATE_OF_TEN;
-  return { kind, spared, late, delay: random.below(LATEST_BLOW_MS), whom: random.below(1 << 16), gently: random.below(4) === 0 };
+  return { kind, spared, asked, late, delay: random.below(LATEST_BLOW_MS), whom: random.below(1 << 16), gently: random.below(4) === 0 };
 }
 
 /** One run from its start to its end. */
@@ -162,7 +166,7 @@ async function live(number: number, decided: Plan, complain: (line: string) => v
   const ready = lane.ready.catch(() => undefined);
   if (decided.spared || decided.late) await ready;
   else await pause(decided.delay);
-  if (!decided.spared) await strike(lane, decided, complain);
+  if (!decided.spared && !decided.asked) await strike(lane, decided, complain);
   await lane.end();
   await lane.first.finished;
 }
@@ -226,7 +230,7 @@ async function main(): Promise<void> {
   const mounts = mounted();
   const rounds = Array.from({ length: Math.ceil(starts / parallel) }, () => Array.from({ length: parallel }, () => plan(random)));
   // The last ones find what the killed ones have left.
-  const whole = { spared: true, late: false, delay: 0, whom: 0, gently: false };
+  const whole = { spared: true, asked: false, late: false, delay: 0, whom: 0, gently: false };
   for (const kind of ['machine', 'command'] as const) rounds.push(Array.from({ length: parallel }, () => ({ ...whole, kind })));
   for (const [number, plans] of rounds.entries()) {
     const left = await round(plans, mounts, number === rounds.length - 1);
