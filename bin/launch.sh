@@ -34,9 +34,8 @@ case $name in
   *passt*) mode=passt ;;
   *) mode=pasta ;;
 esac
-read -r flags <"$root/dist/worker.flags"
+. "$root/dist/flags.sh"
 
-# Both runtimes load at the same time: native/start.c. No flag for the supervisor's that changes V8's flag hash: supervisor/runtime.ts.
-exec "$root/native/out/start" "$root/native/out/jail" "$mode.jail" "$runtime" $flags "$root/dist/worker.cjs" "$mode" -- \
-  "$runtime" --v8-pool-size=1 --disable-sigusr1 --disable-proto=delete --no-warnings --max-old-space-size=64 \
-  "$root/dist/supervisor.cjs" -- "$name" "$@"
+# Both runtimes load at the same time: native/start.c.
+exec "$root/native/out/start" "$root/native/out/jail" "$mode.jail" "$runtime" $worker_flags "$root/dist/worker.cjs" "$mode" -- \
+  "$runtime" $supervisor_flags "$root/dist/supervisor.cjs" -- "$name" "$@"

@@ -22,7 +22,10 @@ fi
 if [ -e policies/compile.ts ]; then "$NODE" policies/compile.ts; fi
 
 # The launcher reads them without a runtime.
-"$NODE" --input-type=module -e 'console.log((await import(process.cwd() + "/supervisor/runtime.ts")).WORKER_FLAGS.join(" "))' >dist/worker.flags
+"$NODE" --input-type=module -e '
+  const { SUPERVISOR_FLAGS, WORKER_FLAGS } = await import(process.cwd() + "/supervisor/runtime.ts");
+  console.log(`supervisor_flags="${SUPERVISOR_FLAGS.join(" ")}"\nworker_flags="${WORKER_FLAGS.join(" ")}"`);' >dist/flags.sh
+. dist/flags.sh
 
 # The launcher reads the command line by the supervisor's table.
 if newer supervisor/config native/out/options.h || newer build/launcher_options.ts native/out/options.h; then
@@ -47,18 +50,24 @@ if newer $pty/build/Release/pty.node native/out/pty.node; then cp $pty/build/Rel
 # protobufjs is bundled; what is big and rarely needed (bunyan, node-pty) is a file of its own and loaded when it is. Minified: the text stays in each
 # process's memory and is read at each start (worker 0.7 MB and some 10 ms less); dist/*.map has the names.
 bundle() {
-  node_modules/.bin/esbuild "$1" --bundle --platform=node --target=node24 --format=cjs --outfile="$2" \
-    --external:*.node --minify --sourcemap=external --log-level=warning
+  node_modules/.bin/esbuild "$@" --bundle --platform=node --target=node24 --format=cjs --external:*.node --minify --log-level=warning
 }
-for room in supervisor worker; do
-  if [ -e "$room/main.ts" ]; then bundle "$room/main.ts" "dist/$room.cjs"; fi
-done
+
+# A room's bundle is run by a stub that hands V8 its code, compiled here with the room's flags.
+room() {
+  bundle "$1/main.ts" "--outfile=dist/$1.js" --sourcemap=external \
+    '--banner:js=(function(exports,require,module,__filename,__dirname){' '--footer:js=})'
+  bundle build/stub.ts "--outfile=dist/$1.cjs"
+  "$NODE" $2 build/compiled.ts "dist/$1.js" "dist/$1.code"
+}
+room supervisor "$supervisor_flags"
+room worker "$worker_flags"
 if newer node_modules/bunyan/lib/bunyan.js dist/bunyan.cjs; then
   # What it loads where it is there, and does without otherwise.
   node_modules/.bin/esbuild node_modules/bunyan/lib/bunyan.js --bundle --platform=node --target=node24 --format=cjs --minify \
     --outfile=dist/bunyan.cjs --external:dtrace-provider --external:mv --external:moment --external:source-map-support --log-level=error
 fi
-if [ -e supervisor/control/main.ts ]; then bundle supervisor/control/main.ts dist/forward.cjs; fi
+bundle supervisor/control/main.ts --outfile=dist/forward.cjs --sourcemap=external
 
 # Their terms, for who gets the bundles.
 for package in protobufjs bunyan node-pty; do

@@ -47,7 +47,7 @@ put_programs() {
   done
   put 644 bin/launch.sh "$product/bin/launch.sh"
   for file in package.json LICENSE; do put 644 $file "$product/$file"; done
-  for file in dist/*.cjs dist/worker.filter dist/worker.flags dist/licences.txt; do put 644 "$file" "$product/$file"; done
+  for file in dist/*.cjs dist/*.js dist/*.code dist/worker.filter dist/flags.sh dist/licences.txt; do put 644 "$file" "$product/$file"; done
   for name in jail opener qrap start; do put 755 native/out/$name "$product/native/out/$name"; done
   for file in native/out/*.node; do put 644 "$file" "$product/$file"; done
 }

@@ -25,7 +25,7 @@ describe('arch: native vocabulary', () => {
     });
 
     it(`every word of ${room}.d.ts is used`, () => {
-      const bundle = read(`dist/${room}.cjs`);
+      const bundle = read(`dist/${room}.js`);
       const idle = [...declared(room).keys()].filter((name) => !new RegExp(`\\.${name}\\(`).test(bundle));
       expect(idle).to.deep.equal(WAITING[room]);
     });

@@ -44,7 +44,8 @@ export class ExploitedBuild {
     execFileSync('chmod', ['755', this.root]);
     mkdirSync(join(this.root, 'dist'));
     mkdirSync(join(this.root, 'native/out'), { recursive: true });
-    for (const file of ['dist/worker.cjs', 'native/out/jail']) copyFileSync(join(ROOT, file), join(this.root, file));
+    for (const file of ['dist/worker.cjs', 'dist/worker.js', 'dist/worker.code', 'native/out/jail'])
+      copyFileSync(join(ROOT, file), join(this.root, file));
     const compile = (...words: string[]): void => {
       execFileSync('cc', ['-std=gnu11', '-O1', '-Wall', '-Wextra', '-Werror', ...words], { cwd: ROOT });
     };

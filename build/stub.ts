@@ -1,0 +1,21 @@
+/**
+ * dist/ROOM.cjs: runs the bundle beside it, dist/ROOM.js, with the code that the build has made of it, dist/ROOM.code (compiled.ts).
+ * Code of another version or of other flags is refused by V8, which then compiles; so it does where there is none.
+ */
+import { readFileSync } from 'node:fs';
+import { Script } from 'node:vm';
+
+const bundle = __filename.replace(/\.cjs$/, '.js');
+
+function readCode(): Buffer | undefined {
+  try {
+    return readFileSync(bundle.replace(/\.js$/, '.code'));
+  } catch {
+    return undefined;
+  }
+}
+
+const cachedData = readCode();
+// ASCII, by esbuild.
+const script = new Script(readFileSync(bundle, 'latin1'), { filename: bundle, ...(cachedData === undefined ? {} : { cachedData }) });
+script.runInThisContext()(exports, require, module, __filename, __dirname);
