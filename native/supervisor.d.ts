@@ -56,6 +56,8 @@ export interface Native {
    * −EPIPE: nobody waits for it.
    */
   detach(ready: number): number;
+  /** _exit: the runtime's own end would take 3 ms. What was written by writeSync has been written. */
+  leave(code: number): never;
   /** tcgetattr: struct termios. */
   terminalModes(fd: number): Uint8Array | number;
   /** tcsetattr(TCSANOW) of what `terminalModes` gave. */

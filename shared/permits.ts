@@ -22,8 +22,8 @@ export const EACH = -1;
 
 /** Bodies a supervisor may send in each phase, and how many descriptors each carries. */
 export const PERMITTED_FROM_SUPERVISOR: Readonly<Record<Phase, Readonly<Record<string, number>>>> = {
-  [Phase.STARTED]: {},
-  [Phase.GREETED]: { config: 1 },
+  [Phase.STARTED]: { memory: 1 },
+  [Phase.GREETED]: { config: 0 },
   [Phase.CONFIGURED]: { seal: 0 },
   [Phase.SEALING]: {},
   [Phase.SEALED]: { grant: 1, resolvers: 0, listeners: EACH, unlisten: 0, settle: 0, start: 0 },

@@ -7,7 +7,6 @@
  * the worker names a message and integers, the text is made here, and lines up to level INFO are limited in number.
  */
 import { writeSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type Bunyan from 'bunyan';
 import { formatAddress, formatMac } from '../shared/addresses.ts';
 import { LogLevel, MessageId } from '../shared/messages.ts';
@@ -166,6 +165,8 @@ export class Log {
   }
 
   #openStructured(write: (text: string) => void): Bunyan {
+    // A module that only this needs.
+    const { createRequire } = process.getBuiltinModule('node:module');
     const bunyan = createRequire(`${this.#root}/package.json`)('./dist/bunyan.cjs') as typeof Bunyan;
     const human = {
       write: (record: { msg: string }) => {

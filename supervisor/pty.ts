@@ -10,7 +10,6 @@
  * guard: a shell that waits on a socket, and restores the modes when that closes without a word and the terminal is still as we set it.
  */
 import { closeSync, constants, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { isatty, ReadStream } from 'node:tty';
 import type { Native } from '../native/supervisor.d.ts';
 
@@ -61,7 +60,7 @@ export class Terminal {
    */
   constructor(native: Native, root: string, startGuard: (descriptors: readonly number[]) => void) {
     this.#native = native;
-    this.#pty = createRequire(`${root}/package.json`)('./native/out/pty.node') as NodePty;
+    this.#pty = process.getBuiltinModule('node:module').createRequire(`${root}/package.json`)('./native/out/pty.node') as NodePty;
     this.#input = new ReadStream(0);
     // A ReadStream and not a WriteStream, whose writes block: a terminal that is stuck must not stop the supervisor.
     this.#output = new ReadStream(1);

@@ -135,12 +135,13 @@ export class Run {
         break;
       case 'exit':
         this.#restoreTerminal();
-        process.exit(effect.code);
+        this.#native.leave(effect.code);
     }
   }
 
   #release(): void {
-    const { banner, command, features, forwarding } = this.#rooms as Rooms;
+    const rooms = this.#rooms as Rooms;
+    const { banner, command, features, forwarding } = rooms;
     for (const line of banner) {
       this.#program.log.info(line);
     }
@@ -157,6 +158,7 @@ export class Run {
       }
     }
     this.#announce();
+    rooms.followHost();
     this.#beginStatistics();
   }
 

@@ -8,7 +8,7 @@
  */
 import { fstatSync, openSync, readFileSync } from 'node:fs';
 import type { Native } from '../native/supervisor.d.ts';
-import { FLOW_ROW_BYTES, MAX_FLOWS, RESERVED_DESCRIPTORS } from '../shared/limits.ts';
+import { RESERVED_DESCRIPTORS } from '../shared/limits.ts';
 import { LogLevel } from '../shared/messages.ts';
 import { Verb } from '../shared/opener.ts';
 import { GrantKind } from '../shared/roles.ts';
@@ -83,6 +83,8 @@ export interface Rooms {
   readonly guest: number | null;
   /** Which ports lead where. */
   readonly forwarding: Forwarding;
+  /** Begins to hear of changes of the host's network, and looks once for those that came before. */
+  followHost(): void;
   /** Lines about what was set up, for people. */
   readonly banner: readonly string[];
   /** What the kernel was found to offer, for --debug. */
@@ -146,7 +148,7 @@ export class Startup {
     const { mode, options, log, mark } = this.#around;
     const limit = this.#native.raiseDescriptorLimit();
     const maxDescriptors = limit - RESERVED_DESCRIPTORS;
-    const worker = new WorkerRoom(this.#around, this.#spawner);
+    const worker = new WorkerRoom(this.#around, this.#spawner, maxDescriptors);
     mark('worker started');
     if (maxDescriptors < RESERVED_DESCRIPTORS) {
       throw new UsageError(`the limit on open files is ${limit}, which leaves none for flows; raise it with 'ulimit -Hn 4096' as root`);
@@ -167,7 +169,7 @@ export class Startup {
     seal(host.opener);
     mark('guest configured');
     const guestMac = guest?.facts.mac ?? BROADCAST_MAC;
-    await worker.configure(this.#config(plan, guestMac, maxDescriptors), this.#native.memfd('flows', MAX_FLOWS * FLOW_ROW_BYTES));
+    await worker.configure(this.#config(plan, guestMac));
     mark('worker configured');
     await worker.seal(readFileSync(`${this.#around.installation.root}/dist/worker.filter`));
     mark('worker sealed');
@@ -190,12 +192,12 @@ export class Startup {
     mark('listeners bound');
     worker.start();
     machine?.start();
-    if (plan.worker.taps) follower.start();
     mark('ready');
     const features = this.#features(guest?.tap ?? null, maxDescriptors);
     const command = control === null || guest === null || guest.pid === null ? null : { pid: guest.pid, control };
     const banner = guest === null ? machineBannerLines(plan, machine?.path ?? null) : bannerLines(plan, guestMac);
-    return { worker, command, guest: guest?.identity ?? null, forwarding, banner, features };
+    const followHost = (): void => (plan.worker.taps ? follower.start() : undefined);
+    return { worker, command, guest: guest?.identity ?? null, forwarding, followHost, banner, features };
   }
 
   #features(tap: Tap | null, descriptors: number): string[] {
@@ -367,13 +369,11 @@ export class Startup {
     });
   }
 
-  #config(plan: Plan, guestMac: Uint8Array, maxDescriptors: number): Parameters<WorkerRoom['configure']>[0] {
+  #config(plan: Plan, guestMac: Uint8Array): Parameters<WorkerRoom['configure']>[0] {
     return {
       ...plan.worker,
       guestMac,
       secret: randomBytes(16),
-      maxFlows: MAX_FLOWS,
-      maxDescriptors,
       peekOffset4: this.#peekOffset[4],
       peekOffset6: this.#peekOffset[6],
     };

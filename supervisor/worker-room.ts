@@ -3,6 +3,7 @@
  * Each method is one step of the dialogue; the channel refuses any other order.
  */
 import type { ravioli } from '../shared/channel.gen.js';
+import { FLOW_ROW_BYTES, MAX_FLOWS } from '../shared/limits.ts';
 import type { LogLevel } from '../shared/messages.ts';
 import type { GrantKind } from '../shared/roles.ts';
 import { type Body, type Envelope, WorkerChannel } from './channel.ts';
@@ -29,8 +30,10 @@ export class WorkerRoom {
   #refused: (ids: readonly number[]) => void = () => {};
   #adopted: number | null = null;
 
-  /** Starts the worker's jail, unless the launcher has; its runtime loads from now on. */
-  constructor(around: Surroundings, spawner: Spawner) {
+  /**
+   * Starts the worker's jail, unless the launcher has; its runtime loads from now on. The worker may hold `maxDescriptors` sockets.
+   */
+  constructor(around: Surroundings, spawner: Spawner, maxDescriptors: number) {
     const { native } = around;
     this.#around = around;
     const { jail, channel, control } = around.early ?? startJail(around, spawner);
@@ -42,18 +45,30 @@ export class WorkerRoom {
       closed: () => {},
     });
     this.#hello = this.#await('hello');
+    this.#giveMemory(maxDescriptors);
     around.adopt(jail, () => this.#failOfJail());
     this.#pid = this.#adoptWorker();
     // Whoever needs the pid gets the reason; a start-up that failed before nobody asks.
     this.#pid.catch(() => {});
   }
 
-  /** Waits for the worker's greeting and sends it the facts and the memory of the flow table, which is closed here. */
-  async configure(config: ravioli.Config.$Properties, columns: number): Promise<void> {
+  /** Waits for the worker's greeting and sends it the facts. */
+  async configure(config: ravioli.Config.$Properties): Promise<void> {
     await this.#hello;
     this.#around.mark('worker greeted');
-    this.#channel.send({ config }, [columns]);
-    this.#around.native.close(columns);
+    this.#channel.send({ config });
+  }
+
+  /** Before it has greeted: it takes it as soon as it can. */
+  #giveMemory(maxDescriptors: number): void {
+    const { native } = this.#around;
+    const columns = native.memfd('flows', MAX_FLOWS * FLOW_ROW_BYTES);
+    try {
+      this.#channel.send({ memory: { maxFlows: MAX_FLOWS, maxDescriptors } }, [columns]);
+    } catch {
+      // Its jail has failed already, and will be heard; a worker without this leaves at the next message.
+    }
+    native.close(columns);
   }
 
   /**

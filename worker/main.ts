@@ -1,12 +1,11 @@
 /**
  * The worker: the only process that reads hostile packets, and one that can open nothing.
  *
- * Start: load the addon, make the arena, greet; take the configuration and the flow table's memory; be sealed; take the
+ * Start: load the addon, make the arena, greet; take the flow table's memory and the configuration; be sealed; take the
  * tap and the opener's socket; run. The dialogue is shared/channel.proto, its order shared/permits.ts.
  *
  * Usage (by the supervisor, through the jail): worker.cjs [pasta|passt]
  */
-import { createRequire } from 'node:module';
 import type { ravioli } from '../shared/channel.gen.js';
 import { FLOW_ROW_BYTES, MAX_FLOWS } from '../shared/limits.ts';
 import { CHANNEL_VERSION, GrantKind, processName } from '../shared/roles.ts';
@@ -58,7 +57,16 @@ import { setSumOfLong } from './wire/checksum.ts';
 import { bindMemory, bytes } from './wire/memory.ts';
 
 /** Beside dist/, where the bundle lies. */
-const ADDON = '../native/out/worker.node';
+const ADDON = `${__dirname}/../native/out/worker.node`;
+
+/** The bare call: a module for it would be one more to load. */
+function loadNative(): Native {
+  const addon = { exports: {} as Native };
+  process.dlopen(addon, ADDON);
+  return addon.exports;
+}
+
+let hasMemory = false;
 
 function bytesOf(value: Uint8Array | null | undefined): Uint8Array {
   return value ?? new Uint8Array(0);
@@ -128,13 +136,18 @@ function takeFacts(config: ravioli.Config.$Properties, isFirst: boolean): void {
   if (!isFirst) announceChange();
 }
 
-function takeConfig(config: ravioli.Config.$Properties, fds: number[]): void {
+/** V8 collects garbage when it hears of so much memory, 4 ms; by then the supervisor is still busy with the guest's interface. */
+function takeMemory({ maxFlows, maxDescriptors }: ravioli.Memory.$Properties, fds: number[]): void {
   const [columns] = fds;
-  if (columns === undefined) leave(EXIT_CHANNEL);
-  const flows = Math.min(config.maxFlows ?? 0, MAX_FLOWS);
+  if (columns === undefined || hasMemory) leave(EXIT_CHANNEL);
+  hasMemory = true;
   bindRows(kernel.mapShared(columns, MAX_FLOWS * FLOW_ROW_BYTES));
   kernel.close(columns);
-  openTables(flows, config.maxDescriptors ?? 0);
+  openTables(Math.min(maxFlows ?? 0, MAX_FLOWS), maxDescriptors ?? 0);
+}
+
+function takeConfig(config: ravioli.Config.$Properties): void {
+  if (!hasMemory) leave(EXIT_CHANNEL);
   const secret = bytesOf(config.secret);
   const words = new DataView(secret.buffer, secret.byteOffset, secret.length);
   setHashKey(words.getInt32(0), words.getInt32(4));
@@ -236,7 +249,8 @@ function channelEvent(): void {
     if (received === null) return;
     if (received === undefined) leave(EXIT_DONE);
     const { envelope, fds } = received;
-    if (envelope.config) takeConfig(envelope.config, fds);
+    if (envelope.memory) takeMemory(envelope.memory, fds);
+    else if (envelope.config) takeConfig(envelope.config);
     else if (envelope.seal) takeSeal(bytesOf(envelope.seal.filter));
     else if (envelope.grant) takeGrant(envelope.grant, fds);
     else if (envelope.facts) takeFacts(envelope.facts, false);
@@ -253,7 +267,7 @@ function channelEvent(): void {
 
 function main(): never {
   process.title = processName(process.argv[2] === 'passt' ? 'passt' : 'pasta', 'worker');
-  bindKernel(createRequire(__filename)(ADDON) as Native);
+  bindKernel(loadNative());
   const arena = new ArrayBuffer(ARENA_SIZE);
   kernel.bindArena(arena);
   bindMemory(arena);

@@ -10,6 +10,7 @@
 import { NetlinkError } from '../host/netlink.ts';
 import { PortSet } from '../host/port-set.ts';
 import type { Log } from '../log.ts';
+import { monotonicMs } from '../monotonic.ts';
 import { type ListeningPorts, portsToForward } from './automatic.ts';
 import type { Forwarding } from '../control/server.ts';
 import type { Listeners } from './listeners.ts';
@@ -104,14 +105,14 @@ export class PortFollower implements Forwarding {
   }
 
   #lookAndWait(): void {
-    const begun = performance.now();
+    const begun = monotonicMs();
     try {
       this.look();
     } catch (error) {
       this.#parts.failed((error as Error).message);
       return;
     }
-    const took = performance.now() - begun;
+    const took = monotonicMs() - begun;
     this.#timer = setTimeout(() => this.#lookAndWait(), Math.max(PERIOD_MS, REST * took));
   }
 

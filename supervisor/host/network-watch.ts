@@ -7,6 +7,7 @@
  * the more time its last look took, the longer it is left alone, so that a router whose routes change all the time does not occupy us.
  */
 import type { Native } from '../../native/supervisor.d.ts';
+import { monotonicMs } from '../monotonic.ts';
 import { NetlinkDialogue, NetlinkError } from './netlink.ts';
 import { linkRequest } from './rtnetlink.ts';
 
@@ -76,7 +77,7 @@ export class NetworkWatch {
   /** Calls `changed` as after a change. */
   notice(): void {
     if (this.#stopped) return;
-    const now = performance.now();
+    const now = monotonicMs();
     if (this.#settling === undefined) this.#latest = Math.max(now + MOST_MS, this.#notBefore);
     clearTimeout(this.#settling);
     const delay = Math.max(SETTLE_MS, this.#notBefore - now);
@@ -85,9 +86,9 @@ export class NetworkWatch {
 
   #tell(): void {
     this.#settling = undefined;
-    const from = performance.now();
+    const from = monotonicMs();
     this.#changed();
-    const to = performance.now();
+    const to = monotonicMs();
     this.#notBefore = to + REST * (to - from);
   }
 

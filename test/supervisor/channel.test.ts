@@ -93,6 +93,7 @@ describe('supervisor/channel: decodeFromWorker', () => {
 
   it('takes none of the supervisor’s own bodies in any phase', () => {
     for (const body of [
+      { memory: {} },
       { config: {} },
       { seal: {} },
       { grant: {} },
@@ -181,8 +182,9 @@ describe('supervisor/channel: WorkerChannel', () => {
       fake.incoming.push({ bytes, fds: [] });
       fake.wake();
     };
+    channel.send({ memory: { maxFlows: 1 } }, [9]);
     receive(HELLO);
-    channel.send({ config: { mtu: 1500 } }, [9]);
+    channel.send({ config: { mtu: 1500 } });
     channel.send({ seal: { filter: new Uint8Array(8) } });
     receive(SEALED);
     channel.send({ grant: { kind: 1, value: 2 } }, [10]);
@@ -192,11 +194,11 @@ describe('supervisor/channel: WorkerChannel', () => {
     receive(STATUS);
     expect(channel.phase).to.equal(Phase.RUNNING);
     expect(messages.map((envelope) => envelope.body)).to.deep.equal(['hello', 'sealed', 'log', 'status']);
-    expect(fake.sent.map(({ fds }) => fds)).to.deep.equal([[9], [], [10], [11], []]);
+    expect(fake.sent.map(({ fds }) => fds)).to.deep.equal([[9], [], [], [10], [11], []]);
   });
 
   const early: readonly (readonly [{ [K in Body]?: object }, readonly number[]])[] = [
-    [{ config: {} }, [1]],
+    [{ config: {} }, []],
     [{ start: {} }, []],
     [{ grant: {} }, [1]],
   ];
@@ -209,10 +211,8 @@ describe('supervisor/channel: WorkerChannel', () => {
   }
 
   it('refuses to send a body without its descriptor', () => {
-    const { fake, channel } = open();
-    fake.incoming.push({ bytes: HELLO, fds: [] });
-    fake.wake();
-    expect(() => channel.send({ config: {} })).to.throw(/with 0 descriptors/);
+    const { channel } = open();
+    expect(() => channel.send({ memory: {} })).to.throw(/with 0 descriptors/);
   });
 
   it('reports a socket that refuses', () => {
@@ -220,7 +220,7 @@ describe('supervisor/channel: WorkerChannel', () => {
     fake.incoming.push({ bytes: HELLO, fds: [] });
     fake.wake();
     fake.sendResult = -32;
-    expect(() => channel.send({ config: {} }, [3])).to.throw(/errno 32/);
+    expect(() => channel.send({ config: {} })).to.throw(/errno 32/);
   });
 
   const attacks: readonly (readonly [string, { bytes: Uint8Array; fds: number[] } | number])[] = [
@@ -260,7 +260,7 @@ describe('supervisor/channel: WorkerChannel', () => {
     const { fake, messages, channel } = open();
     fake.incoming.push({ bytes: HELLO, fds: [] });
     fake.wake();
-    channel.send({ config: {} }, [1]);
+    channel.send({ config: {} });
     channel.send({ seal: {} });
     fake.incoming.push({ bytes: SEALED, fds: [] });
     fake.wake();

@@ -139,12 +139,11 @@ export class AttackedWorker {
     const [opener, openerSocket] = native.socketPair();
     const dialogue = new Dialogue(ours);
     const launched = await launch(root, behind, isolation, theirs);
-    await dialogue.expect('hello');
     const columns = native.memfd('columns', MAX_FLOWS * FLOW_ROW_BYTES);
-    dialogue.channel.send({ config: { ipv4: true, tcp: true, maxFlows: 64, maxDescriptors: 64, mtu: 1500, secret: new Uint8Array(16) } }, [
-      columns,
-    ]);
+    dialogue.channel.send({ memory: { maxFlows: 64, maxDescriptors: 64 } }, [columns]);
     native.close(columns);
+    await dialogue.expect('hello');
+    dialogue.channel.send({ config: { ipv4: true, tcp: true, mtu: 1500, secret: new Uint8Array(16) } });
     if (behind === 'everything' || behind === 'pivot') {
       launched.control.proceed();
       await launched.control.expect(JailStep.PIVOTED);
