@@ -83,7 +83,7 @@ export interface ClientOptions {
   readonly words?: readonly string[];
   /** What the script does at each event, in shell: \`$reason\` or \`$1\` tells which it is. */
   readonly atEvent?: string;
-  /** udhcpc: it does not end when it has a lease. */
+  /** udhcpc, dhcpcd: it does not end when it has a lease. */
   readonly stays?: boolean;
   /** Lines behind its configuration. */
   readonly configuration?: string;
@@ -97,6 +97,7 @@ sed /^dhcpcd:/d /etc/passwd > /run/passwd && mount --bind /run/passwd /etc/passw
 
 function commandOf(client: Client, folder: string, script: string, device: string, given: ClientOptions): string[] {
   const words = given.words ?? [];
+  const stays = given.stays === true ? [] : ['-1'];
   if (client === 'udhcpc') {
     const asked = ['search', 'mtu', 'staticroutes', 'hostname', '81'].flatMap((name) => ['-O', name]);
     return ['busybox', 'udhcpc', '-f', ...(given.stays === true ? [] : ['-q']), '-n', '-i', device, '-s', script, ...asked, ...words];
@@ -104,7 +105,23 @@ function commandOf(client: Client, folder: string, script: string, device: strin
   const configuration = join(folder, 'conf');
   writeFileSync(configuration, (client === 'dhclient' ? DHCLIENT_CONF : DHCPCD_CONF) + (given.configuration ?? ''));
   if (client === 'dhcpcd')
-    return ['unshare', '--mount', 'sh', '-c', DHCPCD_ROOM, 'dhcpcd', '-4', '-1', '-B', '-c', script, '-f', configuration, ...words, device];
+    return [
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      DHCPCD_ROOM,
+      'dhcpcd',
+      '-4',
+      ...stays,
+      '-B',
+      '-c',
+      script,
+      '-f',
+      configuration,
+      ...words,
+      device,
+    ];
   const leases = join(folder, 'leases');
   writeFileSync(leases, given.leases ?? '');
   // In the foreground it would stay: the script ends it.

@@ -65,6 +65,8 @@ export interface Client6Options {
   readonly words?: readonly string[];
   /** What the script does at each event, in shell; \`$reason\` tells which it is. Default: the client ends when it has a lease. */
   readonly atEvent?: string;
+  /** dhcpcd: it does not end when it has a lease. */
+  readonly stays?: boolean;
   /** Lines behind its configuration. */
   readonly configuration?: string;
   /** dhclient: the leases that it has from earlier. */
@@ -73,10 +75,27 @@ export interface Client6Options {
 
 function commandOf(client: Client6, folder: string, script: string, device: string, given: Client6Options): string[] {
   const words = given.words ?? [];
+  const stays = given.stays === true ? [] : ['-1'];
   const configuration = join(folder, 'conf');
   writeFileSync(configuration, (client === 'dhclient' ? DHCLIENT_CONF : DHCPCD_CONF) + (given.configuration ?? ''));
   if (client === 'dhcpcd')
-    return ['unshare', '--mount', 'sh', '-c', DHCPCD_ROOM, 'dhcpcd', '-6', '-1', '-B', '-c', script, '-f', configuration, ...words, device];
+    return [
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      DHCPCD_ROOM,
+      'dhcpcd',
+      '-6',
+      ...stays,
+      '-B',
+      '-c',
+      script,
+      '-f',
+      configuration,
+      ...words,
+      device,
+    ];
   const leases = join(folder, 'leases');
   writeFileSync(leases, given.leases ?? '');
   // In the foreground it would stay: the script ends it.
