@@ -231,6 +231,8 @@ export class Spawner {
       bytesOf(`${this.#installation.root}/native/out/opener`),
       processName(mode, 'opener'),
       ...(join === null ? [] : [join.user === null ? '--join-net' : '--join', ...numbers.slice(ours.length)]),
+      // Of the guest's own ports; the host's are not to be had that way.
+      ...(join === null || join.isHost ? [] : ['--low-ports']),
       ...(loopback.ipv4 ? ['--allow-loopback4'] : []),
       ...(loopback.ipv6 ? ['--allow-loopback6'] : []),
       ...numbers.slice(0, ours.length),

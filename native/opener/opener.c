@@ -1,7 +1,8 @@
 /*
  * opener — answers one fixed-size request with one descriptor, for the one network namespace it lives in.
  *
- *   opener NAME [--join USERNS_FD NETNS_FD | --join-net NETNS_FD] [--allow-loopback4] [--allow-loopback6] SUPERVISOR_FD [WORKER_FD]
+ *   opener NAME [--join USERNS_FD NETNS_FD | --join-net NETNS_FD] [--low-ports] [--allow-loopback4] [--allow-loopback6]
+ *          SUPERVISOR_FD [WORKER_FD]
  *
  * NAME is what `ps` shows. Started through `jail opener FDS -- …`, which has cleaned environment, descriptors and limits.
  *
@@ -18,8 +19,9 @@
  * Privilege. An ordinary user's opener for the host needs none and never has any; for an empty root it enters a user namespace of its
  * own when it is sealed (sockets, their owner and the ping group are judged by the ids outside, so nothing changes for them).
  * The opener of the guest's namespace joins its user namespace first and has all capabilities there until it is sealed: the tap and
- * what is done over netlink need CAP_NET_ADMIN, the empty root CAP_SYS_ADMIN. It keeps CAP_NET_BIND_SERVICE of that user namespace,
- * since rules listen on low ports of the guest's loopback (-T) as well. It is not dumpable from the start, so that the guest's root,
+ * what is done over netlink need CAP_NET_ADMIN, the empty root CAP_SYS_ADMIN. With --low-ports it keeps CAP_NET_BIND_SERVICE, where it
+ * has it: of the user namespace that it has joined, or of our own, to which the network namespace belongs then (Podman's root). Rules
+ * listen on low ports of the guest's loopback (-T) as well. It is not dumpable from the start, so that the guest's root,
  * who is its equal in there, can't trace it.
  *
  * Nothing blocks. Each request is answered before the next is read; when the answer's socket is full (max_dgram_qlen, often 10) no
@@ -57,7 +59,7 @@ struct peer {
   int descriptor; /* that goes with it, or -1 */
 };
 
-bool joined, joined_user, sealed, sealing_failed;
+bool joined, keeps_low_ports, sealed, sealing_failed;
 
 static int answer_setup(const struct peer *peer, const struct opener_request *request, int *descriptor) {
   if (!peer->is_supervisor || sealed)
@@ -249,7 +251,6 @@ static void join(int fd, int kind, const struct peer *supervisor) {
     _exit(1);
   }
   joined = true;
-  joined_user |= kind == CLONE_NEWUSER;
   close(fd);
 }
 
@@ -268,6 +269,8 @@ int main(int argc, char **argv) {
       network = parse_descriptor(*++option);
     } else if (strcmp(*option, "--join-net") == 0) {
       network = parse_descriptor(*++option);
+    } else if (strcmp(*option, "--low-ports") == 0) {
+      keeps_low_ports = true;
     } else if (strcmp(*option, "--allow-loopback4") == 0) {
       allow_loopback4 = true;
     } else if (strcmp(*option, "--allow-loopback6") == 0) {

@@ -25,7 +25,7 @@ struct flow {
 };
 
 /* Whose namespace this is, and what the command line has allowed; set before the first request. */
-extern bool joined, joined_user, allow_loopback4, allow_loopback6;
+extern bool joined, keeps_low_ports, allow_loopback4, allow_loopback6;
 extern bool sealed, sealing_failed;
 
 /* Checks the addresses of a request and makes socket addresses of them: 0, -EINVAL or -EPERM. */

@@ -59,7 +59,7 @@ int seal(void) {
   /* Whoever joined a namespace has the right to mount; the host's opener has it only in a user namespace of its own. */
   int namespaces = joined ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS;
   /* Rules lead to services of the host from the same ports of the guest's loopback, low ones too. */
-  unsigned kept = joined_user ? 1u << CAP_NET_BIND_SERVICE : 0;
+  unsigned kept = keeps_low_ports ? 1u << CAP_NET_BIND_SERVICE : 0;
   sealed = unshare(namespaces) == 0 && prepare_root() == 0 && enter_empty_root() == 0 && drop_privileges(kept) == 0 &&
            die_with_parent() == 0 && install_filter(opener_filter, sizeof opener_filter / sizeof opener_filter[0]) == 0;
   sealing_failed = !sealed;

@@ -363,7 +363,9 @@ describe('native/opener', () => {
 
   for (const [join, kept] of [
     [['--join-net', '6'], '0000000000000000'],
-    [['--join', '5', '6'], BIND_SERVICE],
+    [['--join-net', '6', '--low-ports'], BIND_SERVICE],
+    [['--join', '5', '6'], '0000000000000000'],
+    [['--join', '5', '6', '--low-ports'], BIND_SERVICE],
   ] as const) {
     it(`joins by ${join.join(' ')} when it is in the user namespace already`, async () => {
       opener = Opener.asItsRoot(namespace, [...join]);

@@ -127,7 +127,7 @@ export class Opener {
   static inside(namespace: Namespace, given: { options?: string[]; workerSocket?: number; descriptors?: number } = {}): Opener {
     const limit = given.descriptors ?? 1000;
     const wrapper = ['prlimit', `--nofile=${limit}:${limit}`];
-    return new Opener(NOBODY, wrapper, ['--join', '5', '6'], namespace.open(), given.options ?? [], given.workerSocket);
+    return new Opener(NOBODY, wrapper, ['--join', '5', '6', '--low-ports'], namespace.open(), given.options ?? [], given.workerSocket);
   }
 
   /** Started as the root of the namespace's user namespace, which podman's pasta is, but in our network. */

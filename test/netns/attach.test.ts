@@ -61,6 +61,21 @@ describe('netns: attach', function () {
     });
   }
 
+  for (const userns of ['', '--userns /proc/self/ns/user']) {
+    it(`low ports of a namespace of our own user namespace are to be had, as for Podman ${userns}`, async () => {
+      const script = `unshare -n sleep 100 & guest=$!
+        until [ "$(readlink /proc/$guest/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do :; done
+        "$1" --config-net -q -t none -u none -T 80 -U 53 ${userns} --netns /proc/$guest/ns/net; echo "status $?"
+        nsenter --net=/proc/$guest/ns/net ss -Hltun; kill $guest`;
+      const { stdout, stderr } = await run(['unshare', '-r', 'sh', '-c', script, 'sh', PRODUCT]);
+      expect(stderr).to.equal('');
+      expect(stdout)
+        .to.match(/^status 0$/m)
+        .and.to.match(/^tcp +LISTEN .*:80 /m)
+        .and.to.match(/^udp +UNCONN .*:53 /m);
+    });
+  }
+
   it('can be joined again after it was left', async () => {
     const guest = await holder();
     for (let round = 0; round < 2; round++) {
