@@ -20,14 +20,16 @@ elif [ ! -e dist/supervisor.cjs ] || [ ! -e native/out/jail ]; then
 fi
 
 pasta=$PWD/bin/pasta
+# What is shown here is nobody's service, and the folder may be root's alone.
+if [ "$(id -u)" = 0 ]; then as='--runas 0'; else as=; fi
 if [ $# -gt 0 ]; then
   cd "$user_folder"
-  exec "$pasta" --config-net -- "$@"
+  exec "$pasta" $as --config-net -- "$@"
 fi
 if [ -t 0 ] && [ -t 1 ]; then
   echo "start: a shell in a network namespace of its own; 'ip address' shows its network, 'exit' leaves it" >&2
   cd "$user_folder"
-  exec "$pasta" --config-net
+  exec "$pasta" $as --config-net
 fi
 . build/runtime.sh
 exec "$NODE" --disable-warning=ExperimentalWarning bench/demo/main.ts

@@ -43,8 +43,6 @@ export interface MachineParts {
   readonly native: Native;
   readonly log: Log;
   readonly options: MachineOptions;
-  /** Gives the worker a copy of a machine's socket. */
-  give(descriptor: number): void;
   /** The last machine has gone. */
   ended(): void;
 }
@@ -59,6 +57,7 @@ export class MachineSocket {
   #watcher: { stop(): void } | null = null;
   /** The socket of the machine that is served; −1: none is. */
   #served = -1;
+  #give: (descriptor: number) => void = () => {};
   /** Who comes next, when the worker has seen that the one that is served has left. */
   #next: { fd: number; pid: number } | null = null;
 
@@ -84,9 +83,10 @@ export class MachineSocket {
     this.#file?.remove();
   }
 
-  /** Machines are served from now on. */
-  start(): void {
+  /** Machines are served from now on; `give` gives the worker a copy of a machine's socket. */
+  start(give: (descriptor: number) => void): void {
     const { native, options } = this.#parts;
+    this.#give = give;
     if (options.machineFd !== null) this.#welcome(options.machineFd);
     else this.#watcher = native.watch(this.#listener, () => this.#accept());
   }
@@ -145,7 +145,7 @@ export class MachineSocket {
     // One that was handed in may be blocking, and the worker waits for nothing but events.
     native.setNonBlocking(descriptor);
     for (const buffer of [SO_SNDBUF, SO_RCVBUF]) native.setSocketOption(descriptor, SOL_SOCKET, buffer, LARGEST_BUFFER);
-    this.#parts.give(descriptor);
+    this.#give(descriptor);
   }
 }
 

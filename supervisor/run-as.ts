@@ -12,6 +12,12 @@ export interface Identity {
 
 const MAX_ID = 0xffff_fffe;
 
+/** Where passwd(5) does not know it. */
+const NOBODY = 65_534;
+
+/** What root of the first user namespace has for a map: every number is itself (user_namespaces(7)). */
+const WHOLE_MAP = /^\s*0\s+0\s+4294967295\s*$/;
+
 /**
  * From `UID[:GID]` or `LOGIN[:GROUP]`; without a group that of the login, or the one with the user's number. `read` is for tests.
  * @throws UsageError when there is no such user or group, or a name means root
@@ -28,6 +34,26 @@ export function identityOf(text: string, read: (path: string) => string = (path)
   const gid = idOf(group) ?? idOf(entryOf(read('/etc/group'), group)?.[2]);
   if (gid === null) throw new UsageError(`--runas '${text}': there is no group '${group}'; give its name or a number`);
   return { uid, gid };
+}
+
+/** Whether this is root who may do anything, not the root of a user namespace. `read` is for tests. */
+export function isMighty(uid = process.geteuid?.(), read: (path: string) => string = readText): boolean {
+  return uid === 0 && WHOLE_MAP.test(read('/proc/self/uid_map'));
+}
+
+/** Whom such a root becomes who has said nothing. `read` is for tests. */
+export function nobody(read: (path: string) => string = readText): Identity {
+  const [, , uid, gid] = entryOf(read('/etc/passwd'), 'nobody') ?? [];
+  return { uid: idOf(uid) || NOBODY, gid: idOf(gid) || NOBODY };
+}
+
+/** The file's text; empty: it can't be read. */
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** passwd(5), group(5). */
@@ -47,6 +73,8 @@ function idOf(text: string | undefined): number | null {
  */
 export function become({ uid, gid }: Identity): void {
   if (process.geteuid?.() !== 0) throw new UsageError('--runas is for root; an ordinary user runs as itself');
+  // Root who stays root: in a user namespace that has no other group, too.
+  if (uid === 0 && gid === process.getegid?.()) return;
   try {
     process.setgroups?.([]);
     process.setgid?.(gid);

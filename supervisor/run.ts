@@ -25,15 +25,17 @@ import {
   type Situation,
   transition,
 } from './lifecycle.ts';
+import type { HandedSocket } from './host/handed-sockets.ts';
 import { isInteractive } from './interactive.ts';
 import type { Log } from './log.ts';
 import { LogFile } from './log-file.ts';
-import type { MachineSocket } from './machine-socket.ts';
+import { bindLowPorts } from './low-ports.ts';
+import { MachineSocket } from './machine-socket.ts';
 import type { Installation } from './runtime.ts';
 import { PidFile } from './pid-file.ts';
 import { dispositionOf, hasForeground } from './signals.ts';
 import { Child, Control, type Spawner } from './spawn.ts';
-import { become, identityOf } from './run-as.ts';
+import { become, identityOf, isMighty, nobody } from './run-as.ts';
 import { Startup, type Rooms } from './startup.ts';
 import { Statistics } from './statistics.ts';
 import { statusLines } from './status.ts';
@@ -85,17 +87,17 @@ export class Run {
     try {
       this.#openFiles();
       this.#openControlSocket();
-      this.#becomeUser();
+      this.#machine = this.#openMachineSocket();
+      const lowPorts = this.#becomeUser();
       this.#rooms = await new Startup({
         ...this.#program,
         capture: this.#capture,
+        machine: this.#machine,
+        lowPorts,
         adopt: (pid, onEnd) => this.#adopt(pid, onEnd),
         emit: (event) => this.#emit(event),
         status: (counters, flows) => this.#showStatus(counters, flows),
         linkGone: (errno) => this.#machine?.gone(errno),
-        holds: (machine) => {
-          this.#machine = machine;
-        },
         mark: (step) => this.#mark(step),
         startCommand: (spawner, hostname) => this.#startCommand(spawner, hostname),
       }).run();
@@ -162,9 +164,17 @@ export class Run {
     this.#beginStatistics();
   }
 
-  #becomeUser(): void {
-    const { runAs } = this.#program.options;
-    if (runAs !== null) become(identityOf(runAs));
+  /** Root becomes somebody else, unless that is root; gives the sockets that only root can have. */
+  #becomeUser(): readonly HandedSocket[] {
+    const { log, options } = this.#program;
+    const { runAs } = options;
+    const isDefault = runAs === null && isMighty();
+    if (runAs === null && !isDefault) return [];
+    const identity = runAs === null ? nobody() : identityOf(runAs);
+    const lowPorts = isMighty() && identity.uid !== 0 ? bindLowPorts({ ...this.#program, adopt: (pid) => this.#adopt(pid, () => {}) }) : [];
+    become(identity);
+    if (isDefault) log.warning(`root has started this, which goes on as user ${identity.uid}; '--runas 0' stays root`);
+    return lowPorts;
   }
 
   #beginStatistics(): void {
@@ -201,6 +211,12 @@ export class Run {
     const uid = process.geteuid?.() as number;
     this.#controlServer = new ControlServer({ native, log, uid, clientMs: CLIENT_MS, isRefused: () => false }, options.controlPath);
     log.info(`forwarding rules can be changed at ${options.controlPath}`);
+  }
+
+  /** Likewise, and while we may still be somebody who can have it. */
+  #openMachineSocket(): MachineSocket | null {
+    const { native, log, mode, options } = this.#program;
+    return mode === 'pasta' ? null : new MachineSocket({ native, log, options, ended: () => this.#emit({ type: 'machineGone' }) });
   }
 
   /** A run that was given no path has a place of its own, made when its command is on the way already. */

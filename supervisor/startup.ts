@@ -33,7 +33,7 @@ import { HostFollower } from './host-follower.ts';
 import { openNamespaces, watchNamespace } from './join.ts';
 import type { Ending, LifecycleEvent } from './lifecycle.ts';
 import type { Log } from './log.ts';
-import { MachineSocket } from './machine-socket.ts';
+import type { MachineSocket } from './machine-socket.ts';
 import { setOutbound } from './outbound.ts';
 import { NameFollower } from './name-follower.ts';
 import { Opener } from './opener.ts';
@@ -58,6 +58,10 @@ export interface Surroundings {
   readonly early: EarlyWorker | null;
   /** The file for the guest's frames, which the worker gets; null when there is none. */
   readonly capture: number | null;
+  /** Where machines connect, already there; null: the guest is a namespace. */
+  readonly machine: MachineSocket | null;
+  /** Sockets on low ports that rules will ask for. */
+  readonly lowPorts: readonly HandedSocket[];
   /** Takes a child into the run's care; `onEnd` is called when it has ended. */
   adopt(pid: number, onEnd: (ending: Ending) => void): Child;
   /** Tells the lifecycle. */
@@ -66,8 +70,6 @@ export interface Surroundings {
   status(counters: readonly number[], flows: number): void;
   /** The worker's link to a machine has ended. */
   linkGone(errno: number): void;
-  /** Where machines connect is taken, and to be closed at the end, also if start-up fails. */
-  holds(machine: MachineSocket): void;
   /** Remembers when a step was done, for --debug. */
   mark(step: string): void;
   /** Starts the command's jail under this host name, and gives its control socket. */
@@ -145,7 +147,7 @@ export class Startup {
    * @throws UsageError or Error with one line for people.
    */
   async run(): Promise<Rooms> {
-    const { mode, options, log, mark } = this.#around;
+    const { machine, mode, options, log, mark } = this.#around;
     const limit = this.#native.raiseDescriptorLimit();
     const maxDescriptors = limit - RESERVED_DESCRIPTORS;
     const worker = new WorkerRoom(this.#around, this.#spawner, maxDescriptors);
@@ -161,7 +163,6 @@ export class Startup {
       log.warning(line);
     }
     mark('plan made');
-    const machine = mode === 'passt' ? this.#machineSocket(worker) : null;
     const control = mode === 'pasta' && options.guest === null ? await this.#around.startCommand(this.#spawner, plan.hostname) : null;
     const host = this.#startHostOpener(plan);
     mark('command and opener started');
@@ -191,7 +192,7 @@ export class Startup {
     }
     mark('listeners bound');
     worker.start();
-    machine?.start();
+    machine?.start((descriptor) => worker.lend(GrantKind.STREAM, 0, descriptor));
     mark('ready');
     const features = this.#features(guest?.tap ?? null, maxDescriptors);
     const command = control === null || guest === null || guest.pid === null ? null : { pid: guest.pid, control };
@@ -251,14 +252,6 @@ export class Startup {
     this.#around.mark('guest exists');
     const joined = openNamespaces(native, { pid, network: `/proc/${pid}/ns/net`, user: `/proc/${pid}/ns/user` });
     return this.#prepareGuest(plan, joined, pid);
-  }
-
-  #machineSocket(worker: WorkerRoom): MachineSocket {
-    const { native, log, options, emit } = this.#around;
-    const give = (descriptor: number): void => worker.lend(GrantKind.STREAM, 0, descriptor);
-    const machine = new MachineSocket({ native, log, options, give, ended: () => emit({ type: 'machineGone' }) });
-    this.#around.holds(machine);
-    return machine;
   }
 
   /** The process of our command, which has made all its namespaces when it says that it is ready. */
@@ -357,7 +350,7 @@ export class Startup {
   #listeners(plan: Plan, uplink: () => number, host: Opener, guest: Opener | null, worker: WorkerRoom, limit: number): Listeners {
     const { ipv4, ipv6, tcp, udp } = plan.worker;
     return new Listeners({
-      openers: { host: new HandedOpener(host, this.#handed), guest },
+      openers: { host: new HandedOpener(host, [...this.#handed, ...this.#around.lowPorts]), guest },
       worker,
       enabled: { ipv4, ipv6, tcp, udp, scan: guest !== null },
       // As many as are kept for the worker itself are left to flows.

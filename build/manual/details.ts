@@ -9,7 +9,10 @@ export const DETAILS: Readonly<Record<string, string>> = {
   'log-file':
     'The file is made anew, for its owner alone. Without it, a run in the background tells the journal or syslog by ' + '`/dev/log`.',
   'log-size': 'From 40960 to 4294967295 bytes.',
-  runas: 'The files and sockets that are named by options are opened before that. Without this option root becomes `nobody`.',
+  runas:
+    'The files and sockets that are named by options are opened before that, and low TCP ports of --tcp-ports. Without this ' +
+    'option root of the first user namespace becomes `nobody`; with 0 it stays root, which it has to be to serve a ' +
+    'namespace of root (<PID>, --netns).',
   pid:
     'The file is made for its owner alone before anything starts, written last, and stays at the end. <FILE> may be a pipe ' +
     'or `/proc/`<PID>`/fd/`<N>.',

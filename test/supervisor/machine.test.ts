@@ -36,6 +36,7 @@ class World {
   readonly stale = new Set<string>();
   readonly comers: { fd: number; pid: number; uid: number }[] = [];
   readonly given: number[] = [];
+  readonly give = (fd: number): number => this.given.push(fd);
   readonly closed: number[] = [];
   /** SO_TYPE of descriptors, or −errno. */
   readonly types = new Map<number, number>();
@@ -70,8 +71,7 @@ class World {
     } as unknown as Native;
     const say = (line: string): number => this.lines.push(line);
     const log = { info: say, warning: say } as unknown as Log;
-    const give = (fd: number): number => this.given.push(fd);
-    return new MachineSocket({ native, log, options: options('-f', ...argv), give, ended: () => this.ended++ });
+    return new MachineSocket({ native, log, options: options('-f', ...argv), ended: () => this.ended++ });
   }
 
   come(fd: number): void {
@@ -107,7 +107,7 @@ describe('supervisor: machines', () => {
   it('are served one at a time, the next one after the first has gone', () => {
     const world = new World();
     const machine = world.machine('-s', '/x');
-    machine.start();
+    machine.start(world.give);
     world.come(20);
     world.come(21);
     expect(world.given).to.deep.equal([20]);
@@ -128,7 +128,7 @@ describe('supervisor: machines', () => {
   it('wait when the one before has left and the worker does not know it yet; who leaves while it waits loses its turn', () => {
     const world = new World();
     const machine = world.machine('-s', '/x');
-    machine.start();
+    machine.start(world.give);
     world.come(20);
     world.left.add(20);
     world.come(21);
@@ -153,7 +153,7 @@ describe('supervisor: machines', () => {
     ]) {
       const world = new World();
       const machine = world.machine(...argv);
-      machine.start();
+      machine.start(world.give);
       if (argv.length === 3) world.come(20);
       expect(world.given).to.have.length(1);
       machine.gone(104);
@@ -163,7 +163,7 @@ describe('supervisor: machines', () => {
 
   it('have sockets that never block, with large buffers, also one that was handed in', () => {
     const world = new World();
-    world.machine('-F', '9').start();
+    world.machine('-F', '9').start(world.give);
     expect(world.set).to.deep.equal(['9 non-blocking', '9 7 1073741824', '9 8 1073741824']);
   });
 

@@ -1,6 +1,6 @@
 /** Whom --runas means. */
 import { expect } from 'chai';
-import { identityOf } from '../../supervisor/run-as.ts';
+import { identityOf, isMighty, nobody } from '../../supervisor/run-as.ts';
 
 const FILES: Readonly<Record<string, string>> = {
   '/etc/passwd': 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65533:nobody:/:/bin/false\n',
@@ -31,4 +31,20 @@ describe('supervisor/run-as', () => {
   ] as const) {
     it(`refuses '${text}'`, () => expect(() => identity(text)).to.throw(complaint));
   }
+
+  for (const [uid, map, mighty] of [
+    [0, '         0          0 4294967295\n', true],
+    [1000, '         0          0 4294967295\n', false],
+    [0, '         0       1000          1\n         1     100000      65536\n', false],
+    [0, '', false],
+  ] as const) {
+    it(`user ${uid} with the map '${map.trim()}' is ${mighty ? '' : 'not '}root of the whole`, () =>
+      expect(isMighty(uid, () => map)).to.equal(mighty));
+  }
+
+  it('nobody is who passwd says, else 65534, and never root', () => {
+    expect(nobody((path) => FILES[path] as string)).to.deep.equal({ uid: 65534, gid: 65533 });
+    expect(nobody(() => '')).to.deep.equal({ uid: 65534, gid: 65534 });
+    expect(nobody(() => 'nobody:x:0:0::/:/bin/sh\n')).to.deep.equal({ uid: 65534, gid: 65534 });
+  });
 });
