@@ -7,10 +7,11 @@ import { type Endpoint, type Socket, startEndpoint } from '../support/endpoint.t
 import { fragment } from '../support/fragments.ts';
 import { buildDatagram, buildEcho, type Ends, withChecksum } from '../support/guest_frame.ts';
 import { ADDRESSES, type Case, ERRORS, HEADERS, LENGTHS } from '../support/hostile_cases.ts';
-import { check, start } from '../support/processes.ts';
+import { hostileQuestion, Random } from '../support/frame_mutation.ts';
+import { check, run, start } from '../support/processes.ts';
 import { residentBytes } from '../support/processtable.ts';
 import { countersOf, countOnTheWire, sendFrames } from '../support/raw_frames.ts';
-import { HOST4, HOST6, makeTopology, TARGET4, type Topology } from '../support/topology.ts';
+import { GATEWAY4, HOST4, HOST6, makeTopology, TARGET4, type Topology } from '../support/topology.ts';
 import { startTranslator, type Translator } from '../support/translator.ts';
 import { pattern } from '../support/tcp_dialogue.ts';
 import { ENDS4, ENDS6 } from '../support/workbench.ts';
@@ -26,6 +27,7 @@ const FRAGMENTS = 400;
 /** Where echo requests and datagrams go to be lost. */
 const NOWHERE = { ...ENDS4, far: Uint8Array.of(203, 0, 113, 200) };
 const CLOSED = { ...ENDS4, far: Uint8Array.from(TARGET4.split('.').map(Number)) };
+const QUESTIONS = 2000;
 const NO_CHECKSUM = 6;
 const UDP = 10 + 14 + 20;
 
@@ -86,11 +88,18 @@ describe('hostile guests', function () {
     return Date.now() - began;
   }
 
+  /** The guest sends all of it, and the worker has taken it. */
+  async function flood(frames: readonly Uint8Array[], times: number): Promise<void> {
+    expect((await (await sendFrames(translator, frames, times)).finished).stderr).to.equal('');
+    // Answered by the worker itself, when it has taken what came before.
+    await check(['busybox', 'arping', '-f', '-w', '20', '-I', 'eth0', GATEWAY4], { namespace: translator.guest, user: 0 });
+  }
+
   it('each malformed frame moves a counter, and the host sends nothing', async () => {
     const sniffer = start(['tshark', '-n', '-l', '-i', 'eth0', '-f', OF_THE_HOST], { namespace: topology.host, user: 0 });
     await sniffer.waitFor(/Capture started/);
     const before = await countersOf(translator);
-    await (await sendFrames(translator, FRAMES, 3)).finished;
+    await flood(FRAMES, 3);
     const silent = await guest.open('0.0.0.0');
     const server = await far.open(TARGET4, ports);
     silent.send(TARGET4, ports++, 77);
@@ -107,12 +116,6 @@ describe('hostile guests', function () {
     expect(sniffer.stdout().trim().split('\n'), 'packets of the host').to.have.length(1);
   });
 
-  /** The guest sends all of it, and the worker has taken it. */
-  async function flood(frames: readonly Uint8Array[], times: number): Promise<void> {
-    expect((await (await sendFrames(translator, frames, times)).finished).stderr).to.equal('');
-    await countersOf(translator);
-  }
-
   it('a flood of malformed frames leaves a connection served, and memory flat', async () => {
     await flood(FRAMES, 100);
     const memory = residentBytes(translator.pids());
@@ -123,6 +126,31 @@ describe('hostile guests', function () {
     const after = await countersOf(translator);
     expect(after('frames_malformed') - before('frames_malformed')).to.be.above(1000);
     expect(after('udp_flows_opened') + after('ping_flows_opened')).to.equal(0);
+  });
+
+  it('questions to our own services, spoiled or not, go nowhere, are told of in few lines, and leave memory flat and an honest client served', async () => {
+    const seed = Date.now();
+    const random = new Random(seed);
+    const questions = Array.from({ length: QUESTIONS }, () => hostileQuestion(random));
+    const sniffer = start(['tshark', '-n', '-l', '-i', 'eth0', '-f', OF_THE_HOST], { namespace: topology.host, user: 0 });
+    await sniffer.waitFor(/Capture started/);
+    const began = Date.now();
+    await flood(questions, 2);
+    const memory = residentBytes(translator.pids());
+    await flood(questions, 10);
+    expect(residentBytes(translator.pids()) - memory, 'memory that has grown').to.be.below(MARGIN);
+    const counter = await countersOf(translator);
+    // The tap's queue drops what comes too fast.
+    for (const name of ['dhcp_answered', 'dhcpv6_answered', 'ndp_answered', 'arp_answered']) expect(counter(name), name).to.be.above(0);
+    expect(counter('flows'), `flows, seed ${seed}`).to.equal(0);
+    expect(translator.log().match(/DHCP/g) ?? [], 'lines').to.have.length.below(20 + (Date.now() - began) / 500);
+    const lease = ['busybox', 'udhcpc', '-f', '-q', '-n', '-i', 'eth0', '-s', '/bin/true'];
+    expect((await run(lease, { namespace: translator.guest, user: 0 })).stderr).to.match(/lease of 192\.0\.2\.2 obtained/);
+    const honest = await guest.open('0.0.0.0');
+    honest.send(TARGET4, ports++, 77);
+    await sniffer.waitFor(/Len=77/);
+    await sniffer.stop();
+    expect(sniffer.stdout().trim().split('\n'), 'packets of the host').to.have.length(1);
   });
 
   /** Fragments of a datagram of which the first comes alone, or contradicts the second, or which reach beyond what a packet can hold. */

@@ -4,6 +4,7 @@
  * Each has its virtio-net header in front. Addresses and ports are few, so that frames meet the flows of others.
  */
 import { clientMessage, type Option, optionList } from './dhcp_client.ts';
+import { iaAddress, iaNa, ME, type Option as Option6, optionList as options6, YOU } from './dhcpv6_client.ts';
 import { fragment } from './fragments.ts';
 import { buildDatagram, buildEcho, buildError, buildFrame, buildSegment, echoMessage, type Ends, withChecksum } from './guest_frame.ts';
 import { repairHeader, withExtensions, withOptions } from './hostile_frame.ts';
@@ -59,6 +60,12 @@ const FAR6 = [
   Uint8Array.from([0xff, 2, ...new Array<number>(13).fill(0), 0xfb]),
   Uint8Array.from([0xfe, 0x80, ...new Array<number>(13).fill(0), 1]),
 ];
+const UNSPECIFIED = new Uint8Array(16);
+const LINK_LOCAL = Uint8Array.from([0xfe, 0x80, ...new Array<number>(13).fill(0), 9]);
+const ALL_ROUTERS = Uint8Array.from([0xff, 2, ...new Array<number>(13).fill(0), 2]);
+const ALL_SERVERS = Uint8Array.from([0xff, 2, ...new Array<number>(11).fill(0), 1, 0, 2]);
+/** A packet socket takes no more than the link's MTU. */
+const MOST_OF_A_FRAME = 1400;
 const SIZES = [0, 1, 7, 8, 9, 40, 512, 1400, 1472, 1473];
 
 function endsOf(random: Random): Ends {
@@ -104,6 +111,14 @@ function neighbourSolicitation(random: Random): Uint8Array {
   return frame;
 }
 
+function routerSolicitation(random: Random): Uint8Array {
+  const ends = { ...ENDS6, guest: random.pick([LINK_LOCAL, UNSPECIFIED]), far: ALL_ROUTERS };
+  const options = random.pick([[], [1, 1, ...ENDS6.guestMac], [1, 0, 0, 0, 0, 0, 0, 0], [14, 200, 0, 0, 0, 0, 0, 0]]);
+  const frame = buildFrame(ends, 58, echoMessage(ends, 133, 0, 0, Uint8Array.from(options)));
+  frame[L3 + 7] = 255;
+  return frame;
+}
+
 function membership(random: Random): Uint8Array {
   const records = random.below(4);
   if (random.oneIn(2)) {
@@ -114,7 +129,7 @@ function membership(random: Random): Uint8Array {
     repairHeader(frame);
     return frame;
   }
-  const ends = { ...ENDS6, guest: Uint8Array.from([0xfe, 0x80, ...new Array<number>(13).fill(0), 9]) };
+  const ends = { ...ENDS6, guest: LINK_LOCAL };
   const group = (index: number): number[] => [1 + random.below(6), 0, 0, random.below(3), 0xff, 2, ...new Array<number>(13).fill(0), index];
   const body = Uint8Array.from(Array.from({ length: records }, (_, index) => group(index)).flat());
   const frame = buildFrame(ends, 58, echoMessage(ends, 143, 0, records, body));
@@ -132,6 +147,24 @@ function dhcp(random: Random): Uint8Array {
   const fields = { flags: random.pick([0, 0x8000]), file: area, sname: area, least: random.pick([0, 300]) };
   const message = clientMessage({ ...fields, raw: [...optionList(...options), ...lie] });
   return buildDatagram({ ...ENDS4, far: random.pick([...FAR4, ENDS4.far]) }, 68, 67, message);
+}
+
+/** Associations in associations, addresses by the dozen, names that point at themselves, identifiers longer than any may be. */
+function dhcpv6(random: Random): Uint8Array {
+  const inner = (): Option6 => random.pick<() => Option6>([() => iaAddress('2001:db8::2', 7), () => iaNa(7, iaAddress('2001:db8::9'))])();
+  const option = (): Option6 =>
+    random.pick<() => Option6>([
+      () => iaNa(random.below(3), ...Array.from({ length: random.pick([0, 1, 2, 40]) }, inner)),
+      () => [random.pick([4, 25]), pattern(random.pick([0, 4, 12, 13, 200]), random.below(1000))],
+      () => [6, pattern(random.pick([0, 2, 3, 600]), random.below(1000))],
+      () => [39, [random.below(8), ...random.pick([[], [63], [0xc0, 0], [1, 97, 0xc0, 1], [3, 97, 98, 99, 0]])]],
+      () => [random.pick([1, 2]), pattern(random.pick([0, 1, 128, 130, 500]), random.below(1000))],
+    ])();
+  const honest = random.oneIn(4) ? [] : [ME, ...(random.oneIn(2) ? [YOU] : [])];
+  const options = options6(...honest, ...Array.from({ length: random.below(6) }, option));
+  const lie = random.oneIn(3) ? [0, random.pick([1, 3, 6, 39]), random.pick([0, 255]), random.pick([1, 255]), 7] : [];
+  const message = Uint8Array.from([1 + random.below(13), 1, 2, random.below(256), ...options, ...lie]).slice(0, MOST_OF_A_FRAME);
+  return buildDatagram({ ...ENDS6, guest: LINK_LOCAL, far: ALL_SERVERS }, 546, 547, message);
 }
 
 function arp(random: Random): Uint8Array {
@@ -168,6 +201,11 @@ const EXTENSIONS: readonly (readonly [number, ...number[]])[] = [
   [60, 1, 5, 2, 0, 0, 1, 8, ...new Array<number>(7).fill(0)],
 ];
 
+/** What we answer ourselves, if anybody does. */
+function forService(random: Random): Uint8Array {
+  return random.pick([neighbourSolicitation, routerSolicitation, membership, arp, dhcp, dhcp, dhcpv6, dhcpv6])(random);
+}
+
 /** A frame as a guest may send it. */
 function honest(random: Random): Uint8Array {
   const ends = endsOf(random);
@@ -187,7 +225,7 @@ function honest(random: Random): Uint8Array {
     case 8:
       return piece(random, ends);
     case 9:
-      return random.pick([neighbourSolicitation, membership, arp, dhcp, dhcp])(random);
+      return forService(random);
     case 10:
       return withOptions(
         datagram(random, ENDS4),
@@ -233,6 +271,24 @@ function spoil(random: Random, frame: Uint8Array<ArrayBuffer>): Uint8Array<Array
       frame[random.below(10)] = random.pick(EDGES);
       return frame;
   }
+}
+
+/** Where the message of a frame for a service begins, behind what decides who gets it. */
+function messageOf(frame: Uint8Array): number {
+  if (frame[L2 + 12] === 8) return frame[L2 + 13] === 6 ? L3 : L3 + 28;
+  return L3 + 48;
+}
+
+/** A frame for one of our own services, and for nobody else; more often than not with something wrong in the message. */
+export function hostileQuestion(random: Random): Uint8Array {
+  const frame = forService(random).slice();
+  const message = messageOf(frame);
+  for (let left = random.pick([0, 0, 1, 2, 5]); left > 0 && frame.length > message; left--) {
+    const place = message + random.below(Math.min(frame.length - message, random.pick([4, 300, 1400])));
+    if (random.oneIn(2)) frame[place] = random.pick(EDGES);
+    else frame.copyWithin(place, message + random.below(frame.length - message), frame.length);
+  }
+  return frame;
 }
 
 /** A frame of the guest, more often than not with something wrong. */
