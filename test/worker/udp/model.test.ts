@@ -140,7 +140,8 @@ class Pair {
   }
 }
 
-describe('worker/udp: random schedules', () => {
+describe('worker/udp: random schedules', function () {
+  this.timeout(60_000);
   for (const mtu of [65_535, 1500]) {
     it(`keep what UDP flows promise, over a path with MTU ${mtu}`, () => {
       fc.assert(
