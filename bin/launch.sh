@@ -23,10 +23,10 @@ for name in NODE_OPTIONS NODE_EXTRA_CA_CERTS NODE_PATH NODE_V8_COVERAGE NODE_DEB
 done
 
 name=${0##*/}
-# These talk to a run and start none.
+# These start no run.
 case "$name ${1-}" in
-  "pesto "*) exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/forward.cjs" "$name" "$@" ;;
-  "ravioli forward") exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/forward.cjs" "$@" ;;
+  "pesto "*) exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/commands.cjs" "$name" "$@" ;;
+  "ravioli forward" | "ravioli status" | "ravioli flows") exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/commands.cjs" "$@" ;;
 esac
 
 case $name in

@@ -67,7 +67,7 @@ if newer node_modules/bunyan/lib/bunyan.js dist/bunyan.cjs; then
   node_modules/.bin/esbuild node_modules/bunyan/lib/bunyan.js --bundle --platform=node --target=node24 --format=cjs --minify \
     --outfile=dist/bunyan.cjs --external:dtrace-provider --external:mv --external:moment --external:source-map-support --log-level=error
 fi
-bundle supervisor/control/main.ts --outfile=dist/forward.cjs --sourcemap=external
+bundle supervisor/commands.ts --outfile=dist/commands.cjs --sourcemap=external
 
 # Their terms, for who gets the bundles.
 for package in protobufjs bunyan node-pty; do

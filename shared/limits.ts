@@ -29,6 +29,10 @@ export const DEFAULT_MTU = 65_520;
 /** Largest MTU that can be asked for with `-m`. */
 export const MAX_MTU = 65_521;
 
+/** Flows that one message of the worker lists, and rows that it looks through for them: some hundred microseconds without traffic. */
+export const FLOWS_PER_PAGE = 128;
+export const ROWS_PER_PAGE = 8192;
+
 /** Groups that a guest can be in. */
 export const MAX_MEMBERSHIPS = 64;
 /** Sources that are kept of each of them, before it counts as open to all. */

@@ -13,8 +13,8 @@ export const PERMITTED_FROM_WORKER: Readonly<Record<Phase, readonly string[]>> =
   [Phase.CONFIGURED]: [],
   [Phase.SEALING]: ['sealed'],
   [Phase.SEALED]: ['settled', 'noRoom'],
-  [Phase.RUNNING]: ['log', 'status', 'settled', 'noRoom', 'linkGone'],
-  [Phase.DRAINING]: ['log', 'status', 'settled', 'noRoom', 'linkGone', 'drained'],
+  [Phase.RUNNING]: ['log', 'status', 'flows', 'settled', 'noRoom', 'linkGone'],
+  [Phase.DRAINING]: ['log', 'status', 'flows', 'settled', 'noRoom', 'linkGone', 'drained'],
 };
 
 /** Descriptors of a body that has one for each of its items, and 1 at least. */
@@ -27,6 +27,16 @@ export const PERMITTED_FROM_SUPERVISOR: Readonly<Record<Phase, Readonly<Record<s
   [Phase.CONFIGURED]: { seal: 0 },
   [Phase.SEALING]: {},
   [Phase.SEALED]: { grant: 1, resolvers: 0, listeners: EACH, unlisten: 0, settle: 0, start: 0 },
-  [Phase.RUNNING]: { grant: 1, facts: 0, resolvers: 0, listeners: EACH, unlisten: 0, settle: 0, statusRequest: 0, drain: 0 },
+  [Phase.RUNNING]: {
+    grant: 1,
+    facts: 0,
+    resolvers: 0,
+    listeners: EACH,
+    unlisten: 0,
+    settle: 0,
+    statusRequest: 0,
+    flowsRequest: 0,
+    drain: 0,
+  },
   [Phase.DRAINING]: {},
 };

@@ -11,7 +11,8 @@ import { Reader } from 'protobufjs/minimal.js';
 import type { Native } from '../native/supervisor.d.ts';
 import { ravioli } from '../shared/channel.gen.js';
 import { COUNTERS } from '../shared/counters.ts';
-import { MAX_ENVELOPE, MAX_LISTENERS, MAX_PASSED_DESCRIPTORS } from '../shared/limits.ts';
+import { FLOW_STATES } from '../shared/flow-state.ts';
+import { FLOWS_PER_PAGE, MAX_ENVELOPE, MAX_FLOWS, MAX_LISTENERS, MAX_PASSED_DESCRIPTORS } from '../shared/limits.ts';
 import { LogLevel, MessageId } from '../shared/messages.ts';
 import { EACH, PERMITTED_FROM_SUPERVISOR, PERMITTED_FROM_WORKER, Phase } from '../shared/permits.ts';
 import { CHANNEL_VERSION } from '../shared/roles.ts';
@@ -80,7 +81,7 @@ function decode(bytes: Uint8Array): Envelope {
 }
 
 function checkValues(envelope: Envelope): void {
-  const { hello, log, status, noRoom } = envelope;
+  const { hello, log, status, noRoom, flows } = envelope;
   if (hello && hello.version !== CHANNEL_VERSION) {
     throw new Violation(`version ${hello.version} of the channel, not ${CHANNEL_VERSION}`);
   }
@@ -95,6 +96,31 @@ function checkValues(envelope: Envelope): void {
   if (status && (status.counters?.length !== COUNTERS.length || !status.counters.every((n) => Number.isFinite(n) && n >= 0))) {
     throw new Violation('a status with impossible counters');
   }
+  if (flows && !isPage(flows)) {
+    throw new Violation('a list of flows that there can not be');
+  }
+}
+
+const PROTOCOLS: ReadonlySet<number> = new Set([1, 6, 17, 58]);
+const PORT_FIELDS = ['guestPort', 'farPort', 'hostPort'] as const;
+const MAX_PORT = 65_535;
+
+function isPage({ next, flows }: ravioli.Flows.$Properties): boolean {
+  return (next ?? 0) < MAX_FLOWS && (flows?.length ?? 0) <= FLOWS_PER_PAGE && (flows ?? []).every(isFlow);
+}
+
+function isFlow(flow: ravioli.Flow.$Properties): boolean {
+  const isAddress = (address: Uint8Array | null | undefined, isRequired: boolean): boolean =>
+    address?.length === 16 || (!isRequired && (address?.length ?? 0) === 0);
+  return (
+    PROTOCOLS.has(flow.protocol ?? 0) &&
+    FLOW_STATES.has(flow.state ?? 0) &&
+    isAddress(flow.guest, !flow.spliced) &&
+    isAddress(flow.far, !flow.spliced) &&
+    isAddress(flow.host, false) &&
+    PORT_FIELDS.every((field) => (flow[field] ?? 0) <= MAX_PORT) &&
+    [flow.fromGuest, flow.toGuest].every((bytes) => Number.isSafeInteger(bytes) && (bytes as number) >= 0)
+  );
 }
 
 /** What the owner of a channel is told. */
@@ -135,10 +161,10 @@ export class WorkerChannel {
   }
 
   /**
-   * Sends one body with its descriptors, which stay the caller's.
+   * Sends one body with its descriptors, which stay the caller's. `id` comes back with the answer.
    * @throws Error when the body isn't permitted in this phase, has the wrong number of descriptors, or the socket refuses it.
    */
-  send(body: { [K in Body]?: NonNullable<ravioli.Envelope.$Properties[K]> }, descriptors: readonly number[] = []): void {
+  send(body: { [K in Body]?: NonNullable<ravioli.Envelope.$Properties[K]> }, descriptors: readonly number[] = [], id = 0): void {
     const name = Object.keys(body)[0] as Body;
     const expected = PERMITTED_FROM_SUPERVISOR[this.#phase][name];
     const fits =
@@ -146,7 +172,7 @@ export class WorkerChannel {
     if (!fits) {
       throw new Error(`the worker may not be sent ${name} with ${descriptors.length} descriptors in phase ${this.#phase}`);
     }
-    const bytes = ravioli.Envelope.encode(body).finish();
+    const bytes = ravioli.Envelope.encode(id === 0 ? body : { id, ...body }).finish();
     let result = this.#native.sendWithDescriptors(this.#socket, bytes, descriptors);
     // The queue holds ten datagrams or so, and the worker takes one in some microseconds.
     if (isTryAgain(result) && this.#native.waitWritable(this.#socket, PATIENCE_MS) === 1) {

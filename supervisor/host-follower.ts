@@ -51,6 +51,11 @@ export class HostFollower {
     this.#held = first.template;
   }
 
+  /** What the guest has now. */
+  get plan(): Plan {
+    return this.#now.plan;
+  }
+
   /** Index of the link that link-local addresses belong to, 0 = none. */
   get uplink(): number {
     return this.#now.plan.worker.templateInterface;

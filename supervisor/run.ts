@@ -9,8 +9,10 @@ import type { Native } from '../native/supervisor.d.ts';
 import { LogLevel } from '../shared/messages.ts';
 import type { Options } from './config/options.ts';
 import { VERSION } from './config/version.ts';
-import { listenAsInstance, mayBeInGuest } from './control/instances.ts';
-import { CLIENT_MS, ControlServer } from './control/server.ts';
+import { listenAsInstance, mayBeInGuest, tellAsInstance } from './control/instances.ts';
+import { CLIENT_MS, type ReceptionParts } from './control/reception.ts';
+import { ControlServer } from './control/server.ts';
+import type { StatusServer } from './control/status-server.ts';
 import type { EarlyWorker } from './early.ts';
 import { enterBackground } from './background.ts';
 import { openCaptureFile } from './capture-file.ts';
@@ -36,6 +38,7 @@ import { PidFile } from './pid-file.ts';
 import { dispositionOf, hasForeground } from './signals.ts';
 import { Child, Control, type Spawner } from './spawn.ts';
 import { become, identityOf, isMighty, nobody } from './run-as.ts';
+import { flowOf, statusOf } from './run-status.ts';
 import { Startup, type Rooms } from './startup.ts';
 import { Statistics } from './statistics.ts';
 import { statusLines } from './status.ts';
@@ -69,6 +72,7 @@ export class Run {
   #terminal: Terminal | null = null;
   #controlServer: ControlServer | null = null;
   #machine: MachineSocket | null = null;
+  #statusServer: StatusServer | null = null;
   #deadline: NodeJS.Timeout | undefined;
   #pidFile: PidFile | null = null;
   #capture: number | null = null;
@@ -154,6 +158,7 @@ export class Run {
     command?.control.proceed();
     this.#controlServer ??= this.#openOwnSocket();
     this.#controlServer?.serve(forwarding);
+    this.#openStatusSocket();
     if (this.#program.log.level >= LogLevel.DEBUG) {
       for (const line of [...features, ...this.#marks]) {
         this.#program.log.debug(line);
@@ -221,15 +226,39 @@ export class Run {
 
   /** A run that was given no path has a place of its own, made when its command is on the way already. */
   #openOwnSocket(): ControlServer | null {
+    return listenAsInstance(this.#receptionOutsideGuest(), process.env['XDG_RUNTIME_DIR']);
+  }
+
+  #receptionOutsideGuest(): ReceptionParts {
     const { native, log } = this.#program;
     const { guest } = this.#rooms as Rooms;
-    const parts = { native, log, uid: process.geteuid?.() as number, clientMs: CLIENT_MS };
-    return listenAsInstance({ ...parts, isRefused: (pid) => mayBeInGuest(pid, guest) }, process.env['XDG_RUNTIME_DIR']);
+    const uid = process.geteuid?.() as number;
+    return { native, log, uid, clientMs: CLIENT_MS, isRefused: (pid) => mayBeInGuest(pid, guest) };
+  }
+
+  /** Where `ravioli status` and `ravioli flows` ask. */
+  #openStatusSocket(): void {
+    const { mode, options } = this.#program;
+    const { worker, command, plan, guestMac, forwarding } = this.#rooms as Rooms;
+    const run = { pid: process.pid, mode, since: Date.now(), command: command?.pid ?? 0, joined: options.guest, guestMac };
+    const places = { socket: this.#machine?.path ?? null, controlPath: options.controlPath };
+    this.#statusServer = tellAsInstance(this.#receptionOutsideGuest(), process.env['XDG_RUNTIME_DIR']);
+    this.#statusServer?.serve({
+      status: async () => {
+        const now = { plan: plan(), forwarding: forwarding.current(), now: Date.now() };
+        return statusOf({ ...run, ...places, ...now, ...(await worker.status()) });
+      },
+      flows: async (first) => {
+        const page = await worker.flows(first);
+        return { next: page.next, flows: page.flows.map(flowOf) };
+      },
+    });
   }
 
   #killAll(): void {
     this.#controlServer?.close();
     this.#machine?.close();
+    this.#statusServer?.close();
     this.#rooms?.worker.close();
     // A worker ends by itself when its channel does. One that captures writes its last records before; killed, it might leave a piece.
     const writing = this.#capture === null ? null : (this.#rooms?.worker.pid ?? null);

@@ -87,6 +87,9 @@ export interface Rooms {
   readonly forwarding: Forwarding;
   /** Begins to hear of changes of the host's network, and looks once for those that came before. */
   followHost(): void;
+  /** What the guest has now, and its interface's address; null: the guest is a machine. */
+  readonly plan: () => Plan;
+  readonly guestMac: Uint8Array | null;
   /** Lines about what was set up, for people. */
   readonly banner: readonly string[];
   /** What the kernel was found to offer, for --debug. */
@@ -198,7 +201,8 @@ export class Startup {
     const command = control === null || guest === null || guest.pid === null ? null : { pid: guest.pid, control };
     const banner = guest === null ? machineBannerLines(plan, machine?.path ?? null) : bannerLines(plan, guestMac);
     const followHost = (): void => (plan.worker.taps ? follower.start() : undefined);
-    return { worker, command, guest: guest?.identity ?? null, forwarding, followHost, banner, features };
+    const known = { plan: () => follower.plan, guestMac: guest?.facts.mac ?? null };
+    return { worker, command, guest: guest?.identity ?? null, forwarding, followHost, banner, features, ...known };
   }
 
   #features(tap: Tap | null, descriptors: number): string[] {

@@ -27,6 +27,9 @@ export class WorkerRoom {
   readonly #awaited = new Map<Body, (envelope: Envelope) => void>();
   readonly #hello: Promise<Envelope>;
   readonly #settling: ((room: number) => void)[] = [];
+  /** Who has asked, by the id of the question. */
+  readonly #asked = new Map<number, (envelope: Envelope) => void>();
+  #lastId = 0;
   #refused: (ids: readonly number[]) => void = () => {};
   #adopted: number | null = null;
 
@@ -156,6 +159,20 @@ export class WorkerRoom {
     this.#channel.send({ statusRequest: {} });
   }
 
+  /** The counters, in the order of shared/counters.ts, and how many flows there are. */
+  async status(): Promise<{ readonly counters: readonly number[]; readonly flows: number }> {
+    const { status } = await this.#ask('statusRequest', {});
+    return { counters: status?.counters ?? [], flows: status?.flows ?? 0 };
+  }
+
+  /** The flows in row `first` of the table and behind it, as far as a page goes; `next` is the row to go on from, 0 at the end. */
+  async flows(first: number): Promise<{ readonly next: number; readonly flows: readonly ravioli.Flow.$Properties[] }> {
+    const { flows } = await this.#ask('flowsRequest', { first });
+    const next = flows?.next ?? 0;
+    if (next !== 0 && next <= first) this.#fail('the worker broke the dialogue (a list of flows that goes in a circle); it was stopped');
+    return { next: next > first ? next : 0, flows: flows?.flows ?? [] };
+  }
+
   close(): void {
     this.#channel.close();
     this.#control.close();
@@ -182,7 +199,10 @@ export class WorkerRoom {
 
   #take(envelope: Envelope & { body: Body }): void {
     const waiting = this.#awaited.get(envelope.body);
-    if (waiting !== undefined) {
+    const id = envelope.id ?? 0;
+    if (id !== 0) {
+      this.#answer(id, envelope);
+    } else if (waiting !== undefined) {
       this.#awaited.delete(envelope.body);
       waiting(envelope);
     } else if (envelope.log) {
@@ -197,6 +217,21 @@ export class WorkerRoom {
     } else if (envelope.status) {
       this.#around.status(envelope.status.counters ?? [], envelope.status.flows ?? 0);
     }
+  }
+
+  #ask(body: 'statusRequest' | 'flowsRequest', question: { readonly first?: number }): Promise<Envelope> {
+    return new Promise((resolve) => {
+      this.#lastId++;
+      this.#asked.set(this.#lastId, resolve);
+      this.#channel.send({ [body]: question }, [], this.#lastId);
+    });
+  }
+
+  #answer(id: number, envelope: Envelope & { body: Body }): void {
+    const asked = this.#asked.get(id);
+    this.#asked.delete(id);
+    if (asked === undefined) this.#fail(`the worker broke the dialogue (an answer that nobody has asked for); it was stopped`);
+    else asked(envelope);
   }
 
   #await(body: Body): Promise<Envelope> {

@@ -26,6 +26,7 @@ import { openUnanswered } from './flow/unanswered.ts';
 import { openWaiting } from './flow/waiting.ts';
 import { EPOLLIN, watchDescriptor } from './flow/watch.ts';
 import { openReassemblies } from './fragment/store.ts';
+import { listFlows } from './flow_list.ts';
 import { setProtocols } from './guest.ts';
 import { announceChange, takeStream, takeTap, watchLink } from './guest_link.ts';
 import { ARENA_SIZE, GUEST_MAC, OUR_MAC, RECEIVE } from './link/arena.ts';
@@ -260,6 +261,7 @@ function channelEvent(): void {
     else if (envelope.settle) sendMessage({ id: 0, settled: { room: freeDescriptors() } });
     else if (envelope.start) watchLink();
     else if (envelope.statusRequest) sendMessage({ id: envelope.id ?? 0, status: { counters: Array.from(counters), flows: flowCount } });
+    else if (envelope.flowsRequest) sendMessage({ id: envelope.id ?? 0, flows: listFlows(envelope.flowsRequest.first ?? 0) });
     else if (envelope.drain) drain();
     else leave(EXIT_CHANNEL);
   }

@@ -165,12 +165,17 @@ const RAVIOLI: Command = {
     'ravioli forward list [--json] [--path PATH | --pid PID]',
     'ravioli forward add [OPTION]... [--json] [--path PATH | --pid PID]',
     'ravioli forward del [OPTION]... [--json] [--path PATH | --pid PID]',
+    'ravioli status [--json] [PID]',
+    'ravioli flows [--json] [PID]',
   ],
   description: [
     '`ravioli pasta` and `ravioli passt` are the commands of those names. `ravioli forward` shows or changes which ports ' +
       'runs of this user forward: `list` shows them, `add` and `del` change one run. What is there stays as it is, ' +
       'connections are not disturbed, and either all that is asked for is in force or nothing has changed.',
     'Without --path and --pid `list` shows all runs of this user that have no --conf-path; `add` and `del` need the only one.',
+    '`ravioli status` shows the runs of this user, or that of process <PID>: whom each serves, addresses, forwarded ports and ' +
+      'counters. `ravioli flows` shows a line for each connection, exchange of datagrams and ping: the ends of the guest and of ' +
+      'the far host as the guest knows them, the socket of the host, how long it is there, and the bytes of connections.',
   ],
   groups: [{ title: null, rows: FORWARD_OPTIONS }],
   details: {},

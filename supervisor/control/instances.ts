@@ -1,9 +1,10 @@
 /**
- * The control sockets of runs that were given no path: one for each process, in a folder of the user's.
+ * The sockets of each run in a folder of its user's: for control where the run was given no path, and for questions about its state.
  *
- * Theory of operation. `$XDG_RUNTIME_DIR/ravioli/PID.sock`, or `/run/ravioli/PID.sock` for a root without that variable. Where neither
- * can be had there is no such socket, and nobody is troubled with that. A run that was killed leaves its file behind; the next run, and
- * whoever looks for runs, removes those whose process is gone and at which nobody listens.
+ * Theory of operation. `$XDG_RUNTIME_DIR/ravioli/PID.sock` and `PID.status`, or below `/run/ravioli` for a root without that variable. Two,
+ * so that who may only look can be given one of them. Where neither folder can be had there is no such socket, and nobody is troubled
+ * with that. A run that was killed leaves its files behind; the next run, and whoever looks for runs, removes those whose process is gone
+ * and at which nobody listens.
  *
  * The command in the guest's namespace runs as the same user and may see the folder, but what leads into its network is not its own to
  * decide: who is in the guest's network namespace is refused here. (Not at a path that was asked for with -c: who names a path decides who
@@ -13,10 +14,15 @@ import { lstatSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
 import type { Native } from '../../native/supervisor.d.ts';
 import { identityOf } from '../join.ts';
 import { removeStale } from './path.ts';
-import { ControlServer, type ControlServerParts } from './server.ts';
+import type { ReceptionParts } from './reception.ts';
+import { ControlServer } from './server.ts';
+import { StatusServer } from './status-server.ts';
 
 const ROOT = 0;
-const NAME = /^([1-9][0-9]{0,9})\.sock$/;
+const NAME = /^([1-9][0-9]{0,9})\.(sock|status)$/;
+
+/** What a socket in the folder is for, by the ending of its name. */
+export type SocketUse = 'sock' | 'status';
 
 /** One run that can be talked to. */
 export interface Instance {
@@ -31,12 +37,26 @@ export function instanceFolder(runtimeFolder: string | undefined, uid: number): 
 }
 
 /** Listens at this process's place; null when there is none, for a reason that troubles nobody. Killed runs are cleaned up after. */
-export function listenAsInstance(parts: ControlServerParts, runtimeFolder: string | undefined): ControlServer | null {
+export function listenAsInstance(parts: ReceptionParts, runtimeFolder: string | undefined): ControlServer | null {
+  return listenInFolder(parts, runtimeFolder, 'sock', (path) => new ControlServer(parts, path));
+}
+
+/** The same for the socket that tells of the run's state. */
+export function tellAsInstance(parts: ReceptionParts, runtimeFolder: string | undefined): StatusServer | null {
+  return listenInFolder(parts, runtimeFolder, 'status', (path) => new StatusServer(parts, path));
+}
+
+function listenInFolder<Server>(
+  parts: ReceptionParts,
+  runtimeFolder: string | undefined,
+  use: SocketUse,
+  listen: (path: string) => Server,
+): Server | null {
   const folder = instanceFolder(runtimeFolder, parts.uid);
   if (folder === null || !makeFolder(folder, parts.uid)) return null;
-  removeStaleInstances(parts.native, folder);
+  removeStaleInstances(parts.native, folder, use);
   try {
-    return new ControlServer(parts, pathOf(folder, process.pid));
+    return listen(pathOf(folder, process.pid, use));
   } catch {
     return null;
   }
@@ -52,12 +72,12 @@ function makeFolder(folder: string, uid: number): boolean {
   return isOwn(folder, uid);
 }
 
-function pathOf(folder: string, pid: number): string {
-  return `${folder}/${pid}.sock`;
+function pathOf(folder: string, pid: number, use: SocketUse): string {
+  return `${folder}/${pid}.${use}`;
 }
 
-/** The sockets in the folder, in the order of their processes. */
-export function listInstances(folder: string): Instance[] {
+/** The sockets of that use in the folder, in the order of their processes. */
+export function listInstances(folder: string, use: SocketUse = 'sock'): Instance[] {
   let names: string[];
   try {
     names = readdirSync(folder);
@@ -65,15 +85,15 @@ export function listInstances(folder: string): Instance[] {
     return [];
   }
   const found = names.flatMap((name) => {
-    const pid = Number(NAME.exec(name)?.[1] ?? 0);
-    return pid === 0 ? [] : [{ pid, path: pathOf(folder, pid) }];
+    const [, pid, ending] = NAME.exec(name) ?? [];
+    return pid === undefined || ending !== use ? [] : [{ pid: Number(pid), path: `${folder}/${name}` }];
   });
   return found.sort((a, b) => a.pid - b.pid);
 }
 
 /** Removes what killed runs have left. Those whose process is there are not even asked. */
-function removeStaleInstances(native: Pick<Native, 'localConnect' | 'close'>, folder: string): void {
-  for (const { pid, path } of listInstances(folder)) if (!isAlive(pid)) removeStale(native, path);
+function removeStaleInstances(native: Pick<Native, 'localConnect' | 'close'>, folder: string, use: SocketUse): void {
+  for (const { pid, path } of listInstances(folder, use)) if (!isAlive(pid)) removeStale(native, path);
 }
 
 /** True while there is a process of this number. */

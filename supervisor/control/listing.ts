@@ -22,10 +22,11 @@ export function listForPeople(runs: readonly ListedRun[]): string {
 
 /** An array with an object for each run, in one line. */
 export function listAsJson(runs: readonly ListedRun[]): string {
-  return `${JSON.stringify(runs.map(({ path, pid, rules }) => ({ path, pid, rules: rules.map(jsonOf) })))}\n`;
+  return `${JSON.stringify(runs.map(({ path, pid, rules }) => ({ path, pid, rules: rules.map(jsonOfRule) })))}\n`;
 }
 
-function jsonOf(rule: ForwardingRule): object {
+/** A rule as programs read it. */
+export function jsonOfRule(rule: ForwardingRule): object {
   return {
     protocol: rule.protocol,
     side: rule.side,

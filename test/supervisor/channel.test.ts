@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { ravioli } from '../../shared/channel.gen.js';
 import { COUNTERS } from '../../shared/counters.ts';
-import { MAX_ENVELOPE, MAX_LISTENERS } from '../../shared/limits.ts';
+import { FLOWS_PER_PAGE, MAX_ENVELOPE, MAX_FLOWS, MAX_LISTENERS } from '../../shared/limits.ts';
 import { MessageId } from '../../shared/messages.ts';
 import { Phase } from '../../shared/permits.ts';
 import { CHANNEL_VERSION } from '../../shared/roles.ts';
@@ -16,7 +16,18 @@ const HELLO = encode({ hello: { version: CHANNEL_VERSION, pid: 1 } });
 const SEALED = encode({ sealed: { result: 0 } });
 const LOG = encode({ log: { level: 1, message: MessageId.FLOW_LIMIT, values: [1, -2, 3] } });
 const STATUS = encode({ status: { counters: COUNTERS.map((_, index) => index), flows: 3 } });
+const ADDRESS = new Uint8Array(16).fill(1);
+const FLOW = { protocol: 6, state: 4, guest: ADDRESS, guestPort: 40_000, far: ADDRESS, farPort: 65_535, age: 4_294_967_295 };
+const FLOWS = encode({
+  id: 1,
+  flows: { next: MAX_FLOWS - 1, flows: [FLOW, { ...FLOW, host: ADDRESS, hostPort: 1, fromGuest: 2 ** 53 - 1 }] },
+});
 const DRAINED = encode({ drained: {} });
+
+/** A list with one flow that differs from one that can be. */
+function listWith(change: ravioli.Flow.$Properties): Uint8Array {
+  return encode({ id: 1, flows: { flows: [{ ...FLOW, ...change }] } });
+}
 
 /** The phase in which each body of the worker is welcome. */
 const WELCOME: readonly (readonly [string, Uint8Array, Phase])[] = [
@@ -24,6 +35,7 @@ const WELCOME: readonly (readonly [string, Uint8Array, Phase])[] = [
   ['sealed', SEALED, Phase.SEALING],
   ['log', LOG, Phase.RUNNING],
   ['status', STATUS, Phase.RUNNING],
+  ['flows', FLOWS, Phase.RUNNING],
   ['drained', DRAINED, Phase.DRAINING],
 ];
 
@@ -73,7 +85,7 @@ describe('supervisor/channel: decodeFromWorker', () => {
   for (const [body, bytes, welcome] of WELCOME) {
     it(`takes ${body} in its phase and in no other`, () => {
       for (const phase of PHASES) {
-        const alsoWhileDraining = phase === Phase.DRAINING && (body === 'log' || body === 'status');
+        const alsoWhileDraining = phase === Phase.DRAINING && ['log', 'status', 'flows'].includes(body);
         if (phase === welcome || alsoWhileDraining) {
           expect(decodeFromWorker(bytes, phase).body).to.equal(body);
         } else {
@@ -99,6 +111,7 @@ describe('supervisor/channel: decodeFromWorker', () => {
       { grant: {} },
       { start: {} },
       { statusRequest: {} },
+      { flowsRequest: {} },
       { resolvers: {} },
       { drain: {} },
     ]) {
@@ -130,6 +143,18 @@ describe('supervisor/channel: decodeFromWorker', () => {
     ],
     ['a status with a counter too few', encode({ status: { counters: COUNTERS.slice(1).map(() => 0) } }), Phase.RUNNING],
     ['a status with a negative counter', encode({ status: { counters: COUNTERS.map(() => -1) } }), Phase.RUNNING],
+    ['more flows than a page has', encode({ flows: { flows: new Array(FLOWS_PER_PAGE + 1).fill(FLOW) } }), Phase.RUNNING],
+    ['a row behind the table', encode({ flows: { next: MAX_FLOWS } }), Phase.RUNNING],
+    ['a flow of another protocol', listWith({ protocol: 7 }), Phase.RUNNING],
+    ['a flow in no state', listWith({ state: 0 }), Phase.RUNNING],
+    ['a flow in a state that there isn’t', listWith({ state: 14 }), Phase.RUNNING],
+    ['a flow with half an address', listWith({ guest: ADDRESS.subarray(1) }), Phase.RUNNING],
+    ['a flow without its far end', listWith({ far: new Uint8Array(0) }), Phase.RUNNING],
+    ['a flow with a long address', listWith({ host: new Uint8Array(17) }), Phase.RUNNING],
+    ['a flow with a port that is none', listWith({ hostPort: 65_536 }), Phase.RUNNING],
+    ['a flow with half a byte', listWith({ toGuest: 0.5 }), Phase.RUNNING],
+    ['a flow with fewer bytes than none', listWith({ fromGuest: -1 }), Phase.RUNNING],
+    ['a flow with countless bytes', listWith({ fromGuest: Number.POSITIVE_INFINITY }), Phase.RUNNING],
     ['a status that is not a number', encode({ status: { counters: COUNTERS.map(() => Number.NaN) } }), Phase.RUNNING],
   ];
   for (const [name, bytes, phase] of refused) {

@@ -23,6 +23,7 @@ const UDP_SEGMENT = 103;
 const SO_ERROR = 4;
 const SO_PEEK_OFF = 42;
 const SO_MEMINFO = 55;
+const [IPPROTO_TCP, TCP_INFO] = [6, 11];
 const MSG_PEEK = 2;
 const SHUT_WR = 1;
 const FIRST_FD = 100;
@@ -274,7 +275,8 @@ export class FakeKernel implements Native {
   localName(fd: number, name: number): number {
     const file = this.#files.get(fd);
     if (!(file instanceof FakeStream)) return -EBADF;
-    this.#range(name, 16).set(file.localAddress);
+    this.#range(name, 20).set(file.localAddress);
+    this.#view.setInt32(name + 16, file.localPort, true);
     return 0;
   }
 
@@ -337,6 +339,11 @@ export class FakeKernel implements Native {
     const fault = this.#fault('getOptionBytes', file);
     if (fault !== 0) return -fault;
     if (!(file instanceof FakeStream)) return -EBADF;
+    if (level === IPPROTO_TCP && name === TCP_INFO) {
+      for (const [at, count] of [[120, file.bytesAcked] as const, [128, file.bytesReceived] as const])
+        this.#view.setBigUint64(offset + at, BigInt(count), true);
+      return Math.min(length, 232);
+    }
     if (level !== SOL_SOCKET || name !== SO_MEMINFO || length !== 36) return -EINVAL;
     this.#range(offset, length).fill(0);
     this.#view.setInt32(offset + 12, file.sendBuffer, true);

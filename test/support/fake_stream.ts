@@ -38,6 +38,10 @@ export class FakeStream extends FakeFile {
 
   /** Where it was asked: 16 bytes. */
   localAddress: Uint8Array = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1);
+  localPort = 0;
+  /** What TCP_INFO tells. */
+  bytesAcked = 0;
+  bytesReceived = 0;
 
   /** From the far end, not yet taken by the worker. */
   readonly incoming = new ByteQueue();

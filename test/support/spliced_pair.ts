@@ -1,6 +1,7 @@
 /** A spliced connection on the bench: the socket that came, and the one that the worker had made for it. */
 import { source, target } from '../../worker/flow/forward.ts';
-import { GUEST_SIDE, HOST_SIDE, spliceConnection } from '../../worker/splice/connection.ts';
+import { spliceConnection } from '../../worker/splice/connection.ts';
+import { GUEST_SIDE, HOST_SIDE } from '../../worker/splice/row.ts';
 import { FakeStream } from './fake_stream.ts';
 import type { Workbench } from './workbench.ts';
 

@@ -8,6 +8,7 @@
  *
  * Limits: `maxFlows` rows and `maxDescriptors` sockets; both full means the new flow is refused, never an old one hurt.
  */
+import { nowMs } from './clock.ts';
 import { flowHash } from './hash.ts';
 import { FAR, FD, FLAGS, FREE, GENERATION, GUEST, KIND, LAST_ACTIVE, NEXT, OWN, PORTS, PROTOCOL, ROW, rows, TIMER_SLOT } from './row.ts';
 
@@ -17,6 +18,8 @@ let maxFlows = 0;
 let maxDescriptors = 0;
 let used = 0;
 let freed = -1;
+/** Moment (ms) each flow began. */
+let begun = new Int32Array(0);
 
 /** Flows that exist. */
 export let flowCount = 0;
@@ -39,6 +42,7 @@ export function openTable(flows: number, descriptors: number): void {
   while (size < 2 * flows) size *= 2;
   slots = new Int32Array(size);
   mask = size - 1;
+  begun = new Int32Array(flows);
   used = 0;
   freed = -1;
   flowCount = 0;
@@ -99,6 +103,7 @@ export function add(kind: number, ports: number, protocol: number): number {
   if (flow >= 0) freed = rows[flow * ROW + NEXT]!;
   else flow = used++;
   const row = flow * ROW;
+  begun[flow] = nowMs;
   rows[row + KIND] = kind;
   rows[row + GENERATION] = (rows[row + GENERATION]! + 1) & 0x3fff;
   rows[row + FD] = -1;
@@ -150,6 +155,11 @@ export function remove(flow: number): void {
 export function returnSocket(flow: number): void {
   rows[flow * ROW + FD] = SOCKET_RETURNED;
   descriptorCount--;
+}
+
+/** Milliseconds since the flow began, below 2³². */
+export function ageOf(flow: number): number {
+  return (nowMs - begun[flow]!) >>> 0;
 }
 
 /** Rows that were ever taken: a walk over all flows ends here. */

@@ -25,11 +25,8 @@ import { kernel } from '../link/kernel.ts';
 import { PROTOCOL_TCP } from '../wire/ipv4.ts';
 import { abort } from './ending.ts';
 import { scheduleExpiry } from './expiry.ts';
-import { CONNECTING, LEADER, PEER } from './row.ts';
+import { CONNECTING, HOST_SIDE, LEADER, PEER, SIDE } from './row.ts';
 
-/** Which side a listener is on. */
-export const HOST_SIDE = 0;
-export const GUEST_SIDE = 1;
 /** In the protocol of a spliced row, beside TCP's or UDP's number: no frame of the guest finds it. */
 export const SPLICED = 1 << 8;
 
@@ -74,6 +71,7 @@ export function spliceConnection(side: number, fd: number, family: number, targe
   }
   rows[leader * ROW + FD] = fd;
   rows[leader * ROW + LAST_ACTIVE] = nowMs;
+  rows[leader * ROW + SIDE] = side;
   link(leader, follower, leader);
   link(follower, leader, leader);
   counters[Counter.spliced_connections_opened]!++;

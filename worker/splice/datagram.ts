@@ -31,10 +31,10 @@ import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { isMapped } from '../wire/address.ts';
 import { PROTOCOL_UDP } from '../wire/ipv4.ts';
-import { HOST_SIDE, SPLICED } from './connection.ts';
+import { SPLICED } from './connection.ts';
 import { ANSWERED, SPLICE_LISTENER } from './datagram_row.ts';
 import { hasMoved, pumpDatagrams, sendDatagrams } from './datagram_pump.ts';
-import { LEADER, PEER } from './row.ts';
+import { HOST_SIDE, LEADER, PEER, SIDE } from './row.ts';
 
 /** In the protocol of a leading row, beside SPLICED: who asked is in the guest's namespace, where the same addresses are others. */
 const OF_GUEST = 1 << 9;
@@ -89,6 +89,7 @@ function begin(ports: number, protocol: number, side: number, family: number, ta
     return -1;
   }
   for (const flow of [leader, follower]) rows[flow * ROW + LEADER] = leader;
+  rows[leader * ROW + SIDE] = side;
   rows[leader * ROW + PEER] = follower;
   rows[follower * ROW + PEER] = leader;
   counters[Counter.spliced_flows_opened]!++;

@@ -24,3 +24,9 @@ export const LEADER = OWN + 1;
 export const PIPE = OWN + 2;
 /** How many bytes it holds. */
 export const HELD = OWN + 3;
+/** Of the leading row, of connections and datagrams: the side that its socket is on. */
+export const SIDE = OWN + 6;
+
+/** Sides. */
+export const HOST_SIDE = 0;
+export const GUEST_SIDE = 1;

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { decodeGreeting, decodeVerdict, encodeAnswer, type ShownTable } from '../../../supervisor/control/codec.ts';
 import { listenAt } from '../../../supervisor/control/path.ts';
-import { CLIENT_MS } from '../../../supervisor/control/server.ts';
+import { CLIENT_MS } from '../../../supervisor/control/reception.ts';
 import { type ForwardingRule, describeRule } from '../../../supervisor/forwarding/rule.ts';
 import { native, NOBODY } from '../../native/rooms.ts';
 import { ALL, type Client, ControlBench } from './control_bench.ts';

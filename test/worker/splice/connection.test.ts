@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { Verb } from '../../../shared/opener.ts';
 import { learnFromLooks, LOOKS } from '../../../worker/patience.ts';
-import { GUEST_SIDE } from '../../../worker/splice/connection.ts';
+import { GUEST_SIDE } from '../../../worker/splice/row.ts';
 import { COPY_LENGTH, PIPES } from '../../../worker/splice/pipes.ts';
 import { ECONNREFUSED, ECONNRESET } from '../../support/fake_file.ts';
 import { FAKE_PIPE_SIZE as PIPE_SIZE } from '../../support/fake_pipe.ts';

@@ -1,20 +1,18 @@
 /**
- * The entry of `ravioli forward` and of `pesto`, which talk to runs by their control sockets. argv: the runtime, this program, which of the
- * two it is, and what the user wrote. Its bundle is dist/forward.cjs.
+ * `ravioli forward` and `pesto`, which talk to runs by their control sockets.
  */
 import { writeSync } from 'node:fs';
 import { readEphemeralPorts } from '../host/ephemeral-ports.ts';
-import { EXIT_FAILED, EXIT_REFUSED } from '../exit-status.ts';
 import { UsageError } from '../usage-error.ts';
 import { ControlClient, Unreachable } from './client.ts';
 import type { ShownTable } from './codec.ts';
 import { changeTables, FORWARD_HELP, type ForwardCommand, parseForward } from './forward.ts';
-import { type Instance, instanceFolder, isAlive, listInstances } from './instances.ts';
+import { findInstances, ownFolder } from './find.ts';
 import { listAsJson, listForPeople, type ListedRun } from './listing.ts';
 import { parsePesto, showTables, takeSteps } from './pesto.ts';
 
 /** The run has refused. */
-class Refused extends UsageError {}
+export class Refused extends UsageError {}
 
 /** A socket to talk to; `pid` is null when only the path is known. */
 interface Place {
@@ -22,7 +20,8 @@ interface Place {
   readonly path: string;
 }
 
-async function forward(words: readonly string[]): Promise<void> {
+/** `ravioli forward` with these words. @throws UsageError */
+export async function forward(words: readonly string[]): Promise<void> {
   const command = parseForward(words);
   if (command.action === 'help') writeSync(1, FORWARD_HELP);
   else if (command.action === 'list') await list(command);
@@ -32,7 +31,7 @@ async function forward(words: readonly string[]): Promise<void> {
 async function list(command: ForwardCommand): Promise<void> {
   const runs: ListedRun[] = [];
   const isNamed = command.path !== null || command.pid !== null;
-  for (const place of isNamed ? [onlyPlace(command)] : found()) {
+  for (const place of isNamed ? [onlyPlace(command)] : findInstances('sock')) {
     try {
       const { client, tables } = await ControlClient.open(place.path);
       client.close();
@@ -51,7 +50,8 @@ async function changeRun({ specs, json }: ForwardCommand, action: 'add' | 'del',
   if (json) writeSync(1, listAsJson([listed(place, changed)]));
 }
 
-async function pesto(words: readonly string[]): Promise<void> {
+/** `pesto` with these words. @throws UsageError */
+export async function pesto(words: readonly string[]): Promise<void> {
   const command = parsePesto(words);
   if (command.kind === 'text') {
     writeSync(1, command.text);
@@ -85,10 +85,6 @@ async function change(path: string, make: (tables: readonly ShownTable[]) => rea
   }
 }
 
-function ownFolder(): string | null {
-  return instanceFolder(process.env['XDG_RUNTIME_DIR'], process.geteuid?.() as number);
-}
-
 /** Why there is nobody to talk to: runs put their sockets into that folder, and so does nobody who has none. */
 function noRun(): string {
   const cure = 'give --path with the path that the run has got with --conf-path';
@@ -98,7 +94,7 @@ function noRun(): string {
 
 function onlyPlace({ path, pid }: ForwardCommand): Place {
   if (path !== null) return { pid: null, path };
-  const runs = found().filter((run) => pid === null || run.pid === pid);
+  const runs = findInstances('sock').filter((run) => pid === null || run.pid === pid);
   const [run, another] = runs;
   if (run === undefined)
     throw new UsageError(pid === null ? noRun() : `process ${pid} has no control socket that is known here; give --path`);
@@ -107,19 +103,6 @@ function onlyPlace({ path, pid }: ForwardCommand): Place {
   return run;
 }
 
-function found(): readonly Instance[] {
-  const folder = ownFolder();
-  return folder === null ? [] : listInstances(folder).filter(({ pid }) => isAlive(pid));
-}
-
 function listed({ pid, path }: Place, tables: readonly ShownTable[]): ListedRun {
   return { pid, path, rules: tables.flatMap(({ rules }) => [...rules]) };
 }
-
-const [program = '', ...words] = process.argv.slice(2);
-const isPesto = program === 'pesto';
-(isPesto ? pesto : forward)(words).catch((error: unknown) => {
-  if (!(error instanceof UsageError)) throw error;
-  writeSync(2, `${isPesto ? 'pesto' : 'ravioli'}: ${error.message}\n`);
-  process.exitCode = error instanceof Refused && !isPesto ? EXIT_REFUSED : EXIT_FAILED;
-});
