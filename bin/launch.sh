@@ -26,7 +26,7 @@ name=${0##*/}
 # These start no run.
 case "$name ${1-}" in
   "pesto "*) exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/commands.cjs" "$name" "$@" ;;
-  "ravioli forward" | "ravioli status" | "ravioli flows") exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/commands.cjs" "$@" ;;
+  "ravioli doctor" | "ravioli flows" | "ravioli forward" | "ravioli status") exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/commands.cjs" "$@" ;;
 esac
 
 case $name in

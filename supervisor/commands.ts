@@ -1,14 +1,15 @@
 /**
- * The entry of the commands that give no network: `pesto`, and the words of `ravioli` that talk to runs. argv: the runtime, this program,
+ * The entry of the commands that give no network: `pesto`, and the words of `ravioli` that talk to runs or look at the machine. argv: the runtime, this program,
  * which of them it is, and what the user wrote. Its bundle is dist/commands.cjs.
  */
 import { writeSync } from 'node:fs';
 import { forward, pesto, Refused } from './control/change.ts';
 import { flows, status } from './control/show.ts';
+import { doctor } from './doctor/doctor.ts';
 import { EXIT_FAILED, EXIT_REFUSED } from './exit-status.ts';
 import { UsageError } from './usage-error.ts';
 
-const COMMANDS: Readonly<Record<string, (words: readonly string[]) => Promise<void>>> = { pesto, forward, status, flows };
+const COMMANDS: Readonly<Record<string, (words: readonly string[]) => Promise<void>>> = { pesto, forward, status, flows, doctor };
 
 const [command = '', ...words] = process.argv.slice(2);
 const run = COMMANDS[command] ?? (() => Promise.reject(new UsageError(`'${command}' is no command of this program`)));

@@ -167,6 +167,7 @@ const RAVIOLI: Command = {
     'ravioli forward del [OPTION]... [--json] [--path PATH | --pid PID]',
     'ravioli status [--json] [PID]',
     'ravioli flows [--json] [PID]',
+    'ravioli doctor [--json]',
   ],
   description: [
     '`ravioli pasta` and `ravioli passt` are the commands of those names. `ravioli forward` shows or changes which ports ' +
@@ -176,6 +177,8 @@ const RAVIOLI: Command = {
     '`ravioli status` shows the runs of this user, or that of process <PID>: whom each serves, addresses, forwarded ports and ' +
       'counters. `ravioli flows` shows a line for each connection, exchange of datagrams and ping: the ends of the guest and of ' +
       'the far host as the guest knows them, the socket of the host, how long it is there, and the bytes of connections.',
+    '`ravioli doctor` looks whether this machine lets this user have what is needed, and says for each requirement what was ' +
+      'found and what to do; the last one is a trial. It leaves with status 1 when one has failed. Nothing is changed.',
   ],
   groups: [{ title: null, rows: FORWARD_OPTIONS }],
   details: {},
