@@ -58,7 +58,8 @@ describe('the control socket of a run', function () {
     ]);
   });
 
-  const places = (): string[] => readdirSync(`${runtime}/ravioli`);
+  const places = (): string[] => readdirSync(`${runtime}/ravioli`).sort();
+  const placesOf = ({ pid }: Running): string[] => [`${pid}.sock`, `${pid}.status`];
 
   it('with -c is where it was asked for, serves pesto, and is gone at the end', async function () {
     // The peer's program is no package of ours.
@@ -98,13 +99,13 @@ describe('the control socket of a run', function () {
     expect((await ravioli('add -t 8080')).stderr).to.match(/^ravioli: 2 runs are found: give --pid with one of \d+, \d+\n$/);
     expect((await ravioli(`list --pid ${one.pid}`)).stdout).to.match(new RegExp(`^process ${one.pid} `));
     await one.stop();
-    expect(places()).to.deep.equal([`${other.pid}.sock`]);
+    expect(places()).to.deep.equal(placesOf(other));
     await other.stop('SIGKILL');
-    expect(places()).to.deep.equal([`${other.pid}.sock`]);
+    expect(places()).to.deep.equal(placesOf(other));
     expect(JSON.parse((await ravioli('list --json')).stdout)).to.deep.equal([]);
     const next = await guest();
     await ravioli('list');
-    expect(places()).to.deep.equal([`${next.pid}.sock`]);
+    expect(places()).to.deep.equal(placesOf(next));
   });
 
   it('is not for the guest, though that runs as the same user and sees the file', async () => {
