@@ -1,6 +1,6 @@
 /**
- * The entry of the commands that give no network: `pesto`, and the words of `ravioli` that talk to runs or look at the machine. argv: the runtime, this program,
- * which of them it is, and what the user wrote. Its bundle is dist/commands.cjs.
+ * The entry of the commands that give no network: `pesto`, and the words of `ravioli` that talk to runs or look at the machine. argv: the
+ * runtime, this program, which of them it is, and what the user wrote. Its bundle is dist/commands.cjs.
  */
 import { writeSync } from 'node:fs';
 import { forward, pesto, Refused } from './control/change.ts';

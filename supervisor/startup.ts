@@ -27,7 +27,7 @@ import { NETLINK_ROUTE } from './host/network-watch.ts';
 import { linkIndex, noTemplate, probeTemplate, type Template } from './host/template.ts';
 import { collectSockets, type HandedSocket, prepareSocket, readFirstUnprivileged, refusePrivileged } from './host/handed-sockets.ts';
 import { HandedOpener } from './forwarding/handed-opener.ts';
-import { type Hear, PortFollower, type PortFollowerParts } from './forwarding/port-follower.ts';
+import { followPorts, type Hear } from './forwarding/port-follower.ts';
 import { readHostFacts } from './host-facts.ts';
 import { HostFollower } from './host-follower.ts';
 import { openNamespaces, watchNamespace } from './join.ts';
@@ -188,7 +188,7 @@ export class Startup {
     const failed = (line: string): void => this.#around.emit({ type: 'failed', line });
     const follower = this.#follow({ template, plan }, facts, { opener: host.opener, worker, failed }, guest?.network ?? null);
     const listeners = this.#listeners(plan, () => follower.uplink, host.opener, guest?.opener ?? null, worker, limit);
-    const forwarding = follow(listeners, worker, { hear: this.#hear(guest?.diagnosis ?? NO_DESCRIPTOR), log, failed });
+    const forwarding = followPorts(listeners, worker, { hear: this.#hear(guest?.diagnosis ?? NO_DESCRIPTOR), log, failed });
     const fault = await forwarding.apply(plan.forwarding);
     if (fault !== null) {
       throw new UsageError(fault);
@@ -375,16 +375,6 @@ export class Startup {
       peekOffset6: this.#peekOffset[6],
     };
   }
-}
-
-/** Whoever follows ports hears of those that the worker refuses. */
-function follow(listeners: Listeners, worker: WorkerRoom, parts: PortFollowerParts): PortFollower {
-  const follower = new PortFollower(listeners, parts);
-  worker.onRefused = (ids) => {
-    listeners.refused(ids);
-    follower.reconsider();
-  };
-  return follower;
 }
 
 function seal(opener: Opener): void {

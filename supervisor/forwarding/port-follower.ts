@@ -11,6 +11,7 @@ import { NetlinkError } from '../host/netlink.ts';
 import { PortSet } from '../host/port-set.ts';
 import type { Log } from '../log.ts';
 import { monotonicMs } from '../monotonic.ts';
+import type { WorkerRoom } from '../worker-room.ts';
 import { type ListeningPorts, portsToForward } from './automatic.ts';
 import type { Forwarding } from '../control/server.ts';
 import type { Listeners } from './listeners.ts';
@@ -48,6 +49,16 @@ interface Followed {
   readonly rule: ForwardingRule;
   readonly open: PortSet;
   readonly failures: Map<number, number>;
+}
+
+/** Follows ports, and hears of those that the worker refuses. */
+export function followPorts(listeners: Listeners, worker: Pick<WorkerRoom, 'onRefused'>, parts: PortFollowerParts): PortFollower {
+  const follower = new PortFollower(listeners, parts);
+  worker.onRefused = (ids) => {
+    listeners.refused(ids);
+    follower.reconsider();
+  };
+  return follower;
 }
 
 /** All rules of a run, of which those that scan are followed. */

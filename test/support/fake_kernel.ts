@@ -22,8 +22,6 @@ const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
 const SO_ERROR = 4;
 const SO_PEEK_OFF = 42;
-const SO_MEMINFO = 55;
-const [IPPROTO_TCP, TCP_INFO] = [6, 11];
 const MSG_PEEK = 2;
 const SHUT_WR = 1;
 const FIRST_FD = 100;
@@ -339,16 +337,10 @@ export class FakeKernel implements Native {
     const fault = this.#fault('getOptionBytes', file);
     if (fault !== 0) return -fault;
     if (!(file instanceof FakeStream)) return -EBADF;
-    if (level === IPPROTO_TCP && name === TCP_INFO) {
-      for (const [at, count] of [[120, file.bytesAcked] as const, [128, file.bytesReceived] as const])
-        this.#view.setBigUint64(offset + at, BigInt(count), true);
-      return Math.min(length, 232);
-    }
-    if (level !== SOL_SOCKET || name !== SO_MEMINFO || length !== 36) return -EINVAL;
-    this.#range(offset, length).fill(0);
-    this.#view.setInt32(offset + 12, file.sendBuffer, true);
-    this.#view.setInt32(offset + 20, file.accounted(), true);
-    return length;
+    const facts = file.facts(level, name, length);
+    if (facts === null) return -EINVAL;
+    this.#range(offset, facts.length).set(facts);
+    return facts.length;
   }
 
   setAbortive(fd: number): number {

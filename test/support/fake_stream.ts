@@ -23,6 +23,11 @@ import {
   FakeFile,
 } from './fake_file.ts';
 
+const SOL_SOCKET = 1;
+const SO_MEMINFO = 55;
+const IPPROTO_TCP = 6;
+const TCP_INFO = 11;
+
 export class FakeStream extends FakeFile {
   /** SO_SNDBUF as the kernel doubles it, and what each queued byte counts for in it. */
   sendBuffer = 87_040;
@@ -66,6 +71,19 @@ export class FakeStream extends FakeFile {
   #abortive = false;
   #error = 0;
   readonly #errors: SocketError[] = [];
+
+  /** What getsockopt(2) gives of a structure of at most `length` bytes: SO_MEMINFO, TCP_INFO; null: there is no such. */
+  facts(level: number, name: number, length: number): Uint8Array | null {
+    const facts = new DataView(new ArrayBuffer(Math.min(length, 232)));
+    if (level === SOL_SOCKET && name === SO_MEMINFO && length === 36) {
+      facts.setInt32(12, this.sendBuffer, true);
+      facts.setInt32(20, this.accounted(), true);
+    } else if (level === IPPROTO_TCP && name === TCP_INFO) {
+      facts.setBigUint64(120, BigInt(this.bytesAcked), true);
+      facts.setBigUint64(128, BigInt(this.bytesReceived), true);
+    } else return null;
+    return new Uint8Array(facts.buffer);
+  }
 
   poll(): number {
     let mask = 0;
