@@ -38,10 +38,10 @@ import { PidFile } from './pid-file.ts';
 import { dispositionOf, hasForeground } from './signals.ts';
 import { Child, Control, type Spawner } from './spawn.ts';
 import { become, identityOf, isMighty, nobody } from './run-as.ts';
-import { flowOf, statusOf } from './run-status.ts';
 import { Startup, type Rooms } from './startup.ts';
 import { Statistics } from './statistics.ts';
 import { statusLines } from './status.ts';
+import { statusSource } from './status-source.ts';
 import { SystemLog } from './system-log.ts';
 import type { Terminal } from './pty.ts';
 import { UsageError } from './usage-error.ts';
@@ -238,21 +238,9 @@ export class Run {
 
   /** Where `ravioli status` and `ravioli flows` ask. */
   #openStatusSocket(): void {
-    const { mode, options } = this.#program;
-    const { worker, command, plan, guestMac, forwarding } = this.#rooms as Rooms;
-    const run = { pid: process.pid, mode, since: Date.now(), command: command?.pid ?? 0, joined: options.guest, guestMac };
-    const places = { socket: this.#machine?.path ?? null, controlPath: options.controlPath };
+    const run = { ...this.#program, socket: this.#machine?.path ?? null };
     this.#statusServer = tellAsInstance(this.#receptionOutsideGuest(), process.env['XDG_RUNTIME_DIR']);
-    this.#statusServer?.serve({
-      status: async () => {
-        const now = { plan: plan(), forwarding: forwarding.current(), now: Date.now() };
-        return statusOf({ ...run, ...places, ...now, ...(await worker.status()) });
-      },
-      flows: async (first) => {
-        const page = await worker.flows(first);
-        return { next: page.next, flows: page.flows.map(flowOf) };
-      },
-    });
+    this.#statusServer?.serve(statusSource(run, this.#rooms as Rooms));
   }
 
   #killAll(): void {
