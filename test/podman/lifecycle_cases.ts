@@ -8,10 +8,10 @@ import { expect } from 'chai';
 import { type Case, inContainer, send } from './case.ts';
 import { IMAGE, kill, listening, listens, type Rig } from './rig.ts';
 
-/** Waits until something is so, at most five seconds as podman's own tests give. */
+/** Waits until something is so; podman's own tests give five seconds, on machines with nothing else to do. */
 async function until(what: string, so: () => boolean | Promise<boolean>): Promise<void> {
-  for (const limit = Date.now() + 5000; Date.now() < limit; await pause(20)) if (await so()) return;
-  throw new Error(`not so after 5 s: ${what}`);
+  for (const limit = Date.now() + 20_000; Date.now() < limit; await pause(20)) if (await so()) return;
+  throw new Error(`not so after 20 s: ${what}`);
 }
 
 /** Processes of pasta that hold the machine's descriptor tables: of each network the first one. */

@@ -50,7 +50,7 @@ export interface Rig {
   podman(...words: string[]): Promise<string>;
   /** Processes of the machine whose command name this is. */
   named(name: string): number[];
-  /** Removes all containers and waits for what they should take along; names what is still there after five seconds, and ends that. */
+  /** Removes all containers and waits for what they should take along; names what is still there after twenty seconds, and ends that. */
   leftovers(): Promise<string[]>;
   stop(): Promise<void>;
 }
@@ -138,7 +138,7 @@ export async function startRig(program: Program): Promise<Rig> {
       await rig.run(['podman', 'pod', 'rm', '--all', '--force', '--time=0'], { timeout: 60_000 });
       await rig.run(['podman', 'rm', '--all', '--force', '--time=0'], { timeout: 60_000 });
       let found: string[] = [];
-      for (const limit = Date.now() + 5000; Date.now() < limit; await pause(20)) {
+      for (const limit = Date.now() + 20_000; Date.now() < limit; await pause(20)) {
         found = [
           ...strangers(holder.pid).map((pid) => `process ${nameOf(pid)} (${pid})`),
           ...listening(topology.host),
