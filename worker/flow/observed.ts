@@ -1,7 +1,9 @@
 /**
- * Under which addresses the guest is known: those it was given, until it speaks from others. What comes to a forwarded port goes there.
+ * Under which addresses the guest is known: those it was given, until it speaks from others, or is given another one. What comes to a
+ * forwarded port goes there.
  */
 import {
+  equalWords,
   isBroadcast4,
   isLinkLocal6,
   isLoopback4,
@@ -42,7 +44,17 @@ function observe6(): void {
 export function observe(family: number): void {
   if (family === 4) {
     if (key[KEY_GUEST + 3] !== observed4[3]) observe4(key[KEY_GUEST + 3]!);
-  } else if (key[KEY_GUEST + 3] !== observed6[3] || key[KEY_GUEST] !== observed6[0]) observe6();
+  } else if (!equalWords(key, KEY_GUEST, observed6, 0)) observe6();
+}
+
+/** The guest has been given this IPv4 address; it may be silent for long. */
+export function observeGiven4(address: number): void {
+  observe4(address);
+}
+
+/** The same of the IPv6 address in four words of `words`, which is one for hosts beyond the link. */
+export function observeGiven6(words: Int32Array): void {
+  for (let word = 0; word < WORDS; word++) observed6[word] = words[word]!;
 }
 
 /**

@@ -9,7 +9,8 @@
  */
 import { LogLevel, MessageId } from '../../shared/messages.ts';
 import { nowMs } from '../flow/clock.ts';
-import { log } from '../flow/journal.ts';
+import { log, logs } from '../flow/journal.ts';
+import { observeGiven4 } from '../flow/observed.ts';
 import { linkMtu } from '../link/mtu.ts';
 import { isBroadcast4, isLoopback4, isMulticast4, isUnspecified4 } from '../wire/address.ts';
 import { complement, pseudoSum4, sum } from '../wire/checksum.ts';
@@ -42,16 +43,17 @@ export function setDhcp(facts: DhcpFacts): void {
   setTold(facts);
 }
 
-/** At most LINES_AT_ONCE lines per 10 s: whoever can send frames can have one with each. */
-function tell(message: number, type: number): void {
+/** At most LINES_AT_ONCE lines per 10 s: whoever can send frames can have one with each. A renewal is told to who wants to know more. */
+function tell(message: number, type: number, isRenewal: boolean): void {
+  const level = isRenewal ? LogLevel.DEBUG : LogLevel.INFO;
   if ((nowMs - linesAt) >>> 0 >= LINES_INTERVAL) {
     linesAt = nowMs;
     lines = 0;
   }
-  if (lines === LINES_AT_ONCE) return;
+  if (lines === LINES_AT_ONCE || !logs(level)) return;
   lines++;
   const mac = dhcp.clientMac(message);
-  log(LogLevel.INFO, MessageId.DHCP, 4, type, address, view.getUint16(mac), view.getInt32(mac + 2), 0, 0);
+  log(level, MessageId.DHCP, 4, type, address, view.getUint16(mac), view.getInt32(mac + 2), 0, 0);
 }
 
 function isUnicast(word: number): boolean {
@@ -132,11 +134,14 @@ export function answerDhcp(frame: Frame, out: number): number {
   const type = typeOf(message);
   const reply = answerTo(message, type);
   if (reply === NO_REPLY) {
-    if (type === option.DECLINE || type === option.RELEASE) tell(message, type);
+    if (type === option.DECLINE || type === option.RELEASE) tell(message, type, false);
     return 0;
   }
   const to = destinationOf(message, source(frame.l3), type, reply);
-  tell(message, reply);
+  const isLease = reply === option.ACK && type !== option.INFORM;
+  const isRenewal = isLease && type === option.REQUEST && dhcp.clientAddress(message) !== 0;
+  tell(message, reply, isRenewal);
+  if (isLease && !isRenewal) observeGiven4(address);
   writeLinkHeader(out, frame, message, to === BROADCAST);
   return writePacket(out, message, type, reply, to);
 }

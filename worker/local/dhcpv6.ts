@@ -8,7 +8,8 @@
  */
 import { LogLevel, MessageId } from '../../shared/messages.ts';
 import { nowMs } from '../flow/clock.ts';
-import { log } from '../flow/journal.ts';
+import { log, logs } from '../flow/journal.ts';
+import { observeGiven6 } from '../flow/observed.ts';
 import { isLinkLocal6, isMulticast6, isUnspecified6 } from '../wire/address.ts';
 import { complement, pseudoSum6, sum } from '../wire/checksum.ts';
 import * as dhcpv6 from '../wire/dhcpv6.ts';
@@ -38,18 +39,22 @@ export function setDhcpv6(facts: reply.Dhcpv6Facts): void {
   reply.setTold(facts);
 }
 
-/** At most LINES_AT_ONCE lines per 10 s: whoever can send frames can have one with each. `event` is a type of a client's message, or ADVERTISE = refused. */
+/**
+ * At most LINES_AT_ONCE lines per 10 s: whoever can send frames can have one with each. A renewal is told to who wants to know more. `event` is
+ * a type of a client's message, or ADVERTISE = refused.
+ */
 function tell(frame: Frame, event: number): void {
+  const level = event === dhcpv6.RENEW || event === dhcpv6.REBIND ? LogLevel.DEBUG : LogLevel.INFO;
   if ((nowMs - linesAt) >>> 0 >= LINES_INTERVAL) {
     linesAt = nowMs;
     lines = 0;
   }
-  if (lines === LINES_AT_ONCE) return;
+  if (lines === LINES_AT_ONCE || !logs(level)) return;
   lines++;
   const mac = sourceMac(frame.l2);
   const { address } = reply;
   const words = [address[0], address[1], address[2], address[3]] as [number, number, number, number];
-  log(LogLevel.INFO, MessageId.DHCPV6, 6, (event << 16) | view.getUint16(mac), view.getInt32(mac + 2), ...words);
+  log(level, MessageId.DHCPV6, 6, (event << 16) | view.getUint16(mac), view.getInt32(mac + 2), ...words);
 }
 
 /** Whether a datagram to DHCPV6_SERVER at the address in `words` from `at` is for us, and never for a host behind: a group, the link, ourselves. */
@@ -165,6 +170,7 @@ export function answerDhcpv6(frame: Frame, out: number): number {
   const event = writeReply(l4 + UDP_HEADER, request, end);
   if (event === 0) return 0;
   tell(frame, event);
+  if (event === dhcpv6.REQUEST || reply.hasMoved) observeGiven6(reply.address);
   const length = UDP_HEADER + reply.endReply(l4 + UDP_HEADER);
   writeEthernet(out, sourceMac(frame.l2), ourMac, ETHERTYPE_IPV6);
   writeIpv6(l3, length, PROTOCOL_UDP, linkLocal, 0, client, 0, HOP_LIMIT, 0, 0);

@@ -50,6 +50,8 @@ const TEXTS: readonly Uint8Array[] = [
   'no prefixes',
 ].map((text) => Uint8Array.from(text, (character) => character.charCodeAt(0)));
 
+/** The reply gives the address to an association that had another one. */
+export let hasMoved = false;
 /** The address to give. */
 export const address = new Int32Array(WORDS);
 const other = new Int32Array(WORDS);
@@ -82,6 +84,7 @@ function begin(code: number, length: number): number {
 
 /** Begins the reply of `type` to the message at `request`, which was read. */
 export function beginReply(message: number, request: number, type: number): void {
+  hasMoved = false;
   limit = message + Math.min(Math.max(linkMtu, LEAST_PACKET), MOST_PACKET) - IPV6_HEADER - UDP_HEADER;
   dhcpv6.writeMessage(message, type, request);
   at = message + dhcpv6.DHCPV6_HEADER;
@@ -221,7 +224,11 @@ export function tellAssociations(request: number, end: number, type: number): bo
   const first = firstAssociation(request, end);
   const isWrong = first < end && type === dhcpv6.REQUEST && addressesOf(first) === Addresses.OFF_LINK;
   if (isWrong) refuse(first, dhcpv6.NOT_ON_LINK);
-  else if (first < end) assign(first, type === dhcpv6.RENEW || type === dhcpv6.REBIND);
+  else if (first < end) {
+    const isRenewal = type === dhcpv6.RENEW || type === dhcpv6.REBIND;
+    hasMoved = isRenewal && addressesOf(first) > Addresses.RIGHT;
+    assign(first, isRenewal);
+  }
   for (let option = request + dhcpv6.DHCPV6_HEADER; option < end; option = dhcpv6.nextOption(option))
     if (option !== first && dhcpv6.isAssociation(dhcpv6.optionCode(option))) refuse(option, refusalOf(option, type));
   return !isWrong;

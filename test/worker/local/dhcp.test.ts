@@ -14,6 +14,8 @@ import {
   ip,
   type Option,
 } from '../../support/dhcp_client.ts';
+import { addressGuest } from '../../../worker/flow/observed.ts';
+import { key, KEY_GUEST } from '../../../worker/flow/table.ts';
 import { buildDatagram, withChecksum } from '../../support/guest_frame.ts';
 import { ENDS4 } from '../../support/workbench.ts';
 
@@ -150,6 +152,39 @@ describe('worker/local/dhcp', () => {
     link.bench.advance(10_000);
     link.ask({ options: [REQUEST] });
     expect(logged().at(-1)).to.deep.equal([5, 0xc0000202 | 0, 0x0200, 7]);
+  });
+
+  it('tells of a renewal only who wants to know more', () => {
+    for (const logLevel of [LogLevel.INFO, LogLevel.DEBUG]) {
+      const link = new DhcpLink({}, { logLevel });
+      for (let count = 0; count < 5; count++) link.ask({ ciaddr: GUEST, options: [REQUEST] }, GUEST, GATEWAY);
+      expect(link.bench.kernel.channel.logged(MessageId.DHCP)).to.have.length(logLevel === LogLevel.INFO ? 0 : 5);
+      link.bench.advance(10_000);
+      link.ask({ ciaddr: '192.0.2.99', options: [REQUEST] }, '192.0.2.99', GATEWAY);
+      expect(link.bench.kernel.channel.logged(MessageId.DHCP).at(-1)?.[0], 'a refusal').to.equal(6);
+    }
+  });
+
+  it('what comes to the guest goes to the address that it has got, before it has spoken from there', () => {
+    const link = new DhcpLink();
+    const reached = (): number => {
+      expect(addressGuest(4, false)).to.equal(true);
+      return key[KEY_GUEST + 3]! & 255;
+    };
+    const other: [string, string] = ['192.0.2.99', GATEWAY];
+    link.send({ ciaddr: '192.0.2.99', options: [[53, [8]]] }, ...other);
+    expect(reached(), 'an INFORM gives nothing').to.equal(99);
+    link.ask({ ciaddr: '192.0.2.99', options: [REQUEST] }, ...other);
+    link.ask({ options: [DISCOVER] });
+    expect(reached(), 'nor a refusal or an offer').to.equal(99);
+    link.ask({ options: [REQUEST, [50, ip(GUEST)], [54, ip(GATEWAY)]] });
+    expect(reached()).to.equal(2);
+    link.send({ options: [[53, [8]]] }, ...other);
+    link.ask({ options: [DISCOVER, [80, []]] });
+    expect(reached(), 'by rapid commit').to.equal(2);
+    link.send({ options: [[53, [8]]] }, ...other);
+    link.ask({ ciaddr: GUEST, options: [REQUEST] }, '192.0.2.99', GATEWAY);
+    expect(reached(), 'a renewal is no news').to.equal(99);
   });
 
   it('whatever the options are: no reply, or one that is whole', () => {

@@ -23,11 +23,15 @@ import {
   word,
   YOU,
 } from '../../support/dhcpv6_client.ts';
+import { addressGuest } from '../../../worker/flow/observed.ts';
+import { key, KEY_GUEST } from '../../../worker/flow/table.ts';
+import { buildDatagram } from '../../support/guest_frame.ts';
 import { ENDS6 } from '../../support/workbench.ts';
 
 const SOLICIT = 1;
 const REQUEST = 3;
 const RENEW = 5;
+const REBIND = 6;
 const GIVEN = `${hex(ip6(GUEST))}${FOREVER}${FOREVER}`;
 const LEASE = `00000007${FOREVER}${FOREVER}00050018${GIVEN}`;
 
@@ -187,6 +191,41 @@ describe('worker/local/dhcpv6', () => {
     link.ask({ type: REQUEST, options: [ME, YOU, iaNa(7, iaAddress('2001:db9::1'))] });
     expect(logged().at(-1)).to.deep.equal([0x20200, 7, ...words]);
     expect(formatAddress(parseAddress(GUEST) as Uint8Array)).to.equal(GUEST);
+  });
+
+  it('tells of a renewal only who wants to know more', () => {
+    for (const logLevel of [LogLevel.INFO, LogLevel.DEBUG]) {
+      const link = new Dhcpv6Link({}, { logLevel });
+      link.ask({ type: RENEW, options: [ME, YOU, iaNa(7, iaAddress(GUEST))] });
+      link.ask({ type: REBIND, options: [ME, iaNa(7, iaAddress(GUEST))] });
+      expect(link.bench.kernel.channel.logged(MessageId.DHCPV6)).to.have.length(logLevel === LogLevel.INFO ? 0 : 2);
+    }
+  });
+
+  it('what comes to the guest goes to the address that it has got, before it has spoken from there', () => {
+    const reached = (): string => {
+      expect(addressGuest(6, false)).to.equal(true);
+      return formatAddress(Uint8Array.from([0, 1, 2, 3].flatMap((word_) => word(key[KEY_GUEST + word_]!))));
+    };
+    const [mine, next] = ['2001:db8::77', '2001:db8:0:9::2'];
+    const link = new Dhcpv6Link();
+    const speak = (): void => {
+      link.bench.deliver(buildDatagram({ ...ENDS6, guest: Uint8Array.from(ip6(mine)) }, 5000, 5000, new Uint8Array(1)));
+      link.bench.kernel.tap.toGuest.length = 0;
+      expect(reached()).to.equal(mine);
+    };
+    const reachedAfter = (type: number, ...options: Option[]): string => {
+      speak();
+      link.ask({ type, options });
+      return reached();
+    };
+    expect(reachedAfter(SOLICIT, ME, iaNa(7)), 'an offer').to.equal(mine);
+    expect(reachedAfter(RENEW, ME, YOU, iaNa(7, iaAddress(GUEST))), 'a renewal').to.equal(mine);
+    expect(reachedAfter(REQUEST, ME, YOU, iaNa(7))).to.equal(GUEST);
+    expect(reachedAfter(SOLICIT, ME, iaNa(7), [14, []]), 'by rapid commit').to.equal(GUEST);
+    link.change({ address: next });
+    expect(reachedAfter(RENEW, ME, YOU, iaNa(7, iaAddress(GUEST))), 'another one').to.equal(next);
+    expect(reachedAfter(REBIND, ME, iaNa(7, iaAddress(next))), 'none other').to.equal(mine);
   });
 
   it('whatever the options are: no reply, or one that is whole', () => {
