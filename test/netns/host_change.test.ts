@@ -139,6 +139,27 @@ describe('the host changes while a guest runs', function () {
     expect(await comers()).to.eql([HOST4, HOST6]);
   });
 
+  it('takes the next best of several uplinks when the best one goes, and goes back to it', async () => {
+    const moved = async (name: string, before = translator.log().length): Promise<void> =>
+      void (await translator.waitFor(new RegExp(`^[^]{${before}}[^]*?IPv4 [^;]*by ${name} now[^;]*; IPv6 [^;]*by ${name} now`)));
+    sh(
+      `ip link set eth1 up; ip address replace ${OTHER6}/64 dev eth1 nodad
+       ip route add default via ${OTHER_GATEWAY4} dev eth1 metric 500; ip -6 route add default via ${OTHER_GATEWAY6} dev eth1 metric 2000`,
+      topology.host,
+    );
+    expect(await comers()).to.eql([HOST4, HOST6]);
+    const gone = moved('eth1');
+    sh('ip link set eth0 down', topology.host);
+    await gone;
+    expect(defaultRoutes(translator.guest)).to.eql([OTHER_GATEWAY4, OTHER_GATEWAY6]);
+    expect(await comers()).to.eql([OTHER4, OTHER6]);
+    const back = moved('eth0');
+    sh(`ip link set eth0 up; ip address replace ${HOST6}/64 dev eth0 nodad; ${routesOfFirst}`, topology.host);
+    await back;
+    expect(defaultRoutes(translator.guest)).to.eql([GATEWAY4, GATEWAY6]);
+    expect(await comers()).to.eql([HOST4, HOST6]);
+  });
+
   it('says nothing of changes that do not concern the guest', async () => {
     const lines = (): number => translator.log().match(/the host's network has changed/g)?.length ?? 0;
     const before = lines();

@@ -6,8 +6,18 @@ import { expect } from 'chai';
 import { formatAddress, parseAddress } from '../../shared/addresses.ts';
 import { type Endpoint, type Listener, type Socket, startEndpoint } from '../support/endpoint.ts';
 import { check, type Running, start } from '../support/processes.ts';
-import { OTHER6, plugOther, sh, useFirst, useOther } from '../support/second_uplink.ts';
-import { GATEWAY6, HOST6, makeTopology, TARGET6, type Topology } from '../support/topology.ts';
+import {
+  OTHER4,
+  OTHER6,
+  OTHER_GATEWAY4,
+  OTHER_GATEWAY6,
+  plugOther,
+  routesOfFirst,
+  sh,
+  useFirst,
+  useOther,
+} from '../support/second_uplink.ts';
+import { GATEWAY4, GATEWAY6, HOST4, HOST6, makeTopology, TARGET4, TARGET6, type Topology } from '../support/topology.ts';
 import { startTranslator, type Translator } from '../support/translator.ts';
 
 const PORT = 7310;
@@ -35,6 +45,7 @@ for (const tool of ['ravioli', 'machine'] as const)
     let guest: Endpoint;
     let far: Endpoint;
     let listener: Listener;
+    let listener4: Listener;
     let monitor: Running;
 
     before(async () => {
@@ -42,6 +53,7 @@ for (const tool of ['ravioli', 'machine'] as const)
       plugOther(topology);
       far = await startEndpoint({ namespace: topology.far });
       listener = await far.listen(TARGET6, PORT);
+      listener4 = await far.listen(TARGET4, PORT);
       translator = await startTranslator(tool, topology, { configured: false, options: ['-d', ...NO_PORTS[tool]] });
       await inGuest('sysctl', '-qw', 'net.ipv6.conf.eth0.accept_dad=0', 'net.ipv6.conf.eth0.accept_ra_rt_info_max_plen=64');
       monitor = start(['sh', '-c', 'echo begun; exec ip -6 monitor address route'], {
@@ -103,9 +115,9 @@ for (const tool of ['ravioli', 'machine'] as const)
       return gateways.map((gateway) => links.find(({ addr_info }) => addr_info.some(({ local }) => local === gateway))?.ifname ?? gateway);
     }
 
-    async function connected(): Promise<{ client: Socket; server: Socket & { from: string } }> {
-      const client = await guest.connect(TARGET6, PORT);
-      return { client, server: await listener.accept() };
+    async function connected(target = TARGET6): Promise<{ client: Socket; server: Socket & { from: string } }> {
+      const client = await guest.connect(target, PORT);
+      return { client, server: await (target === TARGET6 ? listener : listener4).accept() };
     }
 
     async function finish({ client, server }: Awaited<ReturnType<typeof connected>>): Promise<void> {
@@ -153,11 +165,35 @@ for (const tool of ['ravioli', 'machine'] as const)
       await finish(transfer);
       sh('ip link set eth0 down; ip link set eth1 down', topology.host);
       await eventually(routers, []);
-      sh(
-        `ip link set eth0 up; ip address replace ${HOST6}/64 dev eth0 nodad; ip -6 route replace default via ${GATEWAY6} dev eth0`,
-        topology.host,
-      );
+      sh(`ip link set eth0 up; ip address replace ${HOST6}/64 dev eth0 nodad; ${routesOfFirst}`, topology.host);
       await eventually(routers, ['eth0']);
       await finish(await connected());
+    });
+
+    it('goes on with transfers of both families when the host’s addresses and routes move to another interface', async () => {
+      await inGuest('ip', 'address', 'add', `${HOST4}/24`, 'dev', 'eth0');
+      await inGuest('ip', 'route', 'add', 'default', 'via', GATEWAY4);
+      sh('ip link set eth1 up', topology.host);
+      const transfers = [await connected(), await connected(TARGET4)];
+      const sent = transfers.map(({ client }) => client.send(BYTES));
+      sh(`ip route replace ${HOST4}/32 dev eth1; ip -6 route replace ${HOST6}/128 dev eth1 src ${TARGET6}`, topology.far);
+      sh(
+        `ip address del ${HOST4}/24 dev eth0; ip address add ${HOST4}/24 dev eth1
+         ip address del ${HOST6}/64 dev eth0; ip address add ${HOST6}/64 dev eth1 nodad
+         ip route replace default via ${OTHER_GATEWAY4} dev eth1; ip address replace ${OTHER6}/64 dev eth1 nodad
+         ip -6 route replace default via ${OTHER_GATEWAY6} dev eth1`,
+        topology.host,
+      );
+      await translator.waitFor(
+        /IPv4 is 192\.0\.2\.2\/24 through 203\.0\.113\.1 by eth1 now[^]*IPv6 [^;]*2001:db8::2\/64 through 2001:db8:5::1 by eth1/,
+      );
+      for (const { client, server } of transfers) {
+        server.resume();
+        await Promise.all([server.received(BYTES), server.send(BYTES), client.received(BYTES)]);
+      }
+      await Promise.all(sent);
+      const after = [await connected(), await connected(TARGET4)];
+      // The kernel's choice, as for the host's own programs: IPv4 takes the address of the gateway's prefix.
+      expect(after.map(({ server }) => server.from)).to.deep.equal([HOST6, OTHER4]);
     });
   });
