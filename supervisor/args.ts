@@ -4,12 +4,13 @@
 import { UsageError } from './usage-error.ts';
 import { finish, newDraft } from './config/draft.ts';
 import { eachOption } from './config/getopt.ts';
-import { helpText, versionText } from './config/help.ts';
+import { CAPABILITIES, helpText, versionText } from './config/help.ts';
 import { OPTIONS, type OptionRow, type Options } from './config/options.ts';
 
 /** What the user asked for. */
 export type Invocation =
-  | { readonly kind: 'text'; readonly stdout: string }
+  /** `onStderr`: it is looked for there as well. */
+  | { readonly kind: 'text'; readonly stdout: string; readonly onStderr: boolean }
   | { readonly kind: 'run'; readonly mode: 'pasta' | 'passt'; readonly options: Options };
 
 /**
@@ -20,14 +21,18 @@ export function parseArguments(programName: string, argv: readonly string[]): In
   const mode = modeOf(programName);
   const draft = newDraft(mode);
   let text: string | null = null;
+  let onStderr = false;
   const words = eachOption(OPTIONS, argv, ({ row, value }) => {
     if (row.modes !== 'both' && row.modes !== mode) throw new UsageError(`--${row.long} is an option of ${row.modes}, not of ${mode}`);
     if (row.long === 'help') text = helpText(mode);
     else if (row.long === 'version') text = versionText(mode);
-    else take(row, draft, value);
+    else if (row.long === 'print-capabilities') {
+      text = CAPABILITIES;
+      onStderr = true;
+    } else take(row, draft, value);
     return text !== null;
   });
-  if (text !== null) return { kind: 'text', stdout: text };
+  if (text !== null) return { kind: 'text', stdout: text, onStderr };
   return { kind: 'run', mode, options: finish(mode, draft, words as readonly string[]) };
 }
 

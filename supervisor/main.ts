@@ -2,7 +2,7 @@
  * The supervisor's entry. argv: the runtime, this program, the name it was called by, and what the user wrote.
  */
 import { dirname } from 'node:path';
-import { writeSync } from 'node:fs';
+import { fstatSync, type Stats, writeSync } from 'node:fs';
 import type { Native } from '../native/supervisor.d.ts';
 import { LogLevel } from '../shared/messages.ts';
 import { processName } from '../shared/roles.ts';
@@ -23,6 +23,8 @@ function main(program: string, words: readonly string[]): void {
     const invocation = parseArguments(program, words);
     if (invocation.kind === 'text') {
       writeSync(1, invocation.stdout);
+      // The convention of back-ends is stdout, the peer's habit stderr; who reads both as one gets it once.
+      if (invocation.onStderr && !isSame(fstatSync(1), fstatSync(2))) writeSync(2, invocation.stdout);
       discard(root, early);
       return;
     }
@@ -46,6 +48,10 @@ function main(program: string, words: readonly string[]): void {
     process.exitCode = EXIT_FAILED;
     discard(root, early);
   }
+}
+
+function isSame(one: Stats, other: Stats): boolean {
+  return one.dev === other.dev && one.ino === other.ino;
 }
 
 /** The launcher's guess was wrong. */

@@ -49,8 +49,6 @@ export const DETAILS: Readonly<Record<string, string>> = {
   'tcp-keepalive': 'It is given up after nine times as long.',
   'map-host-loopback': 'Services on 127.0.0.1 and ::1 of the host can be reached by the guest at this address.',
   'map-guest-addr': 'The guest has the same address as the host, which it could not reach otherwise.',
-  'ipv4-only': 'A host without a usable IPv4 address and route is then an error.',
-  'ipv6-only': 'A host without a usable IPv6 address and route is then an error.',
   hostname: 'Told by DHCP, and the name of the UTS namespace that a command gets.',
   fqdn: 'Told by DHCP and DHCPv6 to those who ask with a name and to those who send none.',
   'tcp-ports': 'See FORWARDED PORTS. Default: `auto` with `pasta`, `none` with `passt`.',
@@ -61,6 +59,7 @@ export const DETAILS: Readonly<Record<string, string>> = {
     '<TARGET> is a port, an address, or address, slash and port. A name is that of `FileDescriptorName=` in a systemd unit. ' +
     'Sockets of `LISTEN_FDS` need not be named: without this option each leads to the port that its name is, to where a ' +
     'rule that would listen there leads, or to the same port.',
+  'print-capabilities': 'On the standard output and the standard error output; who reads them as one gets it once.',
   socket: 'A file that nobody listens at is replaced. The socket stays at the end.',
   fd: 'From 3 on. The run ends with it.',
   userns: 'Undoes --netns-only.',

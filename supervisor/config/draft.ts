@@ -3,7 +3,7 @@
  * rule says otherwise. `finish()` checks what only the whole line shows, and freezes.
  */
 import { finishMachine } from './machine-options.ts';
-import { familyOf, formatAddress } from '../../shared/addresses.ts';
+import { familyOf } from '../../shared/addresses.ts';
 import { DEFAULT_MTU, DEFAULT_TCP_TIMEOUTS } from '../../shared/limits.ts';
 import { LogLevel } from '../../shared/messages.ts';
 import type { HandedChoice } from '../forwarding/handed-rules.ts';
@@ -126,15 +126,13 @@ export function newDraft(mode: 'pasta' | 'passt'): Draft {
   };
 }
 
-/** `-a`: once per family. */
+/** `-a`: per family the last one counts. */
 export function setAddress(draft: Draft, text: string): void {
   const { address, prefixLength } = guestAddressValue('--address', text);
   if (familyOf(address) === 4) {
-    refuseSecond('--address', text, draft.address4);
     draft.address4 = address;
     draft.prefixLength4 = prefixLength;
   } else {
-    refuseSecond('--address', text, draft.address6);
     draft.address6 = address;
   }
 }
@@ -145,17 +143,10 @@ export function setNetmask(draft: Draft, text: string): void {
   draft.netmaskText = text;
 }
 
-/** `-g`: once per family. */
+/** `-g`: per family the last one counts. */
 export function setGateway(draft: Draft, text: string): void {
   const gateway = addressValue('--gateway', text, ['unspecified', 'loopback', 'multicast', 'broadcast']);
-  const key = familyOf(gateway) === 4 ? 'gateway4' : 'gateway6';
-  refuseSecond('--gateway', text, draft[key]);
-  draft[key] = gateway;
-}
-
-function refuseSecond(option: string, text: string, first: Uint8Array | null): void {
-  if (first === null) return;
-  throw wrong(option, text, `another IPv${familyOf(first)} address was given before, ${formatAddress(first)}; give one per family`);
+  draft[familyOf(gateway) === 4 ? 'gateway4' : 'gateway6'] = gateway;
 }
 
 const NOT_MAPPABLE: readonly Refused[] = ['unspecified', 'loopback', 'multicast', 'broadcast'];
@@ -195,7 +186,7 @@ export function setDnsHost(draft: Draft, text: string): void {
   draft[familyOf(address) === 4 ? 'dnsHost4' : 'dnsHost6'] = address;
 }
 
-/** `-D`: up to three per family; `none` forgets what was given of all this and what resolv.conf says. */
+/** `-D`: three per family are kept; `none` forgets what was given of all this and what resolv.conf says. */
 export function addDns(draft: Draft, text: string): void {
   if (text === 'none') {
     draft.dns = [];
@@ -209,7 +200,8 @@ export function addDns(draft: Draft, text: string): void {
   const known = draft.dns ?? [];
   const family = familyOf(server);
   if (known.filter((other) => familyOf(other) === family).length >= 3) {
-    throw wrong('--dns', text, `three IPv${family} servers were given before; leave one out`);
+    draft.warnings.push(`--dns '${text}' is left out: three IPv${family} servers were given before`);
+    return;
   }
   draft.dns = [...known, server];
 }
@@ -227,14 +219,14 @@ export function addSearch(draft: Draft, text: string): void {
   }
 }
 
-/** `-H`. */
+/** `-H`; empty: none. */
 export function setHostname(draft: Draft, text: string): void {
-  draft.hostname = hostnameValue('--hostname', text);
+  draft.hostname = text === '' ? null : hostnameValue('--hostname', text);
 }
 
-/** `--fqdn`. */
+/** `--fqdn`; empty: none. */
 export function setFqdn(draft: Draft, text: string): void {
-  draft.fqdn = hostnameValue('--fqdn', text);
+  draft.fqdn = text === '' ? null : hostnameValue('--fqdn', text);
 }
 
 /** `--ns-mac-addr`. */

@@ -18,6 +18,9 @@ export function versionText(mode: Mode): string {
   return `${mode} ${VERSION}\nravioli: a network for machines and containers, without privileges\nLicensed under the Apache License 2.0\n`;
 }
 
+/** What vhost-user's convention has a back-end say of itself: a network. */
+export const CAPABILITIES = '{\n  "type": "net"\n}\n';
+
 /** Usage, and a line per option of the mode. */
 export function helpText(mode: Mode): string {
   const usage = SYNOPSES[mode].join('\n       ');

@@ -28,6 +28,11 @@ function setSocketPath(draft: Draft, text: string): void {
   draft.socketPath = text;
 }
 
+/** `--repair-path`: there is no migration yet, so nothing is to be repaired. */
+function setRepairPath(_draft: Draft, text: string): void {
+  if (text !== 'none') throw wrong('--repair-path', text, "is for migration, which is not supported yet; leave it out, or give 'none'");
+}
+
 /** In the order of `--help`. */
 export const MACHINE: readonly OptionRow[] = [
   {
@@ -40,8 +45,8 @@ export const MACHINE: readonly OptionRow[] = [
   },
   { long: 'socket-path', short: 's', argument: 'PATH', modes: 'passt', help: 'The same as --socket', set: setSocketPath },
   { long: 'vhost-user', modes: 'passt', help: 'Speak vhost-user on the socket', awaits: 'machine' },
-  { long: 'print-capabilities', modes: 'passt', help: 'Print what a vhost-user back-end can do', awaits: 'machine' },
-  { long: 'repair-path', argument: 'PATH', modes: 'passt', help: 'Socket of the repair helper', awaits: 'migration' },
+  { long: 'print-capabilities', modes: 'passt', help: 'Print what kind of back-end this is, as vhost-user back-ends do' },
+  { long: 'repair-path', argument: 'PATH', modes: 'passt', help: "Socket of the repair helper, or 'none'", set: setRepairPath },
   { long: 'migrate-exit', modes: 'passt', help: 'Leave after a migration', awaits: 'migration' },
   { long: 'migrate-no-linger', modes: 'passt', help: 'Close sockets after a migration', awaits: 'migration' },
   { long: 'fd', short: 'F', argument: 'NUMBER', modes: 'passt', help: 'Connected socket of the machine', set: setMachineFd },

@@ -129,9 +129,8 @@ const NONE = new Uint8Array(0);
 const LOCAL4 = { address: '169.254.2.1', prefixLength: 16, gateway: '169.254.2.2' } as const;
 const LOCAL_GATEWAY6 = 'fe80::1';
 
-/** Throws UsageError when options contradict what the host offers. */
+/** Throws UsageError when options contradict what the host offers. A family without uplink comes up in local mode, asked for or not. */
 export function makePlan(options: Options, template: Template, facts: HostFacts): Plan {
-  if (!options.spliceOnly) refuseMissingFamily(options, template);
   const ipv4 = template.ipv4 === null ? null : planIPv4(options, template.ipv4);
   const ipv6 = template.ipv6 === null ? null : planIPv6(options, template.ipv6);
   const worker = planWorker(options, facts, template, ipv4, ipv6);
@@ -156,18 +155,6 @@ export function makePlan(options: Options, template: Template, facts: HostFacts)
     notes: template.notes,
     warnings: Object.freeze([...overlapWarnings(worker), ...nameServiceWarnings(nameService)]),
   });
-}
-
-/** `-4` or `-6` alone asks for that family: then local mode is no answer. */
-function refuseMissingFamily(options: Options, template: Template): void {
-  for (const [option, asked, family] of [
-    ['--ipv4-only', !options.ipv6, template.ipv4],
-    ['--ipv6-only', !options.ipv4, template.ipv6],
-  ] as const) {
-    if (!asked || family === null || family.link !== null) continue;
-    const version = option === '--ipv4-only' ? 4 : 6;
-    throw new UsageError(`${option}: this host has no interface with a usable IPv${version} address and route; leave the option out`);
-  }
 }
 
 function planIPv4(options: Options, template: FamilyTemplate): FamilyPlan {

@@ -238,10 +238,21 @@ describe('supervisor/config/plan: the namespace', () => {
   });
 });
 
+describe('supervisor/config/plan: one family', () => {
+  for (const [line, tables] of [
+    ['-6', ONLY4],
+    ['-4', NOTHING],
+  ] as const) {
+    it(`${line} comes up in local mode where the host has no uplink of that family, as the peer's does`, () => {
+      const { namespace } = plan(line, tables);
+      const [there, not] = line === '-6' ? [namespace.ipv6, namespace.ipv4] : [namespace.ipv4, namespace.ipv6];
+      expect([there?.local, not]).to.deep.equal([true, null]);
+    });
+  }
+});
+
 describe('supervisor/config/plan: contradictions', () => {
   for (const [line, tables, message] of [
-    ['-6', ONLY4, '--ipv6-only: this host has no interface with a usable IPv6 address and route; leave the option out'],
-    ['-4', NOTHING, '--ipv4-only: this host has no interface with a usable IPv4 address and route; leave the option out'],
     ['-4 -T 80:::1', UPLINK, "--tcp-ns '80:::1': 0.0.0.0 can't lead to ::1: that is another family; give an IPv4 target"],
     ['--ns-mac-addr 9a:55:9a:55:9a:55', UPLINK, '--ns-mac-addr is our own MAC address (--mac-addr); the two must differ'],
   ] as const) {
