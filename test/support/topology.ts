@@ -91,6 +91,15 @@ export function removeNamespace(name: string): void {
   ip('netns', 'del', name);
 }
 
+/** What another user's killed run has left is theirs to remove. */
+function removeFolder(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
 /** Removes the namespaces and folders whose makers are dead. */
 export function sweep(): void {
   for (const line of ip('netns', 'list').split('\n')) {
@@ -100,7 +109,7 @@ export function sweep(): void {
   }
   for (const name of readdirSync(BASE)) {
     const maker = FOLDER.exec(name)?.[1];
-    if (maker !== undefined && !existsSync(`/proc/${maker}`)) rmSync(`${BASE}${name}`, { recursive: true, force: true });
+    if (maker !== undefined && !existsSync(`/proc/${maker}`)) removeFolder(`${BASE}${name}`);
   }
 }
 
