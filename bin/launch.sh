@@ -28,6 +28,13 @@ case "$name ${1-}" in
   "pesto "*) exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/commands.cjs" "$name" "$@" ;;
   "ravioli doctor" | "ravioli flows" | "ravioli forward" | "ravioli status") exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/commands.cjs" "$@" ;;
 esac
+# The file of a network stands for words.
+if [ "$name ${1-}" = 'ravioli run' ]; then
+  words=$("$runtime" --disable-sigusr1 --no-warnings "$root/dist/commands.cjs" "$@") || exit
+  eval "$words"
+  name=$1
+  shift
+fi
 
 case $name in
   *pasta*) mode=pasta ;;

@@ -70,7 +70,7 @@ fi
 bundle supervisor/commands.ts --outfile=dist/commands.cjs --sourcemap=external
 
 # Their terms, for who gets the bundles.
-for package in protobufjs bunyan node-pty; do
+for package in protobufjs bunyan node-pty smol-toml; do
   echo "== $package"
   cat node_modules/$package/LICENSE* | tr -d '\r'
 done >dist/licences.txt

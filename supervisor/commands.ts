@@ -7,13 +7,21 @@ import { forward, pesto, Refused } from './control/change.ts';
 import { flows, status } from './control/show.ts';
 import { doctor } from './doctor/doctor.ts';
 import { EXIT_FAILED, EXIT_REFUSED } from './exit-status.ts';
+import { runNetwork } from './service/network.ts';
 import { UsageError } from './usage-error.ts';
 
-const COMMANDS: Readonly<Record<string, (words: readonly string[]) => Promise<void>>> = { pesto, forward, status, flows, doctor };
+const COMMANDS: Readonly<Record<string, (words: readonly string[]) => Promise<void>>> = {
+  pesto,
+  forward,
+  status,
+  flows,
+  doctor,
+  run: runNetwork,
+};
 
 const [command = '', ...words] = process.argv.slice(2);
-const run = COMMANDS[command] ?? (() => Promise.reject(new UsageError(`'${command}' is no command of this program`)));
-run(words).catch((error: unknown) => {
+const perform = COMMANDS[command] ?? (() => Promise.reject(new UsageError(`'${command}' is no command of this program`)));
+perform(words).catch((error: unknown) => {
   if (!(error instanceof UsageError)) throw error;
   writeSync(2, `${command === 'pesto' ? command : 'ravioli'}: ${error.message}\n`);
   process.exitCode = error instanceof Refused && command !== 'pesto' ? EXIT_REFUSED : EXIT_FAILED;

@@ -38,6 +38,7 @@ import { PidFile } from './pid-file.ts';
 import { dispositionOf, hasForeground } from './signals.ts';
 import { Child, Control, type Spawner } from './spawn.ts';
 import { become, identityOf, isMighty, nobody } from './run-as.ts';
+import { ServiceManager } from './service/sd-notify.ts';
 import { Startup, type Rooms } from './startup.ts';
 import { Statistics } from './statistics.ts';
 import { statusLines } from './status.ts';
@@ -77,12 +78,16 @@ export class Run {
   #pidFile: PidFile | null = null;
   #capture: number | null = null;
   #statistics: Statistics | null = null;
+  /** Of a service that is not our command; null when there is none. */
+  readonly #manager: ServiceManager | null;
   /** SIGUSR2 has asked, and wants all of them. */
   #wantsCounters = false;
 
   constructor(program: Program) {
     this.#program = program;
     this.#native = program.native;
+    const isService = program.mode === 'passt' || program.options.guest !== null;
+    this.#manager = isService ? ServiceManager.of(program.native, process.env, process.pid) : null;
   }
 
   /** Starts everything; the process exits when the lifecycle has ended. */
@@ -128,6 +133,7 @@ export class Run {
       case 'report':
         this.#restoreTerminal();
         this.#program.log[effect.level](effect.line);
+        this.#manager?.failed(effect.line);
         break;
       case 'pass':
         this.#native.kill((this.#rooms as Rooms).command?.pid ?? 0, SIGNAL_NUMBERS[effect.signal]);
@@ -137,6 +143,7 @@ export class Run {
         this.#deadline = setTimeout(() => this.#emit({ type: 'overdue' }), effect.milliseconds);
         break;
       case 'kill':
+        this.#manager?.stopping();
         this.#killAll();
         break;
       case 'exit':
@@ -203,6 +210,8 @@ export class Run {
   #announce(): void {
     const { native, log, mode, options, ready } = this.#program;
     this.#pidFile?.write(process.pid);
+    const { worker } = this.#rooms as Rooms;
+    this.#manager?.ready(`Serving ${this.#machine?.path ?? options.guest?.network ?? 'a machine'}`, () => worker.status());
     if (ready === null) return;
     enterBackground(native, ready);
     log.leaveStderr();

@@ -168,6 +168,7 @@ const RAVIOLI: Command = {
     'ravioli status [--json] [PID]',
     'ravioli flows [--json] [PID]',
     'ravioli doctor [--json]',
+    'ravioli run NAME | FILE',
   ],
   description: [
     '`ravioli pasta` and `ravioli passt` are the commands of those names. `ravioli forward` shows or changes which ports ' +
@@ -179,6 +180,10 @@ const RAVIOLI: Command = {
       'the far host as the guest knows them, the socket of the host, how long it is there, and the bytes of connections.',
     '`ravioli doctor` looks whether this machine lets this user have what is needed, and says for each requirement what was ' +
       'found and what to do; the last one is a trial. It leaves with status 1 when one has failed. Nothing is changed.',
+    '`ravioli run` serves, in the foreground, the network that a file describes: ~/.config/ravioli/NAME.toml, or <FILE> if that ' +
+      'has a slash in it. Its keys are `mode`, "pasta" or "passt", and the long options of that command, with texts, numbers, several ' +
+      'of them in brackets, or `true`. A network of `passt` listens at $XDG_RUNTIME_DIR/ravioli/NAME.socket unless `socket` says ' +
+      'where. `systemctl --user start ravioli@NAME` has systemd run it.',
   ],
   groups: [{ title: null, rows: FORWARD_OPTIONS }],
   details: {},

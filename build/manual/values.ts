@@ -30,6 +30,6 @@ export function valuesOf(row: DescribedOption): Values {
 
 /** What may follow `ravioli`, and behind it. */
 export const ACTIONS: readonly { readonly words: readonly string[]; readonly next: readonly string[] }[] = [
-  { words: [], next: ['doctor', 'flows', 'forward', 'pasta', 'passt', 'status'] },
+  { words: [], next: ['doctor', 'flows', 'forward', 'pasta', 'passt', 'run', 'status'] },
   { words: ['forward'], next: ['list', 'add', 'del'] },
 ];

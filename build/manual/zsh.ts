@@ -31,7 +31,7 @@ function operands({ operands }: Command): string[] {
     case 'path':
       return ["'1:socket of a run:_files'"];
     case 'actions':
-      return ["'1:what to do:(doctor flows forward pasta passt status)'", "'2:what to do with the ports:(list add del)'"];
+      return ["'1:what to do:(doctor flows forward pasta passt run status)'", "'2:what to do with the ports:(list add del)'"];
     case 'none':
       return [];
   }

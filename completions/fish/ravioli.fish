@@ -1,6 +1,6 @@
 # Made by build/manual/write.sh from the table of options of ravioli.
 complete -c ravioli -f
-complete -c ravioli -n 'not __fish_seen_subcommand_from doctor flows forward pasta passt status' -a 'doctor flows forward pasta passt status'
+complete -c ravioli -n 'not __fish_seen_subcommand_from doctor flows forward pasta passt run status' -a 'doctor flows forward pasta passt run status'
 complete -c ravioli -n '__fish_seen_subcommand_from forward; and not __fish_seen_subcommand_from list add del' -a 'list add del'
 complete -c ravioli -s t -l tcp-ports -x -a 'none auto all' -d 'TCP ports forwarded to the guest, as those of pasta'
 complete -c ravioli -s u -l udp-ports -x -a 'none auto all' -d 'UDP ports forwarded to the guest'

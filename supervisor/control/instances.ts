@@ -62,6 +62,12 @@ function listenInFolder<Server>(
   }
 }
 
+/** The path of something else of the user's in the folder, which is made; null = there is none. */
+export function ownPlace(runtimeFolder: string | undefined, uid: number, name: string): string | null {
+  const folder = instanceFolder(runtimeFolder, uid);
+  return folder === null || !makeFolder(folder, uid) ? null : `${folder}/${name}`;
+}
+
 /** Makes the folder where it is missing; true when it is there, and nobody else can put anything into it. */
 function makeFolder(folder: string, uid: number): boolean {
   try {

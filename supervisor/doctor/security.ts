@@ -20,7 +20,7 @@ export function checkUserNamespaces(world: World): Finding {
   if (world.uid === ROOT) return ok('root may make them');
   if (setting(world, 'kernel/unprivileged_userns_clone') === '0')
     return forbidden('only root may make them', "run 'sysctl kernel.unprivileged_userns_clone=1' as root");
-  if (setting(world, 'kernel/apparmor_restrict_unprivileged_userns') === '1' && world.read('/etc/apparmor.d/pasta') === null)
+  if (setting(world, 'kernel/apparmor_restrict_unprivileged_userns') === '1' && world.read('/etc/apparmor.d/ravioli') === null)
     return {
       verdict: 'warning',
       found: 'AppArmor forbids them to programs without a profile',

@@ -43,7 +43,7 @@ export function checkLowPorts(world: World): Finding {
   return {
     verdict: 'note',
     found: `ports below ${start} can't be forwarded by this user`,
-    cure: `to forward them, run 'sysctl net.ipv4.ip_unprivileged_port_start=80' as root, or have systemd bind them (ravioli@.socket)`,
+    cure: `to forward them, run 'sysctl net.ipv4.ip_unprivileged_port_start=80' as root, or have them bound by root and handed in (--listen-fd)`,
   };
 }
 

@@ -20,7 +20,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'worker/fragment': ['shared', 'worker/wire', 'worker/link', 'worker/flow'],
   // The world: only the files at the top touch it, and of the runtime they need its loader alone.
   worker: ['shared', 'native/worker.d.ts', 'worker/*', 'node:module'],
-  supervisor: ['shared', 'native/supervisor.d.ts', 'node:*', 'bunyan', 'node-pty', 'protobufjs/minimal.js'],
+  supervisor: ['shared', 'native/supervisor.d.ts', 'node:*', 'bunyan', 'node-pty', 'protobufjs/minimal.js', 'smol-toml'],
   policies: ['node:*'],
 };
 

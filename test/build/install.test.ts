@@ -144,6 +144,8 @@ describe('build: installation', function () {
         'usr/share/bash-completion/completions/pasta',
         'usr/share/fish/vendor_completions.d/pasta.fish',
         'usr/share/zsh/site-functions/_pasta',
+        'usr/lib/systemd/user/ravioli@.service',
+        'usr/lib/systemd/user/ravioli@.socket',
         'etc/apparmor.d/ravioli',
         'etc/apparmor.d/ravioli.d/abi',
         'etc/apparmor.d/abstractions/ravioli-worker',

@@ -85,7 +85,7 @@ describe('build/manual: completion by bash', () => {
     ['pasta -q --tcp-ports a', ['auto', 'all']],
     ['pasta --vhost', []],
     ['passt --vhost', ['--vhost-user']],
-    ['ravioli ', ['doctor', 'flows', 'forward', 'pasta', 'passt', 'status']],
+    ['ravioli ', ['doctor', 'flows', 'forward', 'pasta', 'passt', 'run', 'status']],
     ['ravioli forward ', ['list', 'add', 'del']],
     ['ravioli forward list --j', ['--json']],
   ] as const) {
