@@ -15,7 +15,12 @@ function readCode(): Buffer | undefined {
   }
 }
 
-const cachedData = readCode();
-// ASCII, by esbuild.
-const script = new Script(readFileSync(bundle, 'latin1'), { filename: bundle, ...(cachedData === undefined ? {} : { cachedData }) });
-script.runInThisContext()(exports, require, module, __filename, __dirname);
+// In a function that returns, or the buffer would stay for as long as the program runs.
+function load(): (...scope: unknown[]) => void {
+  const cachedData = readCode();
+  // ASCII, by esbuild.
+  const script = new Script(readFileSync(bundle, 'latin1'), { filename: bundle, ...(cachedData === undefined ? {} : { cachedData }) });
+  return script.runInThisContext();
+}
+
+load()(exports, require, module, __filename, __dirname);

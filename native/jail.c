@@ -34,6 +34,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
+#include <link.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
@@ -42,7 +43,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -267,6 +270,15 @@ static _Noreturn void become_command(const struct command *command, uid_t uid, g
   fail(FAIL_EXEC);
 }
 
+/* Nobody else runs this program by now, so every page that it has looked at would count as this process's; what is needed comes again. */
+static void forget_program(void) {
+  extern const char __executable_start[];
+  const ElfW(Phdr) *segment = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+  for (unsigned long left = getauxval(AT_PHNUM); segment && left > 0; left--, segment++)
+    if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
+      madvise((void *)(__executable_start + segment->p_vaddr), segment->p_memsz, MADV_DONTNEED);
+}
+
 /* Waits for the command, passing on what was sent to us. What the terminal sent (SI_KERNEL) went to the command as well. */
 static int wait_for_command(pid_t pid, const sigset_t *signals) {
   for (;;) {
@@ -340,6 +352,7 @@ static int run_command(const struct command *command) {
     return 1;
   close_descriptors(0, &kept, 1);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  forget_program();
   return wait_for_command(pid, &signals);
 }
 

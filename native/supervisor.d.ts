@@ -58,6 +58,8 @@ export interface Native {
   detach(ready: number): number;
   /** _exit: the runtime's own end would take 3 ms. What was written by writeSync has been written. */
   leave(code: number): never;
+  /** malloc_trim: gives unused memory back to the kernel. */
+  trim(): number;
   /** tcgetattr: struct termios. */
   terminalModes(fd: number): Uint8Array | number;
   /** tcsetattr(TCSANOW) of what `terminalModes` gave. */

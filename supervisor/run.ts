@@ -44,6 +44,7 @@ import { Statistics } from './statistics.ts';
 import { statusLines } from './status.ts';
 import { statusSource } from './status-source.ts';
 import { SystemLog } from './system-log.ts';
+import { tidyLater } from './tidy.ts';
 import type { Terminal } from './pty.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -173,6 +174,7 @@ export class Run {
     }
     this.#announce();
     rooms.followHost();
+    tidyLater(this.#native);
     this.#beginStatistics();
   }
 

@@ -23,11 +23,12 @@ export type Isolation = 'default' | 'strict';
  */
 const UNSALTED = '--no-rehash-snapshot';
 
-/** One V8 thread besides the main one and the delayed-task scheduler's; no debugger. */
+/** One V8 thread besides the main one and the delayed-task scheduler's; no debugger; garbage can be collected when asked (tidy.ts). */
 export const SUPERVISOR_FLAGS = [
   '--v8-pool-size=1',
   '--disable-sigusr1',
   UNSALTED,
+  '--expose-gc',
   '--disable-proto=delete',
   '--no-warnings',
   '--max-old-space-size=64',

@@ -3,6 +3,7 @@
 #include "values.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -99,6 +100,11 @@ static napi_value leave(napi_env env, napi_callback_info info) {
   _exit(code);
 }
 
+static napi_value trim(napi_env env, napi_callback_info info) {
+  (void)info;
+  return make_int(env, malloc_trim(0));
+}
+
 const struct function process_functions[] = {
     {"pidfd", open_pidfd},
     {"reap", reap},
@@ -106,5 +112,6 @@ const struct function process_functions[] = {
     {"harden", harden},
     {"detach", detach},
     {"leave", leave},
+    {"trim", trim},
     {NULL, NULL},
 };

@@ -4,6 +4,7 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -60,6 +61,8 @@ static napi_value seal(napi_env env, napi_callback_info info)
   /* The jail's went with the exec: no core, no ptrace by others of the same user. */
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
     return answer(env, -errno);
+  /* What the start has freed: there will be no other occasion. */
+  malloc_trim(0);
   long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
   /* TSYNC answers the id of a thread that could not follow. */
   return result > 0 ? answer(env, -ESRCH) : answer_call(env, result);

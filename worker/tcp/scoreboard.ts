@@ -31,7 +31,9 @@ export const lost = new Uint8Array(RANGES + 1);
 export const resentTo = new Int32Array(RANGES + 1);
 export const resentAt = new Int32Array(RANGES + 1);
 export const resentMax = new Int32Array(RANGES + 1);
-let free = 0;
+/** Entries that were in use and are not, a chain; and how many ever were: what was never used costs no memory. */
+let freed = 0;
+let used = 0;
 /** How many entries are in use. */
 export let blocksSacked = 0;
 
@@ -44,9 +46,7 @@ export let duplicated = 0;
 
 /** Empties the pool. */
 export function openScoreboard(): void {
-  for (let entry = 1; entry <= RANGES; entry++) next[entry] = entry === RANGES ? 0 : entry + 1;
-  free = 1;
-  blocksSacked = 0;
+  freed = used = blocksSacked = 0;
 }
 
 /** Gives back all ranges of the flow. */
@@ -63,8 +63,8 @@ export function dropScoreboard(flow: number): void {
 }
 
 function release(entry: number): void {
-  next[entry] = free;
-  free = entry;
+  next[entry] = freed;
+  freed = entry;
   blocksSacked--;
 }
 
@@ -99,9 +99,10 @@ function arrived(row: number, from: number, to: number, entry: number, high: num
 
 /** A range of its own, between `previous` and `following` (0 = none). */
 function insert(row: number, from: number, to: number, previous: number, following: number): void {
-  const entry = free;
-  if (entry === 0) return;
-  free = next[entry]!;
+  let entry = freed;
+  if (entry !== 0) freed = next[entry]!;
+  else if (used < RANGES) entry = ++used;
+  else return;
   blocksSacked++;
   left[entry] = from;
   right[entry] = to;
