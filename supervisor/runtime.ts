@@ -23,14 +23,21 @@ export type Isolation = 'default' | 'strict';
  */
 const UNSALTED = '--no-rehash-snapshot';
 
-/** One V8 thread besides the main one and the delayed-task scheduler's; no debugger; garbage can be collected when asked (tidy.ts). */
+/**
+ * One V8 thread besides the main one and the delayed-task scheduler's, without work: what it would take over from a start that is all on one
+ * thread costs more than it saves. No debugger; garbage can be collected when asked (tidy.ts), and what a start makes fits into the
+ * young generation.
+ */
 export const SUPERVISOR_FLAGS = [
   '--v8-pool-size=1',
   '--disable-sigusr1',
+  '--single-threaded',
   UNSALTED,
   '--expose-gc',
   '--disable-proto=delete',
   '--no-warnings',
+  '--min-semi-space-size=2',
+  '--max-semi-space-size=2',
   '--max-old-space-size=64',
 ] as const;
 
