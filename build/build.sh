@@ -50,7 +50,8 @@ if newer $pty/build/Release/pty.node native/out/pty.node; then cp $pty/build/Rel
 # protobufjs is bundled; what is big and rarely needed (bunyan, node-pty) is a file of its own and loaded when it is. Minified: the text stays in each
 # process's memory and is read at each start (worker 0.7 MB and some 10 ms less); dist/*.map has the names.
 bundle() {
-  node_modules/.bin/esbuild "$@" --bundle --platform=node --target=node24 --format=cjs --external:*.node --minify --log-level=warning
+  node_modules/.bin/esbuild "$@" --bundle --platform=node --target=node24 --format=cjs \
+    --external:*.node --alias:long=./build/no_long.cjs --minify --log-level=warning
 }
 
 # A room's bundle is run by a stub that hands V8 its code, compiled here with the room's flags.
