@@ -196,7 +196,7 @@ function leftovers(mounts: readonly string[], last: boolean): string[] {
   const ports = ['tcp', 'tcp6', 'udp', 'udp6'].flatMap((kind) => text(`/proc/net/${kind}`).split('\n'));
   return [
     ...pids.map((pid) => shown(Number(pid))),
-    ...files(FOLDER).flatMap((path) => (!last && /\.sock(et)?$/.test(path) ? [] : [`file ${path}`])),
+    ...files(FOLDER).flatMap((path) => (!last && /\.(sock|socket|status)$/.test(path) ? [] : [`file ${path}`])),
     ...sockets.flatMap((line) => line.split(/ +/)[7] ?? []).map((name) => `UNIX socket ${name}`),
     ...ports.filter((line) => / 0[7A] /.test(line)).map((line) => `port ${line}`),
     ...mounted().flatMap((line) => (mounts.includes(line) ? [] : [`mount ${line}`])),
