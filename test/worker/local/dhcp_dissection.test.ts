@@ -17,7 +17,7 @@ const FACTS: readonly FactChanges[] = [
     servers: ['192.0.2.53', '192.0.2.54'],
     search: ['example.org', 'a.example.org', 'test'],
   },
-  { mtu: 1500, prefixLength: 32, fqdn: `${'f'.repeat(63)}.${'g'.repeat(63)}.example`, search: LONG },
+  { mtu: 1500, renewal: 300, prefixLength: 32, fqdn: `${'f'.repeat(63)}.${'g'.repeat(63)}.example`, search: LONG },
 ];
 const TYPES = [1, 3, 8].map((type): Option => [53, [type]]);
 
