@@ -2,7 +2,8 @@
  * Where a flow of the guest goes: the one place that decides addresses (guest → host).
  *
  * Decision table, first row that fits:
- *   TCP or UDP to port 53 or 853 of dns-forward → the host's resolver, same family; nobody while the host has none
+ *   TCP or UDP to port 53 or 853 of dns-forward → the host's resolver, same family; nobody while the host has none. So it is with the last
+ *     address that was dns-forward before, when that has changed with the host's gateway: a guest hears of it by DHCP minutes later
  *   destination = map-host-loopback  → loopback of the host, same family
  *   destination = map-guest-address  → the address the guest was given, which is the host's own
  *   anything else                    → unchanged; link-local and groups get the template interface as their link
@@ -18,6 +19,7 @@
  *   anything else                                             → unchanged
  */
 import {
+  equalWords,
   isBroadcast4,
   isLinkLocal6,
   isLoopback,
@@ -41,6 +43,8 @@ const gateway6 = new Int32Array(WORDS);
 const ourLinkLocal = new Int32Array(WORDS);
 const dnsForward4 = new Int32Array(WORDS);
 const dnsForward6 = new Int32Array(WORDS);
+const formerForward4 = new Int32Array(WORDS);
+const formerForward6 = new Int32Array(WORDS);
 const dnsHost4 = new Int32Array(WORDS);
 const dnsHost6 = new Int32Array(WORDS);
 let templateInterface = 0;
@@ -93,10 +97,23 @@ export interface ResolverFacts {
 
 /** Sets the resolvers, for flows that begin from now on: those under way keep theirs. */
 export function setResolvers(facts: ResolverFacts): void {
-  setWords(dnsForward4, facts.forward4);
-  setWords(dnsForward6, facts.forward6);
+  succeedForward(dnsForward4, formerForward4, facts.forward4);
+  succeedForward(dnsForward6, formerForward6, facts.forward6);
   setWords(dnsHost4, facts.host4);
   setWords(dnsHost6, facts.host6);
+}
+
+function succeedForward(forward: Int32Array, former: Int32Array, address: Uint8Array): void {
+  const before = forward.slice();
+  setWords(forward, address);
+  if (!isSet(forward, 0)) former.fill(0);
+  else if (!equalWords(before, 0, forward, 0)) former.set(before);
+}
+
+/** Whether DNS to the address, four words from `at`, is for the host's resolver. */
+function isForward(words: Int32Array, at: number, family: number): boolean {
+  if (equals(words, at, family === 4 ? dnsForward4 : dnsForward6)) return true;
+  return equals(words, at, family === 4 ? formerForward4 : formerForward6);
 }
 
 function isAt4(words: Int32Array, address: number): boolean {
@@ -110,7 +127,7 @@ export function isClaimed4(address: number): boolean {
 
 /** True when DNS to this address (four words from `at`) and port is for the host's resolver. */
 export function standsForResolver(words: Int32Array, at: number, port: number): boolean {
-  return (port === DOMAIN || port === DOMAIN_S) && (equals(words, at, dnsForward4) || equals(words, at, dnsForward6));
+  return (port === DOMAIN || port === DOMAIN_S) && (isForward(words, at, 4) || isForward(words, at, 6));
 }
 
 function equals(words: Int32Array, at: number, other: Int32Array): boolean {
@@ -144,7 +161,7 @@ function forwardDns(family: number): boolean {
 export function forward(words: Int32Array, at: number, family: number, port: number): boolean {
   targetInterface = 0;
   source.fill(0);
-  if ((port === DOMAIN || port === DOMAIN_S) && equals(words, at, family === 4 ? dnsForward4 : dnsForward6)) return forwardDns(family);
+  if ((port === DOMAIN || port === DOMAIN_S) && isForward(words, at, family)) return forwardDns(family);
   const loopback = family === 4 ? mapLoopback4 : mapLoopback6;
   const guestMap = family === 4 ? mapGuest4 : mapGuest6;
   if (equals(words, at, loopback)) decide(family === 4 ? LOOPBACK4 : LOOPBACK6);

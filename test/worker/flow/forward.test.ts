@@ -163,6 +163,18 @@ describe('worker/flow/forward', () => {
     expect(asked(bench)).to.deep.equal(['127.0.0.53 port 53', '127.0.0.1 port 80']);
   });
 
+  it('the address that stood for the resolver until the host got another gateway goes on doing so, and only the last one', () => {
+    const bench = new Workbench();
+    for (const gateway of ['192.0.2.201', '192.0.2.202', '192.0.2.202', '192.0.2.203'])
+      setResolvers({ forward4: address(gateway), forward6: NONE, host4: address('127.0.0.53'), host6: NONE });
+    for (const gateway of ['192.0.2.201', '192.0.2.202', '192.0.2.203']) bench.deliver(buildDatagram(to(gateway), PORT, 53, pattern(1)));
+    expect(asked(bench)).to.deep.equal(['192.0.2.201 port 53', '127.0.0.53 port 53', '127.0.0.53 port 53']);
+    bench.kernel.opener.requests.length = 0;
+    setResolvers({ forward4: NONE, forward6: NONE, host4: NONE, host6: NONE });
+    bench.deliver(buildDatagram(to('192.0.2.202'), PORT + 1, 53, pattern(1)));
+    expect(asked(bench)).to.deep.equal(['192.0.2.202 port 53']);
+  });
+
   it('a link-local resolver is asked on the uplink', () => {
     const bench = new Workbench();
     forwarding(null, 'fe80::53');
