@@ -5,7 +5,8 @@ import { Counter } from '../shared/counters.ts';
 import { LogLevel, MessageId } from '../shared/messages.ts';
 import { isGroup } from './flow/forward.ts';
 import { log, logGuestMac, logs } from './flow/journal.ts';
-import { observe } from './flow/observed.ts';
+import { expectSeveral, forgetNeighbours, learnNeighbour, learnNeighbour4 } from './flow/neighbours.ts';
+import { addressGuest, observe } from './flow/observed.ts';
 import { find, key, KEY_FAR, KEY_GUEST } from './flow/table.ts';
 import { takeFragment } from './fragment/reassembly.ts';
 import { echoFromGuest } from './icmp/ping.ts';
@@ -22,7 +23,7 @@ import { farewellCount, farewellsSaid } from './local/former.ts';
 import { takeIgmp, takeMld } from './local/membership.ts';
 import { isNobodys4, isNobodys6 } from './local/identity.ts';
 import { advertiseToAll, answerNdp, sayFarewell } from './local/ndp.ts';
-import { stopSearching } from './search.ts';
+import { searchAtOnce, stopSearching } from './search.ts';
 import { takeAdvice } from './tcp/advice.ts';
 import { open } from './tcp/connection.ts';
 import { callAgain } from './tcp/inbound.ts';
@@ -31,9 +32,10 @@ import { answerStray } from './tcp/stray.ts';
 import { datagramFromGuest } from './udp/flow.ts';
 import { sendRun } from './udp/send.ts';
 import { equalWords, isUnspecified4, isUnspecified6, MAPPED_WORD } from './wire/address.ts';
+import { senderAddress } from './wire/arp.ts';
 import { DHCP_SERVER } from './wire/dhcp.ts';
 import { DHCPV6_SERVER } from './wire/dhcpv6.ts';
-import { copyMac, equalMac, ETHERTYPE_ARP, isGroupMac, isZeroMac, sourceMac } from './wire/ethernet.ts';
+import { copyMac, equalMac, ETHERNET_HEADER, ETHERTYPE_ARP, isGroupMac, isZeroMac, sourceMac } from './wire/ethernet.ts';
 import { counterOf, frame, parse, verifyL4Checksum, Verdict } from './wire/frame.ts';
 import * as ipv4 from './wire/ipv4.ts';
 import { canBeSuperseded, canGrow, join, supersede } from './wire/join.ts';
@@ -192,6 +194,13 @@ function takeIcmp(): number {
 /** There is another link, and who is behind it has not spoken yet. */
 export function expectGuest(): void {
   isSilent = true;
+  forgetNeighbours();
+}
+
+/** Another MAC speaks on the link: the addresses known so far are the first one's, unless it is the same guest under a new one. Both may say so. */
+function rememberFirst(): void {
+  for (const family of [4, 6]) if (addressGuest(family, false)) learnNeighbour(key, KEY_GUEST, GUEST_MAC);
+  searchAtOnce();
 }
 
 /** The guest's MAC is whatever its last frame came from. False when that is no station's (IEEE 802.3), or ours. */
@@ -201,6 +210,7 @@ function learnMac(): boolean {
   if (equalMac(mac, GUEST_MAC)) return true;
   if (isZeroMac(mac) || equalMac(mac, OUR_MAC)) return false;
   if (isGroupMac(GUEST_MAC)) isSilent = true;
+  else if (!isSilent && expectSeveral()) rememberFirst();
   copyMac(GUEST_MAC, mac);
   logGuestMac();
   return true;
@@ -280,11 +290,13 @@ export function frameFromGuest(index: number, following: number): number {
     );
   if (frame.etherType === ETHERTYPE_ARP) {
     if (!wantsIpv4) return ignore(Counter.frames_not_served);
+    learnNeighbour4(senderAddress(frame.l2 + ETHERNET_HEADER), sourceMac(frame.l2));
     transmitAnswer(answerArp(frame.l2, ANSWER + LINK_HEADER), Counter.arp_answered);
     return 0;
   }
   if (frame.family === 4 ? !wantsIpv4 : !wantsIpv6) return ignore(Counter.frames_not_served);
   readKey();
+  learnNeighbour(key, KEY_GUEST, sourceMac(frame.l2));
   observe(frame.family);
   return packetFromGuest(index, following);
 }

@@ -5,6 +5,7 @@
  */
 import { EPOLLIN, watchDescriptor } from '../../worker/flow/watch.ts';
 import { askingAgain, nextAgain } from '../../worker/flow/again.ts';
+import { forgetNeighbours } from '../../worker/flow/neighbours.ts';
 import { setObserved } from '../../worker/flow/observed.ts';
 import { setForwarding, setResolvers } from '../../worker/flow/forward.ts';
 import { flowHash, setHashKey } from '../../worker/flow/hash.ts';
@@ -106,6 +107,7 @@ function forgetEarlierBench(): void {
   while (oldestRecord() >= 0) dropOldest();
   openUnanswered();
   openWaiting();
+  forgetNeighbours();
 }
 
 export class Workbench {

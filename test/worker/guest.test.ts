@@ -112,6 +112,8 @@ describe('worker/guest', () => {
     const bench = new Workbench();
     const ends = { ...ENDS4, guestMac: Uint8Array.of(2, 9, 9, 9, 9, 9) };
     bench.deliver(syn(ends), syn(ends));
+    // Whoever had another MAC before is asked whether it has its addresses.
+    bench.kernel.tap.toGuest.length = 0;
     bench.kernel.opener.answer(-111, null);
     bench.settle();
     expect(bench.packets(ends)).to.have.length(1);

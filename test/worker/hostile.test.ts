@@ -85,6 +85,7 @@ describe('worker/guest: spoofed MACs', () => {
     const mac = (count: number): Uint8Array => Uint8Array.of(2, 7, 7, 7, count >> 8, count & 255);
     for (let count = 0; count < 3000; count++) bench.deliver(datagram({ ...ENDS4, guestMac: mac(count) }));
     expect(bench.kernel.channel.logged(MessageId.GUEST_MAC)).to.have.length.within(1, 10);
+    expect(bench.kernel.tap.toGuest.splice(0), 'one question for each family').to.have.length(2);
     const socket = new FakeDatagram();
     bench.kernel.opener.answer(1000, socket);
     bench.settle();

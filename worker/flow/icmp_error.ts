@@ -3,7 +3,7 @@
  * them. The caller has put the packet in error, which carries the guest's own addresses and ports, at PACKET_IN_ERROR.
  */
 import { Counter } from '../../shared/counters.ts';
-import { GUEST_MAC, OUR_MAC, TRANSMIT_PAYLOAD } from '../link/arena.ts';
+import { OUR_MAC, TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { LINK_HEADER } from '../link/link.ts';
 import { ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, writeEthernet } from '../wire/ethernet.ts';
@@ -21,6 +21,7 @@ import { IPV4_HEADER, PROTOCOL_ICMP, writeIpv4 } from '../wire/ipv4.ts';
 import { IPV6_HEADER, PROTOCOL_ICMPV6, writeIpv6 } from '../wire/ipv6.ts';
 import { writeVnetPlain } from '../wire/vnet.ts';
 import { mayTell } from './error_rate.ts';
+import { macOf } from './neighbours.ts';
 import { isIpv4 } from './packet.ts';
 import { FAR, GUEST, rows } from './row.ts';
 import { transmit } from './transmit.ts';
@@ -125,7 +126,7 @@ export function sendIcmpErrorTo(
     writeIpv6(l3, length, PROTOCOL_ICMPV6, complainer, 0, to, index, hopLimit, 0, 0);
     writeError6(l3, l4, type, code, word, PACKET_IN_ERROR, available);
   }
-  writeEthernet(l2, GUEST_MAC, OUR_MAC, ipv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
+  writeEthernet(l2, macOf(to, index), OUR_MAC, ipv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
   writeVnetPlain(l2 - LINK_HEADER);
   counters[Counter.icmp_errors_to_guest]!++;
   transmit(l2 - LINK_HEADER, l4 + length - (l2 - LINK_HEADER));

@@ -1,12 +1,13 @@
 /**
  * The headers below the transport for a packet of a flow to its guest: from the far address to the guest's.
  */
-import { GUEST_MAC, OUR_MAC } from '../link/arena.ts';
+import { OUR_MAC } from '../link/arena.ts';
 import { MAPPED_WORD } from '../wire/address.ts';
 import { pseudoSum4, pseudoSum6 } from '../wire/checksum.ts';
 import { ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, writeEthernet } from '../wire/ethernet.ts';
 import { IPV4_HEADER, writeIpv4 } from '../wire/ipv4.ts';
 import { IPV6_HEADER, writeIpv6 } from '../wire/ipv6.ts';
+import { macOf } from './neighbours.ts';
 import { FAR, GUEST, rows } from './row.ts';
 
 /** As far as the guest can tell the far host is next to it. */
@@ -36,12 +37,12 @@ export function writeDistantHeaders(
   if (isIpv4(row)) {
     const l2 = l4 - IPV4_HEADER - ETHERNET_HEADER;
     writeIpv4(l4 - IPV4_HEADER, IPV4_HEADER + length, protocol, from[at + 3]!, rows[row + GUEST + 3]!, hopLimit, trafficClass);
-    writeEthernet(l2, GUEST_MAC, OUR_MAC, ETHERTYPE_IPV4);
+    writeEthernet(l2, macOf(rows, row + GUEST), OUR_MAC, ETHERTYPE_IPV4);
     return l2;
   }
   const l2 = l4 - IPV6_HEADER - ETHERNET_HEADER;
   writeIpv6(l4 - IPV6_HEADER, length, protocol, from, at, rows, row + GUEST, hopLimit, trafficClass, 0);
-  writeEthernet(l2, GUEST_MAC, OUR_MAC, ETHERTYPE_IPV6);
+  writeEthernet(l2, macOf(rows, row + GUEST), OUR_MAC, ETHERTYPE_IPV6);
   return l2;
 }
 

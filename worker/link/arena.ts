@@ -38,6 +38,9 @@ export const WALL_CLOCK = 1000;
 /** int32 count, then descriptors, of a message of the supervisor. */
 export const PASSED_DESCRIPTORS = 1024;
 
+/** MACs of the guest's link, 256 of 8 bytes (flow/neighbours.ts). */
+export const NEIGHBOUR_MACS = 2048;
+
 /** Events of one epoll_wait, three int32 each. */
 export const EVENTS = PAGE;
 export const MAX_EVENTS = 256;

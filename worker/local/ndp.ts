@@ -2,6 +2,7 @@
  * Answers solicitations of the guest (RFC 4861): for neighbours, since we have every address but its own (§7.2), and for routers, which we
  * are (§6.2). Advertisements and redirects of the guest are ignored.
  */
+import { isAnothers } from '../flow/neighbours.ts';
 import { equalWords, isLoopback6, isMapped, isMulticast6, isUnspecified6 } from '../wire/address.ts';
 import { ETHERNET_HEADER, ETHERTYPE_IPV6, isGroupMac, sourceMac, writeAllNodesMac, writeEthernet } from '../wire/ethernet.ts';
 import type { Frame } from '../wire/frame.ts';
@@ -79,6 +80,7 @@ function answerNeighbour(frame: Frame, out: number): number {
   const targetAt = ndp.targetAt(frame.l4);
   readAddress(targetAt, target, 0);
   if (!isAnswerable() || equalAddress(targetAt, asker, 0)) return 0;
+  if (!isDefended6(target, 0) && isAnothers(target, 0, sourceMac(frame.l2))) return 0;
   const isUnknown = isUnspecified6(asker, 0);
   if (isUnknown && !isTaken(frame)) return 0;
   // Router: without it the guest would drop us from its default routers (RFC 4861 §7.2.5).
