@@ -59,7 +59,7 @@ room() {
   bundle "$1/main.ts" "--outfile=dist/$1.js" --sourcemap=external \
     '--banner:js=(function(exports,require,module,__filename,__dirname){' '--footer:js=})'
   bundle build/stub.ts "--outfile=dist/$1.cjs"
-  "$NODE" $2 build/compiled.ts "dist/$1.js" "dist/$1.code"
+  "$NODE" $2 build/compiled.cjs "dist/$1.js" "dist/$1.code"
 }
 room supervisor "$supervisor_flags"
 room worker "$worker_flags"

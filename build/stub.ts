@@ -1,5 +1,5 @@
 /**
- * dist/ROOM.cjs: runs the bundle beside it, dist/ROOM.js, with the code that the build has made of it, dist/ROOM.code (compiled.ts).
+ * dist/ROOM.cjs: runs the bundle beside it, dist/ROOM.js, with the code that the build has made of it, dist/ROOM.code (compiled.cjs).
  * Code of another version or of other flags is refused by V8, which then compiles; so it does where there is none.
  */
 import { readFileSync } from 'node:fs';

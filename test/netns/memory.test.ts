@@ -1,4 +1,4 @@
-/** What an idle run holds: bounded, so that what makes every run larger is seen. */
+/** What an idle run holds: bounded, so that what makes every run larger is seen; and what of it can be executed. */
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { nameOf } from '../support/processtable.ts';
@@ -32,6 +32,15 @@ describe('memory', function () {
     }
     return held;
   }
+
+  it('of the supervisor can be executed where it is a file, and nowhere else', () => {
+    const supervisor = translator.pids().find((pid) => nameOf(pid) === 'pasta');
+    const maps = readFileSync(`/proc/${supervisor}/maps`, 'utf8').trim().split('\n');
+    const executable = maps.map((line) => line.split(/\s+/)).filter(([, rights]) => rights?.includes('x'));
+    expect(executable.length).to.be.greaterThan(2);
+    const odd = executable.filter(([, rights, , , , name]) => rights?.includes('w') || !/^\/|^\[v(dso|syscall)\]/.test(name ?? ''));
+    expect(odd).to.deep.equal([]);
+  });
 
   it(`of an idle run is at most ${MOST} KiB`, async () => {
     const until = Date.now() + PATIENCE_MS;
