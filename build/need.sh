@@ -65,7 +65,12 @@ need_for_long() {
   need_to_test
   need "qemu-system-$(uname -m)" "$(case $(uname -m) in aarch64) echo qemu-system-arm ;; *) echo qemu-system-x86 ;; esac)"
   need xz xz-utils
+  need bzip2 bzip2
   need apparmor_parser apparmor
+  need checkmodule checkpolicy
+  need semodule_package semodule-utils
+  need semodule policycoreutils
+  need /usr/share/selinux/devel/Makefile selinux-policy-dev
   need socat socat
   need slirp4netns slirp4netns
   need /usr/lib/postgresql postgresql

@@ -17,10 +17,8 @@ export interface Policy {
   readonly security: 'apparmor' | 'selinux';
   /** Words for the kernel's command line. */
   readonly append: string;
-  /** Shell commands of root that load the policy. */
-  readonly load: string;
-  /** Words that make an ordinary user run what follows. */
-  readonly asUser: string;
+  /** What test/vm/SECURITY.sh, which loads it, finds beside itself. */
+  readonly files: Readonly<Record<string, string>>;
   /** Where the product lies in the guest. */
   readonly root: string;
   /** What a denial looks like in the kernel's log. */
@@ -41,16 +39,14 @@ export interface Hardened {
   readonly output: string;
 }
 
-/** The script of the guest. */
-function scriptOf(policy: Policy, trespasses: readonly Trespass[]): string {
+/** What is run once the policy is in force. */
+function insideOf(policy: Policy, trespasses: readonly Trespass[]): string {
   const tries = trespasses.map(
-    ([label, attack]) => `/tmp/files/trespass ${policy.security} ${label} ${attack} $prey &
+    ([label, attack]) => `./trespass ${policy.security} ${label} ${attack} $prey &
 wait $!
 echo "${MARK} $! $?"`,
   );
-  return `export ROOT=${policy.root} PLUG=${program('plug')} AS_USER='${policy.asUser}'
-cp ${BUILT} trespass
-${policy.load}
+  return `export ROOT=${policy.root} PLUG=/tmp/files/plug AS_USER='setpriv --reuid=${UNPRIVILEGED} --regid=${UNPRIVILEGED} --clear-groups'
 sh ./hardened.sh
 sleep 1000 &
 prey=$!
@@ -65,8 +61,14 @@ dmesg | grep ' audit: '`;
 export async function runHardened(policy: Policy, trespasses: readonly Trespass[], timeout: number): Promise<Hardened> {
   mkdirSync(`${ROOT}/.cache/vm`, { recursive: true });
   execFileSync('cc', ['-std=gnu11', '-O1', '-Wall', '-Wextra', '-Werror', '-static', '-o', BUILT, `${ROOT}/test/isolation/trespass.c`]);
-  const files = { 'hardened.sh': readFileSync(`${ROOT}/test/vm/hardened.sh`, 'utf8') };
-  const { output } = await runGuest(scriptOf(policy, trespasses), files, { user: 0, append: policy.append, timeout });
+  const files = {
+    'hardened.sh': readFileSync(`${ROOT}/test/vm/hardened.sh`, 'utf8'),
+    load: readFileSync(`${ROOT}/test/vm/${policy.security}.sh`, 'utf8'),
+    trespasses: insideOf(policy, trespasses),
+    ...policy.files,
+  };
+  const script = `ROOT=${ROOT}\ncp ${program('plug')} plug\ncp ${BUILT} trespass\n. ./load\nenter trespasses\n`;
+  const { output } = await runGuest(script, files, { user: 0, append: policy.append, timeout });
   const denials = output.split('\n').filter((line) => policy.denial.test(line));
   const pids = [...output.matchAll(/^trespass: (\d+) (\d+)$/gm)].map(([, pid, code]) => ({ pid: `pid=${pid} `, worked: code === '0' }));
   return {
@@ -77,7 +79,5 @@ export async function runHardened(policy: Policy, trespasses: readonly Trespass[
   };
 }
 
-/** An ordinary user of the guest, by setpriv. */
-export const AS_NOBODY = `setpriv --reuid=${UNPRIVILEGED} --regid=${UNPRIVILEGED} --clear-groups`;
 /** Where the product lies for guests that share this machine's files. */
 export const SHARED_ROOT = ROOT;

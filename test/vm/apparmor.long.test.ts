@@ -2,9 +2,8 @@
  * The product under the profiles of apparmor/, enforced by Debian 12's kernel: everything works with no denial, and what a room that was
  * taken over tries is denied, once each, by the profile alone.
  */
-import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { AS_NOBODY, type Hardened, runHardened, SHARED_ROOT, type Trespass } from '../support/hardened_guest.ts';
+import { type Hardened, runHardened, SHARED_ROOT, type Trespass } from '../support/hardened_guest.ts';
 
 const TRESPASSES: readonly Trespass[] = [
   ...['read-file', 'write-file', 'read-process', 'execute', 'trace', 'end-process', 'mount', 'new-mounts', 'become-user'].map(
@@ -30,12 +29,10 @@ describe('AppArmor', function () {
   let hardened: Hardened;
 
   before(async () => {
-    const load = readFileSync(new URL('apparmor.sh', import.meta.url), 'utf8');
     const policy = {
       security: 'apparmor',
       append: 'apparmor=1 security=apparmor',
-      load,
-      asUser: AS_NOBODY,
+      files: {},
       root: SHARED_ROOT,
       denial: /apparmor="DENIED"/,
     } as const;

@@ -26,7 +26,7 @@ services() {
     ip netns exec far socat "TCP$version-LISTEN:7000,bind=$bound,fork,reuseaddr" EXEC:cat &
     ip netns exec far socat "UDP$version-LISTEN:7001,bind=$bound,fork" EXEC:cat &
   done
-  ip netns exec far dnsmasq -C /dev/null -h -R -z -a 198.51.100.1 -u root --address=/name.example/192.0.2.77
+  ip netns exec far dnsmasq -x "" -C /dev/null -h -R -z -a 198.51.100.1 -u root --address=/name.example/192.0.2.77
 }
 
 # What a guest does.
@@ -52,6 +52,7 @@ offer() {
 of_user() {
   $AS_USER "$ROOT/bin/pasta" $NO_PORTS --config-net --dns-forward 192.0.2.53 --dns-host 198.51.100.1 -- sh ./hardened.sh traffic
 }
+# Goes on as nobody.
 of_root() { "$ROOT/bin/pasta" $NO_PORTS --config-net -- sh ./hardened.sh connection; }
 exit_code() {
   $AS_USER "$ROOT/bin/pasta" $NO_PORTS -- sh -c 'exit 7'
@@ -93,7 +94,7 @@ background() {
 
 of_namespace() {
   ip netns add named
-  "$ROOT/bin/pasta" $NO_PORTS --config-net -P /run/pasta.pid --netns "$1" && ip netns exec named sh ./hardened.sh connection
+  "$ROOT/bin/pasta" --runas 0 $NO_PORTS --config-net -P /run/pasta.pid --netns "$1" && ip netns exec named sh ./hardened.sh connection
   result=$?
   ip netns del named
   has_gone /run/pasta.pid
