@@ -20,7 +20,10 @@ export const GrantKind = {
   COLUMNS: 4,
   /** The socket of a guest that speaks frames over a stream; takes the place of one that has gone. */
   STREAM: 5,
-  /** A file that is open for writing alone, at its end: what passes the guest's link is written there as records of pcap(5). */
+  /**
+   * A file that is open for writing alone, at its end: what passes the guest's link is written there as records of pcap(5). `value` = 1:
+   * what is spliced, too.
+   */
   CAPTURE: 6,
 } as const;
 export type GrantKind = (typeof GrantKind)[keyof typeof GrantKind];

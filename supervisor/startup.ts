@@ -179,7 +179,7 @@ export class Startup {
     mark('worker sealed');
     const { capture } = this.#around;
     // Before the link, which has another way where its frames are recorded.
-    if (capture !== null) worker.grant(GrantKind.CAPTURE, 0, capture);
+    if (capture !== null) worker.grant(GrantKind.CAPTURE, options.captureSpliced ? 1 : 0, capture);
     worker.grant(GrantKind.OPENER_HOST, 0, host.worker);
     if (guest !== null) {
       if (guest.tap !== null) worker.grant(GrantKind.TAP, guest.tap.offloads, guest.tap.descriptor);

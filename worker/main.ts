@@ -43,6 +43,7 @@ import { openNames, setNames } from './local/names.ts';
 import { openRouter, setRouter } from './local/router.ts';
 import { closeListeners, openListener, setForwardedPorts } from './listener.ts';
 import { OPENER_HOST, OPENER_NAMESPACE, openLoop, runLoop } from './loop.ts';
+import { captureSpliced } from './splice/capture.ts';
 import { abort } from './splice/ending.ts';
 import { setSpliceTimeouts } from './splice/expiry.ts';
 import { openPipes } from './splice/pipes.ts';
@@ -195,6 +196,7 @@ function takeGrant(grant: ravioli.Grant.$Properties, fds: number[]): void {
       break;
     case GrantKind.CAPTURE:
       openCapture(fd);
+      if (grant.value === 1) captureSpliced();
       break;
     case GrantKind.OPENER_HOST:
       setOpener(HOST, fd, OPENER_HOST);

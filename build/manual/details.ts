@@ -26,7 +26,10 @@ export const DETAILS: Readonly<Record<string, string>> = {
   pcap:
     'The file is emptied, and only its owner may read it. It has a record for each frame, whole ones always, so that it can ' +
     'be read while it grows; a superframe of a namespace is one record, its checksum completed. A pipe has to have a reader ' +
-    'when the run starts; when that goes, the capture ends and the network stays. What is spliced has no frames.',
+    'when the run starts; when that goes, the capture ends and the network stays.',
+  'pcap-spliced':
+    'Ethernet addresses are zero, sequence numbers begin with 0, and bytes are there when the reader has taken them. ' +
+    'Splicing is slower then.',
   mtu: 'From 0 to 65521 bytes. The speed hardly depends on it.',
   address:
     'Without <LENGTH> and --netmask an IPv4 address has the length of its class: 8, 16 or 24. The prefix of an IPv6 address ' +

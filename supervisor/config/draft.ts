@@ -111,6 +111,7 @@ export function newDraft(mode: 'pasta' | 'passt'): Draft {
     splice: mode === 'pasta',
     oneOff: false,
     spliceOnly: false,
+    captureSpliced: false,
     loopbackToLoopback: false,
     configureNetwork: false,
     copyAddresses: true,
@@ -260,6 +261,8 @@ export function finish(mode: 'pasta' | 'passt', draft: Draft, words: readonly st
     }
   }
   const spawns = mode === 'pasta' && guest === null;
+  if (draft.captureSpliced && draft.captureFile === null)
+    throw new UsageError('--pcap-spliced has no meaning without a file for what is captured; add --pcap');
   if (draft.statistics > 0 && !draft.foreground && !spawns)
     throw new UsageError('--stats shows counters on stderr, which a run in the background has none of; add --foreground');
   return Object.freeze({

@@ -48,6 +48,8 @@ export interface Options {
   readonly logSize: number;
   /** Where the frames of the guest are written; null = nowhere. */
   readonly captureFile: string | null;
+  /** And what is spliced, with headers made up for it. */
+  readonly captureSpliced: boolean;
   /** What is shown on stderr. WARNING when a command is run, unless more was asked for. */
   readonly logLevel: Level;
   readonly isolation: 'default' | 'strict';
@@ -210,6 +212,14 @@ export const OPTIONS: readonly OptionRow[] = [
     help: 'Write the frames of the guest to this file, as tcpdump does',
     set: (draft, value) => {
       draft.captureFile = pathValue('--pcap', value);
+    },
+  },
+  {
+    long: 'pcap-spliced',
+    modes: 'pasta',
+    help: 'And what is spliced between loopbacks, as frames that it might have had',
+    set: (draft) => {
+      draft.captureSpliced = true;
     },
   },
   {

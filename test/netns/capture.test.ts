@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { expect } from 'chai';
 import { outward, type Pair } from '../support/connections.ts';
 import { type Endpoint, startEndpoint } from '../support/endpoint.ts';
+import { dissect, wrongFrames } from '../support/capture.ts';
 import { run, start } from '../support/processes.ts';
 import { HOST4, makeTopology, TARGET4, TARGET6, type Topology } from '../support/topology.ts';
 import { PRODUCT, startTranslator } from '../support/translator.ts';
@@ -11,26 +12,6 @@ import { PRODUCT, startTranslator } from '../support/translator.ts';
 const PORT = 6400;
 const BYTES = 300_000;
 const HEADER = 'd4c3b2a1020004000000000000000000ffff000001000000';
-/** Every checksum is looked at, and nothing is resolved. */
-const STRICT = ['ip', 'tcp', 'udp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);
-
-/** What tshark prints of a file, and that it complains of nothing. */
-async function dissect(file: string, ...words: string[]): Promise<string[]> {
-  const { code, stdout, stderr } = await run(['tshark', '-n', ...STRICT, '-r', file, ...words], { user: 0 });
-  const complaints = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('Running as user'));
-  expect([code, ...complaints]).to.deep.equal([0]);
-  return stdout.split('\n').filter((line) => line !== '');
-}
-
-/** Lines about frames that are wrong. */
-function wrong(file: string): Promise<string[]> {
-  return dissect(
-    file,
-    '-Y',
-    '_ws.malformed || ip.checksum.status == "Bad" || tcp.checksum.status == "Bad" || udp.checksum.status == "Bad"',
-  );
-}
-
 describe('netns: capture', function () {
   this.timeout(60_000);
   let folder: string;
@@ -97,7 +78,7 @@ describe('netns: capture', function () {
         for (const size of [0, 1, 1000, 1452]) expect(await server.message()).to.include({ size, good: true });
         const shown = await dissect(file(), '-Y', `ipv6.dst == ${TARGET6} && udp.dstport == ${PORT}`, '-T', 'fields', '-e', 'udp.length');
         expect(shown.map(Number)).to.deep.equal([8, 9, 1008, 1460]);
-        expect((await wrong(file())).join()).to.equal('');
+        expect((await wrongFrames(file())).join()).to.equal('');
       });
 
       it('ends with a whole record when the run is ended amid a stream', async () => {

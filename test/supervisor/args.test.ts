@@ -316,6 +316,7 @@ describe('supervisor/args: every wrong word has its own line', () => {
     [['-f', '--no-pidns', '12'], '--no-pidns concerns a command that is started here, not a namespace that exists; leave it out'],
     [['-f', '0'], "'0' is not a process ID; give one from 1 to 2147483647"],
     [['-f', '99999999999'], "'99999999999' is not a process ID; give one from 1 to 2147483647"],
+    [['--pcap-spliced'], '--pcap-spliced has no meaning without a file for what is captured; add --pcap'],
     [['--pcap'], "option '--pcap' requires an argument"],
     [['--pcap', ''], "--pcap '': is no path; give that of a file"],
     [['-l', ''], "--log-file '': is no path; give that of a file"],

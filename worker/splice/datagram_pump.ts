@@ -13,6 +13,7 @@ import { SEGMENT_SIZE, SLOT, TRANSMIT } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { view } from '../wire/memory.ts';
+import { captureDatagrams, capturesSpliced } from './capture.ts';
 import { SEGMENT } from './datagram_row.ts';
 
 const EAGAIN = 11;
@@ -49,6 +50,7 @@ export function sendDatagrams(flow: number, at: number, length: number, segment:
     const size = Math.min(most, length - done);
     const datagrams = each === 0 ? 1 : Math.ceil(size / each);
     const sent = send(row, at + done, size, size > each ? each : 0);
+    if (capturesSpliced && sent >= 0) captureDatagrams(flow, at + done, size, each);
     counters[sent < 0 ? Counter.spliced_datagrams_dropped : Counter.spliced_datagrams]! += datagrams;
     done += size;
   } while (done < length);

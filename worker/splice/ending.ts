@@ -8,7 +8,9 @@ import { stopTimer } from '../flow/timers.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
 import { clearPipe } from './pipes.ts';
-import { ENDED, HELD, LEADER, PEER, PIPE } from './row.ts';
+import { RST, ACK } from '../wire/tcp.ts';
+import { captureSegment, capturesSpliced } from './capture.ts';
+import { CONNECTING, ENDED, HELD, LEADER, PEER, PIPE } from './row.ts';
 
 function release(flow: number): void {
   const row = flow * ROW;
@@ -34,6 +36,7 @@ function makeAbortive(flow: number): void {
 
 /** Resets both sides of the flow's connection: what happened to one has happened to the other. */
 export function abort(flow: number, errno: number): void {
+  if (capturesSpliced && (rows[flow * ROW + FLAGS]! & CONNECTING) === 0) captureSegment(flow, RST | ACK, 0, 0);
   makeAbortive(flow);
   makeAbortive(rows[flow * ROW + PEER]!);
   end(flow, errno);

@@ -2,6 +2,7 @@
 import { FD, FLAGS, ROW, rows } from '../flow/row.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from '../flow/watch.ts';
 import { kernel } from '../link/kernel.ts';
+import { captureOpening, capturesSpliced } from './capture.ts';
 import { abort } from './ending.ts';
 import { noteMovement, scheduleExpiry } from './expiry.ts';
 import { pump } from './pump.ts';
@@ -33,6 +34,7 @@ function connected(flow: number): void {
   rows[flow * ROW + FLAGS]! &= ~CONNECTING;
   rows[leader * ROW + FLAGS]! &= ~CONNECTING;
   scheduleExpiry(leader);
+  if (capturesSpliced) captureOpening(leader);
   if (pump(leader)) pump(flow);
 }
 

@@ -49,6 +49,15 @@ export function openPipes(): number {
   return pipesFree;
 }
 
+/** Gives all of them up, of which nobody has one yet: what is copied can be looked at. */
+export function closePipes(): void {
+  while (pipesFree > 0) {
+    const pipe = takePipe();
+    kernel.close(readingEnds[pipe]!);
+    kernel.close(writingEnds[pipe]!);
+  }
+}
+
 /** Takes a pipe, which is empty; there is one (`pipesFree`). */
 export function takePipe(): number {
   return free[--pipesFree]!;

@@ -19,6 +19,8 @@ import { FD, FLAGS, ROW, rows } from '../flow/row.ts';
 import { TRANSMIT } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
+import { ACK, FIN, PSH } from '../wire/tcp.ts';
+import { captureSegment, capturesSpliced } from './capture.ts';
 import { abort, finish } from './ending.ts';
 import { scheduleExpiry } from './expiry.ts';
 import { COPY_LENGTH, givePipe, pipeSize, pipesFree, readingEnd, takePipe, writingEnd } from './pipes.ts';
@@ -70,6 +72,7 @@ function empty(row: number): number {
 function tellEnd(row: number): number {
   rows[row + FLAGS] = (rows[row + FLAGS]! & ~READABLE) | ENDED;
   scheduleExpiry(rows[row + LEADER]!);
+  if (capturesSpliced) captureSegment(row / ROW, FIN | ACK, 0, 0);
   const result = kernel.shutdown(peerSocket(row), SHUT_WR);
   return result < 0 ? result : WAITS;
 }
@@ -90,6 +93,7 @@ function account(row: number, length: number, sent: number, peeked: boolean): nu
   const taken = Math.max(sent, 0);
   if (sent < 0 && sent !== -EAGAIN) return sent;
   counters[Counter.spliced_bytes]! += taken;
+  if (capturesSpliced && taken > 0) captureSegment(row / ROW, PSH | ACK, TRANSMIT, taken);
   if (peeked && taken > 0 && kernel.discard(rows[row + FD]!, taken) !== taken) return -EIO;
   if (taken < length) {
     if (!peeked) return keepRest(row, TRANSMIT + taken, length - taken);

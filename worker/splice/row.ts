@@ -27,6 +27,9 @@ export const HELD = OWN + 3;
 /** Of the leading row, of connections and datagrams: the side that its socket is on. */
 export const SIDE = OWN + 6;
 
+/** Of a connection that is captured: the sequence number of what is read next (capture.ts). */
+export const CAPTURED = OWN + 7;
+
 /** Sides. */
 export const HOST_SIDE = 0;
 export const GUEST_SIDE = 1;
