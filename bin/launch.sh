@@ -25,8 +25,9 @@ done
 name=${0##*/}
 # These start no run.
 case "$name ${1-}" in
-  "pesto "*) exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/commands.cjs" "$name" "$@" ;;
-  "ravioli doctor" | "ravioli flows" | "ravioli forward" | "ravioli status") exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/commands.cjs" "$@" ;;
+  'ravioli pasta' | 'ravioli passt' | 'ravioli run') ;;
+  'ravioli '*) exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/commands.cjs" "$@" ;;
+  'pesto '*) exec "$runtime" --disable-sigusr1 --no-warnings "$root/dist/commands.cjs" "$name" "$@" ;;
 esac
 # The file of a network stands for words.
 if [ "$name ${1-}" = 'ravioli run' ]; then

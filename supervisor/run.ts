@@ -9,10 +9,6 @@ import type { Native } from '../native/supervisor.d.ts';
 import { LogLevel } from '../shared/messages.ts';
 import type { Options } from './config/options.ts';
 import { VERSION } from './config/version.ts';
-import { listenAsInstance, mayBeInGuest, tellAsInstance } from './control/instances.ts';
-import { CLIENT_MS, type ReceptionParts } from './control/reception.ts';
-import { ControlServer } from './control/server.ts';
-import type { StatusServer } from './control/status-server.ts';
 import type { EarlyWorker } from './early.ts';
 import { enterBackground } from './background.ts';
 import { openCaptureFile } from './capture-file.ts';
@@ -38,11 +34,11 @@ import { PidFile } from './pid-file.ts';
 import { dispositionOf, hasForeground } from './signals.ts';
 import { Child, Control, type Spawner } from './spawn.ts';
 import { become, identityOf, isMighty, nobody } from './run-as.ts';
+import { RunSockets } from './run-sockets.ts';
 import { ServiceManager } from './service/sd-notify.ts';
 import { Startup, type Rooms } from './startup.ts';
 import { Statistics } from './statistics.ts';
 import { statusLines } from './status.ts';
-import { statusSource } from './status-source.ts';
 import { SystemLog } from './system-log.ts';
 import { tidyLater } from './tidy.ts';
 import type { Terminal } from './pty.ts';
@@ -72,9 +68,8 @@ export class Run {
   #situation: Situation = INITIAL;
   #rooms: Rooms | null = null;
   #terminal: Terminal | null = null;
-  #controlServer: ControlServer | null = null;
+  #sockets: RunSockets | null = null;
   #machine: MachineSocket | null = null;
-  #statusServer: StatusServer | null = null;
   #deadline: NodeJS.Timeout | undefined;
   #pidFile: PidFile | null = null;
   #capture: number | null = null;
@@ -96,7 +91,7 @@ export class Run {
     this.#watchSignals();
     try {
       this.#openFiles();
-      this.#openControlSocket();
+      this.#sockets = new RunSockets(this.#program);
       this.#machine = this.#openMachineSocket();
       const lowPorts = this.#becomeUser();
       this.#rooms = await new Startup({
@@ -155,7 +150,7 @@ export class Run {
 
   #release(): void {
     const rooms = this.#rooms as Rooms;
-    const { banner, command, features, forwarding } = rooms;
+    const { banner, command, features } = rooms;
     for (const line of banner) {
       this.#program.log.info(line);
     }
@@ -164,9 +159,7 @@ export class Run {
       this.#program.log.newline = '\r\n';
     }
     command?.control.proceed();
-    this.#controlServer ??= this.#openOwnSocket();
-    this.#controlServer?.serve(forwarding);
-    this.#openStatusSocket();
+    this.#sockets?.serve({ ...this.#program, socket: this.#machine?.path ?? null }, this.#rooms as Rooms);
     if (this.#program.log.level >= LogLevel.DEBUG) {
       for (const line of [...features, ...this.#marks]) {
         this.#program.log.debug(line);
@@ -220,44 +213,15 @@ export class Run {
     if (options.logFile === null) log.addSink(new SystemLog(native, mode));
   }
 
-  /** Before anything is started: a path that can't be had is the user's to put right. */
-  #openControlSocket(): void {
-    const { native, log, options } = this.#program;
-    if (options.controlPath === null) return;
-    const uid = process.geteuid?.() as number;
-    this.#controlServer = new ControlServer({ native, log, uid, clientMs: CLIENT_MS, isRefused: () => false }, options.controlPath);
-    log.info(`forwarding rules can be changed at ${options.controlPath}`);
-  }
-
-  /** Likewise, and while we may still be somebody who can have it. */
+  /** Before anything is started, and while we may still be somebody who can have it. */
   #openMachineSocket(): MachineSocket | null {
     const { native, log, mode, options } = this.#program;
     return mode === 'pasta' ? null : new MachineSocket({ native, log, options, ended: () => this.#emit({ type: 'machineGone' }) });
   }
 
-  /** A run that was given no path has a place of its own, made when its command is on the way already. */
-  #openOwnSocket(): ControlServer | null {
-    return listenAsInstance(this.#receptionOutsideGuest(), process.env['XDG_RUNTIME_DIR']);
-  }
-
-  #receptionOutsideGuest(): ReceptionParts {
-    const { native, log } = this.#program;
-    const { guest } = this.#rooms as Rooms;
-    const uid = process.geteuid?.() as number;
-    return { native, log, uid, clientMs: CLIENT_MS, isRefused: (pid) => mayBeInGuest(pid, guest) };
-  }
-
-  /** Where `ravioli status` and `ravioli flows` ask. */
-  #openStatusSocket(): void {
-    const run = { ...this.#program, socket: this.#machine?.path ?? null };
-    this.#statusServer = tellAsInstance(this.#receptionOutsideGuest(), process.env['XDG_RUNTIME_DIR']);
-    this.#statusServer?.serve(statusSource(run, this.#rooms as Rooms));
-  }
-
   #killAll(): void {
-    this.#controlServer?.close();
+    this.#sockets?.close();
     this.#machine?.close();
-    this.#statusServer?.close();
     this.#rooms?.worker.close();
     // A worker ends by itself when its channel does. One that captures writes its last records before; killed, it might leave a piece.
     const writing = this.#capture === null ? null : (this.#rooms?.worker.pid ?? null);

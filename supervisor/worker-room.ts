@@ -8,6 +8,7 @@ import type { LogLevel } from '../shared/messages.ts';
 import type { GrantKind } from '../shared/roles.ts';
 import { type Body, type Envelope, WorkerChannel } from './channel.ts';
 import type { EarlyWorker } from './early.ts';
+import { Questions } from './questions.ts';
 import { Control, JailStep, type Spawner } from './spawn.ts';
 import type { Surroundings } from './startup.ts';
 import { whatIsUnsealed } from './verify.ts';
@@ -27,9 +28,7 @@ export class WorkerRoom {
   readonly #awaited = new Map<Body, (envelope: Envelope) => void>();
   readonly #hello: Promise<Envelope>;
   readonly #settling: ((room: number) => void)[] = [];
-  /** Who has asked, by the id of the question. */
-  readonly #asked = new Map<number, (envelope: Envelope) => void>();
-  #lastId = 0;
+  readonly #questions: Questions;
   #refused: (ids: readonly number[]) => void = () => {};
   #adopted: number | null = null;
 
@@ -43,9 +42,13 @@ export class WorkerRoom {
     this.#control = new Control(native, control, 'the worker');
     this.#channel = new WorkerChannel(native, channel, {
       message: (envelope) => this.#take(envelope),
-      violation: (reason) => this.#fail(`the worker broke the dialogue (${reason}); it was stopped`),
+      violation: (reason) => this.#broken(reason),
       // Its end follows, and says more.
       closed: () => {},
+    });
+    this.#questions = new Questions({
+      send: (question, facts, id) => this.#channel.send({ [question]: facts }, [], id),
+      broken: (reason) => this.#broken(reason),
     });
     this.#hello = this.#await('hello');
     this.#giveMemory(maxDescriptors);
@@ -161,15 +164,15 @@ export class WorkerRoom {
 
   /** The counters, in the order of shared/counters.ts, and how many flows there are. */
   async status(): Promise<{ readonly counters: readonly number[]; readonly flows: number }> {
-    const { status } = await this.#ask('statusRequest', {});
+    const { status } = await this.#questions.ask('statusRequest');
     return { counters: status?.counters ?? [], flows: status?.flows ?? 0 };
   }
 
   /** The flows in row `first` of the table and behind it, as far as a page goes; `next` is the row to go on from, 0 at the end. */
   async flows(first: number): Promise<{ readonly next: number; readonly flows: readonly ravioli.Flow.$Properties[] }> {
-    const { flows } = await this.#ask('flowsRequest', { first });
+    const { flows } = await this.#questions.ask('flowsRequest', { first });
     const next = flows?.next ?? 0;
-    if (next !== 0 && next <= first) this.#fail('the worker broke the dialogue (a list of flows that goes in a circle); it was stopped');
+    if (next !== 0 && next <= first) this.#broken('a list of flows that goes in a circle');
     return { next: next > first ? next : 0, flows: flows?.flows ?? [] };
   }
 
@@ -199,9 +202,8 @@ export class WorkerRoom {
 
   #take(envelope: Envelope & { body: Body }): void {
     const waiting = this.#awaited.get(envelope.body);
-    const id = envelope.id ?? 0;
-    if (id !== 0) {
-      this.#answer(id, envelope);
+    if ((envelope.id ?? 0) !== 0) {
+      this.#questions.answered(envelope);
     } else if (waiting !== undefined) {
       this.#awaited.delete(envelope.body);
       waiting(envelope);
@@ -219,23 +221,12 @@ export class WorkerRoom {
     }
   }
 
-  #ask(body: 'statusRequest' | 'flowsRequest', question: { readonly first?: number }): Promise<Envelope> {
-    return new Promise((resolve) => {
-      this.#lastId++;
-      this.#asked.set(this.#lastId, resolve);
-      this.#channel.send({ [body]: question }, [], this.#lastId);
-    });
-  }
-
-  #answer(id: number, envelope: Envelope & { body: Body }): void {
-    const asked = this.#asked.get(id);
-    this.#asked.delete(id);
-    if (asked === undefined) this.#fail(`the worker broke the dialogue (an answer that nobody has asked for); it was stopped`);
-    else asked(envelope);
-  }
-
   #await(body: Body): Promise<Envelope> {
     return new Promise((resolve) => this.#awaited.set(body, resolve));
+  }
+
+  #broken(reason: string): void {
+    this.#fail(`the worker broke the dialogue (${reason}); it was stopped`);
   }
 
   #fail(line: string): void {

@@ -14,12 +14,29 @@ export const SYNOPSES: Readonly<Record<Mode, readonly string[]>> = {
 type Mode = 'pasta' | 'passt';
 
 /** First word the mode, second the version: Podman and rootlesskit read it. */
-export function versionText(mode: Mode): string {
+export function versionText(mode: Mode | 'ravioli'): string {
   return `${mode} ${VERSION}\nravioli: a network for machines and containers, without privileges\nLicensed under the Apache License 2.0\n`;
 }
 
 /** What vhost-user's convention has a back-end say of itself: a network. */
 export const CAPABILITIES = '{\n  "type": "net"\n}\n';
+
+/** What `ravioli` without a word, or with --help, shows. */
+export const RAVIOLI_HELP = `Usage: ravioli COMMAND [WORD]...
+
+A network for machines and containers, without privileges.
+
+Commands:
+  pasta      A network for a command or a network namespace
+  passt      A network for a virtual machine
+  run        The network that a file describes, as a service
+  status     Which runs there are, whom they serve, what has moved
+  flows      Their connections, exchanges of datagrams and pings
+  forward    Which ports they forward, and others in their place
+  doctor     Whether this machine has what is needed
+
+Each of them has a text of its own: ravioli COMMAND --help
+`;
 
 /** Usage, and a line per option of the mode. */
 export function helpText(mode: Mode): string {

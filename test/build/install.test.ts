@@ -98,7 +98,7 @@ describe('build: installation', function () {
     it('has every command and its page, and each says who it is', async () => {
       expect(readdirSync(`${prefix}/share/man/man1`).sort()).to.deep.equal(readdirSync(`${ROOT}/man`).sort());
       expect(readdirSync(`${prefix}/bin`).sort()).to.deep.equal(COMMANDS);
-      for (const name of ['pasta', 'passt', 'pesto']) {
+      for (const name of ['pasta', 'passt', 'pesto', 'ravioli']) {
         const { stdout, code } = await run([`${prefix}/bin/${name}`, '--version'], { env: { HOME: `${folder}/home` } });
         expect(stdout).to.match(new RegExp(`^${name} \\d`));
         expect(code).to.equal(0);

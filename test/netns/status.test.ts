@@ -100,6 +100,28 @@ describe('status and flows of a run', function () {
     expect(answer).to.equal('sent away');
   });
 
+  it('root’s run is found though it goes on as somebody else, and root’s next one removes what that can not', async () => {
+    const folder = `${topology.folder}/root`;
+    mkdirSync(folder, { mode: 0o700 });
+    const given = { namespace: topology.host, user: 0, env: { XDG_RUNTIME_DIR: folder } };
+    for (let turn = 0; turn < 2; turn++) {
+      const command = ['--config-net', '-t', 'none', ...NO_PORTS, '--', 'sh', '-c', 'echo guest-ready; exec sleep infinity'];
+      const root = start([programPath('ravioli'), ...command], given);
+      try {
+        await root.waitFor(/guest-ready/);
+        const { stdout, stderr } = await run([RAVIOLI, 'status', '--json'], given);
+        expect(
+          (JSON.parse(stdout || '[]') as ShownRun[]).map(({ pid }) => pid),
+          stderr,
+        ).to.deep.equal([root.pid]);
+        expect((await run([RAVIOLI, 'forward', 'list', '--json'], given)).code).to.equal(0);
+        expect(readdirSync(`${folder}/ravioli`).sort()).to.deep.equal([`${root.pid}.sock`, `${root.pid}.status`]);
+      } finally {
+        await root.stop();
+      }
+    }
+  });
+
   it('says in one line that nobody is there, and leaves no socket', async () => {
     const nobody = await ravioli('status', String(process.pid));
     expect([nobody.code, nobody.stderr]).to.deep.equal([
