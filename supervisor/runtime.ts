@@ -46,6 +46,7 @@ export const SUPERVISOR_FLAGS = [
 /**
  * One V8 thread besides the main one and the delayed-task scheduler's; no debugger; no code from text; young generation of 1 MiB.
  * --single-threaded switches all of V8's background work off, its compilation above all, which would make calls that the filter kills for.
+ * V8 collects garbage, 4 ms, when half of the old space's limit has come to lie outside of the heap: the arena must fit into that.
  * The launcher starts the worker with them at once when nothing else is asked for.
  */
 export const WORKER_FLAGS = [
@@ -57,7 +58,7 @@ export const WORKER_FLAGS = [
   '--disable-proto=delete',
   '--no-warnings',
   '--max-semi-space-size=1',
-  '--max-old-space-size=64',
+  '--max-old-space-size=128',
 ] as const;
 
 /** argv of the worker's runtime; its first word is the program's path. */

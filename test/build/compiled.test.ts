@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { SUPERVISOR_FLAGS, WORKER_FLAGS } from '../../supervisor/runtime.ts';
+import { ARENA_SIZE } from '../../worker/link/arena.ts';
 
 const DIST = fileURLToPath(new URL('../../dist/', import.meta.url));
 
@@ -49,6 +50,15 @@ describe('the supervisor', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe('the worker', () => {
+  it('makes its arena without a collection of garbage', () => {
+    const collections = (bytes: number): string =>
+      evaluate([...WORKER_FLAGS, '--trace-gc'], `globalThis.arena = new ArrayBuffer(${bytes})`);
+    expect(collections(ARENA_SIZE)).to.equal('');
+    expect(collections(4 * ARENA_SIZE), 'so that the test would see one').to.contain('external memory pressure');
   });
 });
 
