@@ -30,7 +30,7 @@ clean() {
 
 # Until COMMAND's output has what grep looks for; a machine that never gets there is seen to be silent.
 await() {
-  until "$2" 2>/dev/null | grep -q "$1"; do sleep 0.1; done
+  until "$2" 2>/dev/null | grep -q "$1"; do sleep 0.3; done
 }
 
 # Who asks over IPv6 needs the kernel's address first.
@@ -85,5 +85,7 @@ lease_by() {
   leave "$1"
 }
 
+# It may be a link to a file of a resolver that does not run here.
+rm -f /etc/resolv.conf
 mkdir -p /run/dhcpcd /run/systemd/network /var/lib/dhcp /var/lib/dhcpcd
 echo 0123456789abcdef0123456789abcdef >/etc/machine-id
