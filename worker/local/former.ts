@@ -102,7 +102,7 @@ export function retireRoute(prefixes: Int32Array, at: number, length: number): v
   formerRouteLengths[formerRouteCount++] = length;
 }
 
-/** There is one, (again). */
+/** There is one (again). */
 export function restoreRoute(prefixes: Int32Array, at: number, length: number): void {
   const index = findRoute(prefixes, at, length);
   if (index >= 0) removeRoute(index);
