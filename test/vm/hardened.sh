@@ -4,7 +4,7 @@
 #   hardened.sh WORD…    one of the functions below
 #
 # ROOT is the project, or a copy of it, PLUG is bench/plug.c, and the words of AS_USER make an ordinary user run what follows them.
-CASES='of_user of_root exit_code strict forwards background machine netns_name netns_path'
+CASES='of_user of_root exit_code strict no_new_privs forwards background machine netns_name netns_path'
 NO_PORTS='-t none -u none -T none -U none'
 # Seconds for a case: the machine is an emulated one, and other work may be beside it.
 LIMIT=60
@@ -59,6 +59,14 @@ exit_code() {
   test $? = 7
 }
 strict() { $AS_USER "$ROOT/bin/pasta" $NO_PORTS --isolation strict --config-net -- sh ./hardened.sh connection; }
+# As a unit starts it.
+no_new_privs() {
+  printf '%s\n' 'mode = "passt"' 'socket = "/tmp/user/service"' 'tcp-ports = "none"' 'udp-ports = "none"' > /tmp/user/network.toml
+  $AS_USER setpriv --no-new-privs "$ROOT/bin/ravioli" run /tmp/user/network.toml > /tmp/service 2>&1 &
+  eventually grep -q 'socket bound at' /tmp/service
+  kill $!
+  wait $!
+}
 
 # From loopback it is spliced, from the far machine it goes by frames.
 forwards() {
