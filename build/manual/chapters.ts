@@ -68,7 +68,18 @@ export const ENVIRONMENT: Chapter = {
           term: 'LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES',
           text: 'Sockets that were handed in, as with `sd_listen_fds`(3): see --listen-fd.',
         },
-        { term: 'XDG_RUNTIME_DIR', text: 'Where the control socket of a run without --conf-path is: `ravioli/PID.sock` in there.' },
+        {
+          term: 'XDG_RUNTIME_DIR',
+          text:
+            'Where the control socket of a run without --conf-path is, `ravioli/PID.sock` in there, and the one that tells of its state, ' +
+            '`ravioli/PID.status`. For root without it `/run`.',
+        },
+        {
+          term: 'NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID',
+          text:
+            'A service manager, which is told of readiness, state and end, and that the worker answers: see `sd_notify`(3). Where a command ' +
+            'is run these are its own, and nothing is told for it.',
+        },
       ],
     },
   ],
