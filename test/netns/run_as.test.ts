@@ -39,14 +39,14 @@ describe('netns: run as', function () {
     if (!isRoot) this.skip();
     const folder = mkdtempSync(`${tmpdir()}/run-as-`);
     const place = `${folder}/machine`;
-    const words = ['-f', '-s', place, '-P', `${folder}/pid`, '-l', `${folder}/log`, '-t', '81:80', '-t', '127.0.0.9/82'];
+    const words = ['-f', '-s', place, '-P', `${folder}/pid`, '-l', `${folder}/log`, '-t', '961:80', '-t', '127.0.0.9/962'];
     const passt = start([passtPath('machine'), '-d', ...words], { user: 0 });
     try {
       await passt.waitFor(/ms +ready$/m);
       const listening = await run(['ss', '-Hltn'], { user: 0 });
       expect(listening.stdout)
-        .to.match(/\*:81 /)
-        .and.to.match(/127\.0\.0\.9:82 /);
+        .to.match(/\*:961 /)
+        .and.to.match(/127\.0\.0\.9:962 /);
       expect(statSync(place).isSocket()).to.equal(true);
       for (const pid of tree(passt.pid)) {
         const status = readFileSync(`/proc/${pid}/status`, 'utf8');
