@@ -2,10 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { type Endpoint, startEndpoint } from '../support/endpoint.ts';
 import { configureGuest, passtPath, socketPath, startEmptyNamespace, startMachine, startPasst, startPlug } from '../support/machine.ts';
+import { arpRequest, MachineClient, prefixed, REPLY } from '../support/machine_client.ts';
 import { type Finished, run, type Running, UNPRIVILEGED } from '../support/processes.ts';
 import { nameOf, tree } from '../support/processtable.ts';
 import { gone } from '../support/product.ts';
@@ -13,52 +14,6 @@ import { HOST4, makeTopology, TARGET4, type Topology } from '../support/topology
 
 const NO_PORTS = ['-t', 'none', '-u', 'none'];
 const PORT = 6400;
-const REPLY = 64;
-
-/** Who has the gateway's address: answered at once, by a frame of 60 bytes. */
-function arpRequest(): Buffer {
-  const frame = Buffer.from('ffffffffffff02000000007708060001080006040001020000000077c0000202000000000000c0000201', 'hex');
-  return prefixed(frame);
-}
-
-function prefixed(frame: Uint8Array): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(frame.length);
-  return Buffer.concat([length, frame]);
-}
-
-/** A client by hand. What it reads is counted. */
-class Client {
-  readonly socket: Socket;
-  received = 0;
-  readonly closed: Promise<unknown>;
-
-  constructor(path: string) {
-    this.socket = connect(path);
-    this.socket.on('error', () => undefined);
-    this.socket.on('data', (bytes: Buffer) => {
-      this.received += bytes.length;
-      this.socket.emit('counted');
-    });
-    this.closed = once(this.socket, 'close');
-  }
-
-  async receives(bytes: number): Promise<void> {
-    while (this.received < bytes) await once(this.socket, 'counted');
-  }
-
-  /** Asks, and waits for the answer. */
-  async asks(): Promise<void> {
-    const before = this.received;
-    this.socket.write(arpRequest());
-    await this.receives(before + REPLY);
-  }
-
-  async leaves(): Promise<void> {
-    this.socket.destroy();
-    await this.closed;
-  }
-}
 
 function workerOf(passt: Running): number {
   return tree(passt.pid).find((pid) => nameOf(pid) === 'passt.worker') as number;
@@ -100,7 +55,7 @@ describe('netns: the socket of a machine', function () {
     await first.stop('SIGKILL');
     expect(existsSync(path)).to.equal(true);
     await started(path);
-    const client = new Client(path);
+    const client = new MachineClient(path);
     await client.asks();
     await client.leaves();
   });
@@ -139,9 +94,9 @@ describe('netns: the socket of a machine', function () {
   it('serves one client; a second is sent away, and the first does not notice', async () => {
     const path = socketPath(topology);
     await started(path);
-    const first = new Client(path);
+    const first = new MachineClient(path);
     await first.asks();
-    const second = new Client(path);
+    const second = new MachineClient(path);
     await second.closed;
     expect(second.received).to.equal(0);
     await first.asks();
@@ -152,14 +107,14 @@ describe('netns: the socket of a machine', function () {
     const path = socketPath(topology);
     const passt = await started(path);
     const worker = workerOf(passt);
-    const first = new Client(path);
+    const first = new MachineClient(path);
     await first.asks();
     process.kill(worker, 'SIGSTOP');
     first.socket.write(arpRequest());
     await first.leaves();
-    const next = new Client(path);
+    const next = new MachineClient(path);
     await once(next.socket, 'connect');
-    const late = new Client(path);
+    const late = new MachineClient(path);
     await late.closed;
     process.kill(worker, 'SIGCONT');
     await next.asks();
@@ -170,13 +125,13 @@ describe('netns: the socket of a machine', function () {
     it(`ends the link with a frame of ${length} bytes, and serves the next client`, async () => {
       const path = socketPath(topology);
       await started(path);
-      const liar = new Client(path);
+      const liar = new MachineClient(path);
       await liar.asks();
       const prefix = Buffer.alloc(100);
       prefix.writeUInt32BE(length);
       liar.socket.write(prefix);
       await liar.closed;
-      const next = new Client(path);
+      const next = new MachineClient(path);
       await next.asks();
       await next.leaves();
     });
@@ -184,12 +139,12 @@ describe('netns: the socket of a machine', function () {
   it('forgets the piece of a frame that a client has left', async () => {
     const path = socketPath(topology);
     await started(path);
-    const first = new Client(path);
+    const first = new MachineClient(path);
     await first.asks();
     first.socket.write(arpRequest().subarray(0, 30));
     first.socket.end();
     await first.closed;
-    const next = new Client(path);
+    const next = new MachineClient(path);
     await next.asks();
     for (const byte of arpRequest()) next.socket.write(Buffer.of(byte));
     await next.receives(2 * REPLY);
@@ -199,7 +154,7 @@ describe('netns: the socket of a machine', function () {
   it('is served 100,000 tiny frames in a row', async () => {
     const path = socketPath(topology);
     const passt = await started(path);
-    const client = new Client(path);
+    const client = new MachineClient(path);
     await client.asks();
     const before = memoryOfWorker(passt);
     client.socket.write(Buffer.concat(new Array<Buffer>(100_000).fill(prefixed(new Uint8Array(14)))));
@@ -211,7 +166,7 @@ describe('netns: the socket of a machine', function () {
   it('holds back no memory for a client that asks and never reads, which is served when it does', async () => {
     const path = socketPath(topology);
     const passt = await started(path);
-    const client = new Client(path);
+    const client = new MachineClient(path);
     await client.asks();
     client.socket.pause();
     const before = memoryOfWorker(passt);
@@ -222,7 +177,7 @@ describe('netns: the socket of a machine', function () {
     client.socket.resume();
     await client.receives(1_000_000);
     await client.leaves();
-    const next = new Client(path);
+    const next = new MachineClient(path);
     await next.asks();
     await next.leaves();
   });
@@ -230,7 +185,7 @@ describe('netns: the socket of a machine', function () {
   it('ends passt with status 0 when the first client leaves, with --one-off', async () => {
     const path = socketPath(topology);
     const passt = await started(path, ['--one-off']);
-    const client = new Client(path);
+    const client = new MachineClient(path);
     await client.asks();
     await client.leaves();
     expect((await passt.finished).code).to.equal(0);
@@ -244,7 +199,7 @@ describe('netns: the socket of a machine', function () {
     expect([code, stderr]).to.deep.equal([0, '']);
     const pid = Number(readFileSync(file, 'utf8'));
     expect(nameOf(pid)).to.equal('passt');
-    const client = new Client(path);
+    const client = new MachineClient(path);
     await client.asks();
     await client.leaves();
     await gone(pid);

@@ -1,0 +1,79 @@
+/**
+ * The newest QEMU without libvirt: -netdev passt, which starts ours by itself, and -netdev stream with reconnect-ms, through whatever ends on
+ * either side.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import type { Running } from '../support/processes.ts';
+import { HOST4, TARGET4 } from '../support/topology.ts';
+import { BOOT_MS, GUEST_WORDS, HOME, holds, INITRAMFS, inGuest, KERNEL, type Rig, startRig, UNDER_TEST } from './rig.ts';
+
+const QEMU = '/opt/qemu/usr/bin/qemu-system-x86_64';
+const WEB = 2080;
+
+describe('QEMU', function () {
+  this.timeout(300_000);
+  let rig: Rig;
+  const running: Running[] = [];
+
+  before(async () => {
+    rig = await startRig();
+  });
+  afterEach(async () => {
+    for (const one of running.splice(0)) await one.stop();
+  });
+  after(() => rig?.stop());
+
+  function boot(netdev: string): Running {
+    const machine = ['-M', 'q35,accel=tcg', '-cpu', 'max', '-m', '256', '-nodefaults', '-nographic', '-serial', 'stdio'];
+    const kernel = ['-kernel', KERNEL, '-initrd', INITRAMFS, '-append', GUEST_WORDS];
+    const monitor = ['-qmp', `unix:${HOME}/monitor,server=on,wait=off`];
+    const network = ['-device', 'virtio-net-pci,netdev=n', '-netdev', netdev];
+    const qemu = rig.start([QEMU, ...machine, ...kernel, ...monitor, ...network]);
+    running.push(qemu);
+    return qemu;
+  }
+
+  const guest = (script: string): Promise<string> => inGuest(rig, HOST4, WEB, script);
+  const passt = (): number[] => rig.named('passt');
+  const words = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+
+  it('starts passt by itself, starts it again when it was killed, and ends it', async () => {
+    const qemu = boot(`passt,id=n,tcp-ports=${WEB}:80,mtu=1400`);
+    expect(await guest('cat /leases')).to.match(new RegExp(`lease bound address ${HOST4}/24 router \\S+ mtu 1400`));
+    const [first] = passt();
+    expect(words(first as number)).to.match(/ passt --quiet --mtu 1400 .*--tcp-ports 2080:80 --pid \S+ --fd \d+ $/);
+    process.kill(first as number, 'SIGKILL');
+    await holds('QEMU has started another', () => passt().some((pid) => pid !== first));
+    expect(await guest(`ping -c 2 -i 0.2 -W 5 ${TARGET4}`)).to.contain('2 packets received');
+    await qemu.stop();
+    await holds('no process of passt is left', () => passt().length === 0);
+  });
+
+  it('connects again: after the guest has started anew, QEMU was killed, and passt was killed and started again', async () => {
+    const socket = `${HOME}/box.socket`;
+    const serve = async (): Promise<Running> => {
+      const one = rig.start([`${UNDER_TEST}/bin/passt`, '-f', '-s', socket, '-t', `${WEB}:80`, '-u', 'none']);
+      running.push(one);
+      await one.waitFor(/UNIX domain socket bound at/);
+      return one;
+    };
+    const netdev = `stream,id=n,server=off,addr.type=unix,addr.path=${socket},reconnect-ms=200`;
+    const first = await serve();
+    const qemu = boot(netdev);
+    expect(await guest('touch /before; echo up')).to.equal('up\n');
+    await guest('reboot -f &');
+    await qemu.waitFor(/guest is up[^]*guest is up/, BOOT_MS);
+    expect(await guest('[ -e /before ] || echo new')).to.equal('new\n');
+
+    await qemu.stop('SIGKILL');
+    const next = boot(netdev);
+    expect(await guest('echo after a crash of QEMU')).to.equal('after a crash of QEMU\n');
+
+    await first.stop('SIGKILL');
+    expect(existsSync(rig.path(socket)), 'the socket of the dead one').to.equal(true);
+    await serve();
+    expect(await guest('echo after a crash of passt')).to.equal('after a crash of passt\n');
+    expect(next.child.exitCode).to.equal(null);
+  });
+});
