@@ -124,7 +124,7 @@ describe('libvirt', function () {
   });
 
   it('ends passt with a domain that shuts itself down', async () => {
-    await guest('poweroff -f &');
+    await guest('(sleep 1; poweroff -f) > /dev/null 2>&1 &');
     await holds('the domain has ended', () => rig.named('qemu-system-x86').length === 0);
     await expectNothingLeft();
   });

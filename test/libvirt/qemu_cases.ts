@@ -62,7 +62,7 @@ describe('QEMU', function () {
     const first = await serve();
     const qemu = boot(netdev);
     expect(await guest('touch /before; echo up')).to.equal('up\n');
-    await guest('reboot -f &');
+    await guest('(sleep 1; reboot -f) > /dev/null 2>&1 &');
     await qemu.waitFor(/guest is up[^]*guest is up/, BOOT_MS);
     expect(await guest('[ -e /before ] || echo new')).to.equal('new\n');
 
