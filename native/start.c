@@ -237,7 +237,8 @@ int main(int argc, char **argv) {
   struct command_line line = read_command_line(argc - program - 1, argv + program);
   unsetenv("RAVIOLI_WORKER");
   unsetenv("RAVIOLI_READY");
-  close_others(argv + program, line.options);
+  if (!line.keeps_descriptors)
+    close_others(argv + program, line.options);
   if (line.background && !enter_background()) {
     perror("start: there can be no process in the background");
     return 1;

@@ -6,13 +6,15 @@ import { fstatSync, type Stats, writeSync } from 'node:fs';
 import type { Native } from '../native/supervisor.d.ts';
 import { LogLevel } from '../shared/messages.ts';
 import { processName } from '../shared/roles.ts';
-import { parseArguments } from './args.ts';
+import { type Invocation, parseArguments } from './args.ts';
 import { parseReady, READY } from './background.ts';
 import { discardEarlyWorker, type EarlyWorker, parseEarlyWorker } from './early.ts';
 import { EARLY_WORKER, readStarted } from './environment.ts';
 import { EXIT_FAILED } from './exit-status.ts';
 import { Log } from './log.ts';
 import { Run } from './run.ts';
+import { parseSlirp, type SlirpInvocation } from './slirp/options.ts';
+import { SlirpCaller } from './slirp/caller.ts';
 import { UsageError } from './usage-error.ts';
 
 function main(program: string, words: readonly string[]): void {
@@ -20,7 +22,7 @@ function main(program: string, words: readonly string[]): void {
   const early = parseEarlyWorker(process.env[EARLY_WORKER]);
   let log = new Log(program, LogLevel.INFO, root);
   try {
-    const invocation = parseArguments(program, words);
+    const { invocation, slirp } = read(program, words);
     if (invocation.kind === 'text') {
       writeSync(1, invocation.stdout);
       // The convention of back-ends is stdout, the peer's habit stderr; who reads both as one gets it once.
@@ -29,7 +31,7 @@ function main(program: string, words: readonly string[]): void {
       return;
     }
     const { mode, options } = invocation;
-    log = new Log(mode, options.logLevel, root);
+    log = new Log(slirp === null ? mode : program, options.logLevel, root);
     const native = loadNative(root);
     const started = readStarted();
     native.harden(processName(mode, 'supervisor'));
@@ -39,7 +41,7 @@ function main(program: string, words: readonly string[]): void {
     }
     const ready = options.foreground ? null : parseReady(process.env[READY]);
     const installation = { root, runtime: process.execPath };
-    void new Run({ native, installation, mode, options, log, started, early: usable ? early : null, ready }).start();
+    void new Run({ native, installation, mode, options, log, started, early: usable ? early : null, ready, slirp }).start();
   } catch (error) {
     if (!(error instanceof UsageError)) {
       throw error;
@@ -48,6 +50,14 @@ function main(program: string, words: readonly string[]): void {
     process.exitCode = EXIT_FAILED;
     discard(root, early);
   }
+}
+
+/** What was asked for; `slirp`: by the words of slirp4netns, which stand for others of pasta. */
+function read(program: string, words: readonly string[]): { readonly invocation: Invocation; readonly slirp: SlirpCaller | null } {
+  if (!program.endsWith('slirp4netns')) return { invocation: parseArguments(program, words), slirp: null };
+  const asked: SlirpInvocation = parseSlirp(words);
+  if (asked.kind === 'text') return { invocation: { ...asked, onStderr: false }, slirp: null };
+  return { invocation: parseArguments('pasta', asked.words), slirp: new SlirpCaller(asked.slirp) };
 }
 
 function isSame(one: Stats, other: Stats): boolean {

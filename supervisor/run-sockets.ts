@@ -9,22 +9,27 @@ import { listenAsInstance, mayBeInGuest, tellAsInstance } from './control/instan
 import { CLIENT_MS, type ReceptionParts } from './control/reception.ts';
 import { ControlServer } from './control/server.ts';
 import type { StatusServer } from './control/status-server.ts';
+import type { SlirpCaller } from './slirp/caller.ts';
 import { type RunIdentity, statusSource } from './status-source.ts';
 import type { Rooms, Surroundings } from './startup.ts';
 
 const ROOT = 0;
 
+/** What is known of the run; `slirp`: who has a socket of his own. */
+type RunSocketsAround = Pick<Surroundings, 'native' | 'log' | 'options'> & { readonly slirp: SlirpCaller | null };
+
 /** Those of one run. */
 export class RunSockets {
-  readonly #around: Pick<Surroundings, 'native' | 'log' | 'options'>;
+  readonly #around: RunSocketsAround;
   #control: ControlServer | null = null;
   #status: StatusServer | null = null;
   /** Inode of the guest's network namespace, once there is one. */
   #guest: number | null = null;
 
   /** Takes what has to be taken before the user changes. @throws UsageError about a path that was asked for. */
-  constructor(around: Pick<Surroundings, 'native' | 'log' | 'options'>) {
+  constructor(around: RunSocketsAround) {
     this.#around = around;
+    around.slirp?.prepare({ ...this.#parts(), isRefused: () => false });
     const { log, options } = around;
     if (options.controlPath !== null) {
       this.#control = new ControlServer({ ...this.#parts(), isRefused: () => false }, options.controlPath);
@@ -42,6 +47,7 @@ export class RunSockets {
   }
 
   close(): void {
+    this.#around.slirp?.close();
     this.#control?.close();
     this.#status?.close();
   }

@@ -36,6 +36,7 @@ import { Child, Control, type Spawner } from './spawn.ts';
 import { become, identityOf, isMighty, nobody } from './run-as.ts';
 import { RunSockets } from './run-sockets.ts';
 import { ServiceManager } from './service/sd-notify.ts';
+import type { SlirpCaller } from './slirp/caller.ts';
 import { Startup, type Rooms } from './startup.ts';
 import { Statistics } from './statistics.ts';
 import { statusLines } from './status.ts';
@@ -57,6 +58,8 @@ export interface Program {
   readonly early: EarlyWorker | null;
   /** Where somebody waits for us to be ready; null: we stay in the foreground. */
   readonly ready: number | null;
+  /** Who has started us as slirp4netns; null: nobody has. */
+  readonly slirp: SlirpCaller | null;
 }
 
 /** One run. */
@@ -160,6 +163,9 @@ export class Run {
     }
     command?.control.proceed();
     this.#sockets?.serve({ ...this.#program, socket: this.#machine?.path ?? null }, this.#rooms as Rooms);
+    this.#program.slirp?.begin(this.#native, (this.#rooms as Rooms).forwarding, () =>
+      this.#emit({ type: 'asked', signal: 'SIGTERM', patient: false }),
+    );
     if (this.#program.log.level >= LogLevel.DEBUG) {
       for (const line of [...features, ...this.#marks]) {
         this.#program.log.debug(line);

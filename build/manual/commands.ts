@@ -7,6 +7,7 @@ import { OPTIONS } from '../../supervisor/config/options.ts';
 import { FORWARD_OPTIONS } from '../../supervisor/control/forward.ts';
 import { PESTO_OPTIONS } from '../../supervisor/control/pesto.ts';
 import { CLIENT_STATUSES, NETWORK_STATUSES, type StatusMeaning } from '../../supervisor/exit-status.ts';
+import { SLIRP_OPTIONS, SLIRP_SYNOPSIS } from '../../supervisor/slirp/options.ts';
 import { ENVIRONMENT, FILES, FORWARDING, NOTES, PASTA_EXAMPLES, PASST_EXAMPLES, SIGNALS } from './chapters.ts';
 import { DETAILS } from './details.ts';
 import type { Block, Chapter } from './text.ts';
@@ -237,5 +238,39 @@ const QRAP: Command = {
   operands: 'none',
 };
 
+const SLIRP4NETNS: Command = {
+  name: 'slirp4netns',
+  purpose: 'pasta, for callers of slirp4netns',
+  synopsis: [SLIRP_SYNOPSIS],
+  description: [
+    'Gives the network namespace of process <PID>, or with --netns-type=path the one at <PATH>, a network of its own, whose ' +
+      'interface is called <TAPNAME>, tap0 unless given. It stays in the foreground until it is ended.',
+    'In the network, 10.0.2.0/24 unless --cidr says another, the guest is at 100, the host at 2, and the name server of the ' +
+      'host at 3; with --enable-ipv6 the guest has an address of fd00::/64 too, and they are fd00::2 and fd00::3. Without ' +
+      '--configure the interface is made, or taken when it is there, and left to be set up.',
+    'At the socket of --api-socket each connection may ask for one thing in JSON: `add_hostfwd` forwards a port of the host, ' +
+      '`list_hostfwd` shows them, `remove_hostfwd` takes one back by its number.',
+  ],
+  groups: [{ title: null, rows: SLIRP_OPTIONS }],
+  details: {},
+  chapters: [
+    exitStatus(NETWORK_STATUSES.passt),
+    {
+      heading: 'EXAMPLES',
+      blocks: [
+        {
+          lines: [
+            'slirp4netns -c --mtu=65520 --api-socket /tmp/api 1234 tap0',
+            'echo \'{"execute": "add_hostfwd", "arguments": {"proto": "tcp", "host_port": 8080, "guest_port": 80}}\' |',
+            '  socat - UNIX-CONNECT:/tmp/api',
+          ],
+        },
+      ],
+    },
+    seeAlso('pasta'),
+  ],
+  operands: 'none',
+};
+
 /** All that have a manual. */
-export const COMMANDS: readonly Command[] = [PASTA, PASST, PESTO, QRAP, RAVIOLI];
+export const COMMANDS: readonly Command[] = [PASTA, PASST, PESTO, QRAP, RAVIOLI, SLIRP4NETNS];

@@ -30,7 +30,7 @@ said=$cache/build.log
   printf '#!/bin/sh\nexit 101\n' > "$tree/usr/sbin/policy-rc.d"
   chmod 755 "$tree/usr/sbin/policy-rc.d"
   DEBIAN_FRONTEND=noninteractive chroot "$tree" apt-get install -qq -y --no-install-recommends \
-    podman buildah rootlesskit passt crun uidmap netavark aardvark-dns nftables catatonit \
+    podman buildah rootlesskit passt slirp4netns crun uidmap netavark aardvark-dns nftables catatonit \
     iproute2 socat busybox-static ca-certificates curl procps
 } < /dev/null > "$said" 2>&1 || fail "the tree can't be made: $(tail -n 3 "$said" | tr '\n' ' ')(all of it in $said)"
 

@@ -11,6 +11,7 @@ import { GROUPS } from './group_cases.ts';
 import { ADDRESSES, NAMES, OPTIONS } from './guest_cases.ts';
 import { LIFECYCLE } from './lifecycle_cases.ts';
 import { OUTWARD } from './outward_cases.ts';
+import { SLIRP } from './slirp_cases.ts';
 import { type Program, type Rig, startRig } from './rig.ts';
 
 const SECTIONS: readonly (readonly [string, readonly Case[]])[] = [
@@ -22,6 +23,7 @@ const SECTIONS: readonly (readonly [string, readonly Case[]])[] = [
   ['options', OPTIONS],
   ['life', LIFECYCLE],
   ['pods, builds, bridges, rootlesskit', GROUPS],
+  ['slirp4netns', SLIRP],
 ];
 
 interface Verdict {
