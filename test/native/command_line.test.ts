@@ -9,11 +9,15 @@ import { UsageError } from '../../supervisor/usage-error.ts';
 
 const START = fileURLToPath(new URL('../../native/out/start', import.meta.url));
 
+/** The host's root would become somebody else before there is a worker (supervisor/run-as.ts). */
+const AS_NOBODY = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534'] : [];
+
 /** What the launcher decides; a shell takes the place of the supervisor's runtime, and tells. */
 function decide(program: string, words: readonly string[]): { background: boolean; worker: boolean } {
   const script = 'test -n "$RAVIOLI_READY" && echo background; test -n "$RAVIOLI_WORKER" && echo worker';
   const line = ['/bin/false', 'jail', '/bin/false', '--', '/bin/sh', '-c', script, 'sh', '--', program, ...words];
-  const { stdout } = spawnSync(START, line, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  const [command = '', ...given] = [...AS_NOBODY, START, ...line];
+  const { stdout } = spawnSync(command, given, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   return { background: stdout.includes('background'), worker: stdout.includes('worker') };
 }
 
@@ -54,6 +58,8 @@ describe('native/start: words', function () {
     ['passt --help', false, false],
     ['ravioli passt', true, true],
     ['ravioli pasta true', false, true],
+    ['slirp4netns -c -r 3 12', false, true],
+    ['slirp4netns --netns-type=path /a tap0', false, true],
   ] as const) {
     it(`${line}: ${background ? 'background' : 'foreground'}, ${worker ? 'a worker at once' : 'no worker yet'}`, () => {
       const [program, ...words] = line.split(' ') as [string, ...string[]];
