@@ -1,13 +1,13 @@
 /**
  * The command line of slirp4netns, in words of pasta: one network of its own, whose host is at 2, name server at 3, and guest at 100.
  */
-import { randomBytes } from 'node:crypto';
 import { formatAddress, parseIPv4 } from '../../shared/addresses.ts';
 import { MAX_MTU } from '../../shared/limits.ts';
 import { eachOption } from '../config/getopt.ts';
 import { type DescribedOption, optionLine } from '../config/option-line.ts';
 import { decimal, wrong } from '../config/values.ts';
 import { VERSION } from '../config/version.ts';
+import { randomBytes } from '../random-bytes.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** What callers have for the newest version whose options and answers these are. */
