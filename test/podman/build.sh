@@ -24,15 +24,21 @@ rm -rf "$cache/tree" "$cache/made"
 tree=$cache/tree
 echo "test/podman: making $tree from $mirror" >&2
 said=$cache/build.log
-{
-  debootstrap --variant=minbase trixie "$tree" "$mirror"
-  # The tree has no init whose services a package could start.
-  printf '#!/bin/sh\nexit 101\n' > "$tree/usr/sbin/policy-rc.d"
-  chmod 755 "$tree/usr/sbin/policy-rc.d"
-  DEBIAN_FRONTEND=noninteractive chroot "$tree" apt-get install -qq -y --no-install-recommends \
-    podman buildah rootlesskit passt slirp4netns crun uidmap netavark aardvark-dns nftables catatonit \
-    iproute2 socat busybox-static ca-certificates curl procps
-} < /dev/null > "$said" 2>&1 || fail "the tree can't be made: $(tail -n 3 "$said" | tr '\n' ' ')(all of it in $said)"
+: > "$said"
+
+# A mirror may be slow to answer once.
+step() {
+  "$@" < /dev/null >> "$said" 2>&1 || "$@" < /dev/null >> "$said" 2>&1 ||
+    fail "the tree can't be made: $(tail -n 3 "$said" | tr '\n' ' ')(all of it in $said)"
+}
+
+step debootstrap --variant=minbase trixie "$tree" "$mirror"
+# The tree has no init whose services a package could start.
+printf '#!/bin/sh\nexit 101\n' > "$tree/usr/sbin/policy-rc.d"
+chmod 755 "$tree/usr/sbin/policy-rc.d"
+step chroot "$tree" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+  podman buildah rootlesskit passt slirp4netns crun uidmap netavark aardvark-dns nftables catatonit \
+  iproute2 socat busybox-static ca-certificates curl procps
 
 rm -rf "$tree"/var/cache/apt/archives/*.deb
 printf '127.0.0.1 localhost\n::1 localhost ip6-localhost\n' > "$tree/etc/hosts"
