@@ -91,41 +91,44 @@ export interface ClientOptions {
   readonly leases?: string;
 }
 
-/** dhcpcd writes below /run and /var/lib, and separates itself as a user which a user namespace does not have. */
-export const DHCPCD_ROOM = `mount -t tmpfs none /run && mkdir /run/dhcpcd && mount -t tmpfs none /var/lib && mkdir /var/lib/dhcpcd &&
-sed /^dhcpcd:/d /etc/passwd > /run/passwd && mount --bind /run/passwd /etc/passwd && exec "$0" "$@"`;
+/**
+ * dhcpcd writes below /run and /var/lib, and separates itself as a user which a user namespace does not have. One that a script of ours
+ * starts anew would write the machine's resolv.conf.
+ */
+const DHCPCD_ROOM = `mount -t tmpfs none /run && mkdir /run/dhcpcd && mount -t tmpfs none /var/lib && mkdir /var/lib/dhcpcd &&
+sed /^dhcpcd:/d /etc/passwd > /run/passwd && mount --bind /run/passwd /etc/passwd && cp /etc/resolv.conf /run/resolv.conf &&
+mount --bind /run/resolv.conf /etc/resolv.conf && exec "$0" "$@"`;
 
-function commandOf(client: Client, folder: string, script: string, device: string, given: ClientOptions): string[] {
+/** The line of a daemon that has a configuration, which is given with what the test adds; it ends when the script ends it. */
+export function daemonCommand(
+  client: 'dhclient' | 'dhcpcd',
+  family: '-4' | '-6',
+  configured: string,
+  folder: string,
+  script: string,
+  device: string,
+  given: ClientOptions,
+): string[] {
   const words = given.words ?? [];
-  const stays = given.stays === true ? [] : ['-1'];
-  if (client === 'udhcpc') {
-    const asked = ['search', 'mtu', 'staticroutes', 'hostname', '81'].flatMap((name) => ['-O', name]);
-    return ['busybox', 'udhcpc', '-f', ...(given.stays === true ? [] : ['-q']), '-n', '-i', device, '-s', script, ...asked, ...words];
-  }
   const configuration = join(folder, 'conf');
-  writeFileSync(configuration, (client === 'dhclient' ? DHCLIENT_CONF : DHCPCD_CONF) + (given.configuration ?? ''));
-  if (client === 'dhcpcd')
-    return [
-      'unshare',
-      '--mount',
-      'sh',
-      '-c',
-      DHCPCD_ROOM,
-      'dhcpcd',
-      '-4',
-      ...stays,
-      '-B',
-      '-c',
-      script,
-      '-f',
-      configuration,
-      ...words,
-      device,
-    ];
+  writeFileSync(configuration, configured + (given.configuration ?? ''));
+  if (client === 'dhcpcd') {
+    const stays = given.stays === true ? [] : ['-1'];
+    const room = ['unshare', '--mount', 'sh', '-c', DHCPCD_ROOM];
+    return [...room, 'dhcpcd', family, ...stays, '-B', '-c', script, '-f', configuration, ...words, device];
+  }
   const leases = join(folder, 'leases');
   writeFileSync(leases, given.leases ?? '');
-  // In the foreground it would stay: the script ends it.
-  return ['dhclient', '-4', '-d', '-v', '-sf', script, '-lf', leases, '-pf', join(folder, 'pid'), '-cf', configuration, ...words, device];
+  return ['dhclient', family, '-d', '-v', '-sf', script, '-lf', leases, '-pf', join(folder, 'pid'), '-cf', configuration, ...words, device];
+}
+
+function commandOf(client: Client, folder: string, script: string, device: string, given: ClientOptions): string[] {
+  if (client !== 'udhcpc') {
+    return daemonCommand(client, '-4', client === 'dhclient' ? DHCLIENT_CONF : DHCPCD_CONF, folder, script, device, given);
+  }
+  const asked = ['search', 'mtu', 'staticroutes', 'hostname', '81'].flatMap((name) => ['-O', name]);
+  const ends = given.stays === true ? [] : ['-q'];
+  return ['busybox', 'udhcpc', '-f', ...ends, '-n', '-i', device, '-s', script, ...asked, ...(given.words ?? [])];
 }
 
 function leasesIn(client: Client, output: string): Lease[] {

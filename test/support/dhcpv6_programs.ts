@@ -2,9 +2,8 @@
  * Real DHCPv6 clients, as programs in the guest's namespace: what each reports of its lease, in one set of words. As dhcp_programs.ts: a
  * client hands what it was told to a script, which changes nothing and prints its environment.
  */
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DHCPCD_ROOM, runWithScript } from './dhcp_programs.ts';
+import { daemonCommand, runWithScript } from './dhcp_programs.ts';
 import type { Finished } from './processes.ts';
 
 export const CLIENTS6 = ['dhclient', 'dhcpcd'] as const;
@@ -73,35 +72,6 @@ export interface Client6Options {
   readonly leases?: string;
 }
 
-function commandOf(client: Client6, folder: string, script: string, device: string, given: Client6Options): string[] {
-  const words = given.words ?? [];
-  const stays = given.stays === true ? [] : ['-1'];
-  const configuration = join(folder, 'conf');
-  writeFileSync(configuration, (client === 'dhclient' ? DHCLIENT_CONF : DHCPCD_CONF) + (given.configuration ?? ''));
-  if (client === 'dhcpcd')
-    return [
-      'unshare',
-      '--mount',
-      'sh',
-      '-c',
-      DHCPCD_ROOM,
-      'dhcpcd',
-      '-6',
-      ...stays,
-      '-B',
-      '-c',
-      script,
-      '-f',
-      configuration,
-      ...words,
-      device,
-    ];
-  const leases = join(folder, 'leases');
-  writeFileSync(leases, given.leases ?? '');
-  // In the foreground it would stay: the script ends it.
-  return ['dhclient', '-6', '-d', '-v', '-sf', script, '-lf', leases, '-pf', join(folder, 'pid'), '-cf', configuration, ...words, device];
-}
-
 function leasesIn(client: Client6, output: string): Lease6[] {
   return output
     .split(/^@/m)
@@ -123,7 +93,8 @@ export async function runClient6(
   given: Client6Options = {},
 ): Promise<{ readonly leases: Lease6[]; readonly finished: Finished }> {
   const atEvent = given.atEvent ?? (client === 'dhclient' ? 'case $reason in BOUND6 | REBIND6 | EXPIRE6) kill $PPID ;; esac' : '');
-  const command = (folder: string, script: string): string[] => commandOf(client, folder, script, device, given);
+  const configured = client === 'dhclient' ? DHCLIENT_CONF : DHCPCD_CONF;
+  const command = (folder: string, script: string): string[] => daemonCommand(client, '-6', configured, folder, script, device, given);
   const finished = await runWithScript(join(base, `${client}6`), `${SCRIPT}${atEvent}\n`, guest, command);
   return { leases: leasesIn(client, finished.stdout), finished };
 }
