@@ -1,7 +1,7 @@
-/** The random frames of test/worker/fuzz.test.ts for two minutes (RAVIOLI_SECONDS: for so long), each run with seeds of its own. */
+/** The random frames of test/worker/fuzz.test.ts for a minute (RAVIOLI_SECONDS: for so long), each run with seeds of its own. */
 import { fuzz, type Seen } from '../support/guest_fuzz.ts';
 
-const SECONDS = Number(process.env['RAVIOLI_SECONDS'] ?? 120);
+const SECONDS = Number(process.env['RAVIOLI_SECONDS'] ?? 60);
 const SEED = Number(process.env['RAVIOLI_SEED'] ?? Date.now() % 0x7fffffff);
 const STEPS = 300;
 
