@@ -32,7 +32,10 @@ function moveFiles(tool: 'ravioli' | 'older'): void {
   before(async () => {
     topology = makeTopology();
     far = await startNginx(topology, topology.far, [TARGET4, TARGET6], PORT);
-    execFileSync('sh', ['-c', `openssl enc -aes-128-ctr -K 00 -iv 00 -in /dev/zero 2>/dev/null | head -c ${FILE_BYTES} > ${far.folder}/big`]);
+    execFileSync('sh', [
+      '-c',
+      `openssl enc -aes-128-ctr -K 00 -iv 00 -in /dev/zero 2>/dev/null | head -c ${FILE_BYTES} > ${far.folder}/big`,
+    ]);
     sum = await sumOf(`${far.folder}/big`);
     translator = await startTranslator(tool, topology);
   });
