@@ -131,8 +131,8 @@ for (const program of PROGRAMS)
 
     it('shows before and after', async () => {
       const { output } = await pesto('-s', '-A', '-t', '1000');
-      expect(output.match(/HOST/g)).to.have.length(2);
-      expect(output.match(/TCP/g)).to.have.length(1);
+      expect(output.match(/^ *HOST$/gm)).to.have.length(2);
+      expect(output.match(/^ *TCP /gm)).to.have.length(1);
     });
 
     it('can ask for all, and for what is used', async () => {
