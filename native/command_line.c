@@ -27,7 +27,7 @@ struct command_line read_command_line(int count, char **words) {
   }
   /* supervisor/slirp/options.ts reads these words; it never goes into the background. */
   if (names(words[0], "slirp4netns"))
-    return (struct command_line){.keeps_descriptors = true};
+    return (struct command_line){.is_slirp = true, .options = count};
   opterr = 0;
   while ((option = getopt_long(count, words, option_letters, option_table, NULL)) != -1) {
     switch (option) {

@@ -9,8 +9,8 @@ struct command_line {
   bool background;
   /* No worker is needed, or not the usual one. */
   bool wants_no_worker;
-  /* Its options name descriptors in ways of their own: none is to be closed. */
-  bool keeps_descriptors;
+  /* The words are those of slirp4netns, whose options are others. */
+  bool is_slirp;
   /* Words up to the command or process ID that they end with. */
   int options;
 };

@@ -14,8 +14,8 @@
  * supervisor finds the pipe in the environment: RAVIOLI_READY=DESCRIPTOR. Until it is ready the child ends with its parent.
  *
  * Of the descriptors that come along, only the standard ones, those of sd_listen_fds(3) and those that an option names are kept: whoever
- * waits for the end of some pipe must not wait for ours. An option names them by --listen-fd, by --fd or by a path with /fd/ in it; other
- * numbers are ports, addresses or parts of names. What one means is for the supervisor to say.
+ * waits for the end of some pipe must not wait for ours. An option names them by --listen-fd, by --fd (of slirp4netns: --ready-fd and
+ * --exit-fd) or by a path with /fd/ in it; other numbers are ports, addresses or parts of names. What one means is for the supervisor to say.
  */
 #define _GNU_SOURCE
 #include "command_line.h"
@@ -86,21 +86,36 @@ static bool keep_numbers(struct kept *kept, const char *at) {
   return true;
 }
 
-/* Of an option whose value is descriptors: what follows its name in the word, "" when the value is the next word; else NULL. */
-static const char *descriptors_in(const char *word) {
-  static const char listen[] = "--listen-fd";
-  size_t name = strcspn(word, "=");
-  const char *cluster = word[0] == '-' && word[1] != '-' ? strchr(word, 'F') : NULL;
+/* A long option, and how many bytes of it tell it from others, with the dashes: such names may be shortened. */
+struct long_option {
+  const char *name;
+  size_t least;
+};
+
+/* The options whose value is descriptors. */
+struct descriptor_options {
+  const char *letters;
+  const struct long_option *names;
+};
+
+static const struct long_option our_names[] = {{"--listen-fd", 4}, {"--fd", 4}, {NULL, 0}};
+static const struct long_option slirp_names[] = {{"--ready-fd", 3}, {"--exit-fd", 4}, {NULL, 0}};
+static const struct descriptor_options ours = {"F", our_names}, slirps = {"er", slirp_names};
+
+/* Of such an option: what follows its name in the word, "" when the value is the next word; else NULL. */
+static const char *descriptors_in(const char *word, const struct descriptor_options *options) {
+  size_t length = strcspn(word, "=");
+  const char *cluster = word[0] == '-' && word[1] != '-' ? strpbrk(word, options->letters) : NULL;
   if (cluster)
     return cluster + 1;
-  /* Long names may be shortened; what is shorter than --li is ambiguous. */
-  if ((name >= 4 && name < sizeof listen && !strncmp(word, listen, name)) || (name == 4 && !strncmp(word, "--fd", name)))
-    return word + name;
+  for (const struct long_option *option = options->names; option->name; option++)
+    if (length >= option->least && length <= strlen(option->name) && !strncmp(word, option->name, length))
+      return word + length;
   return NULL;
 }
 
 /* With more numbers than there is room for, nothing is closed. */
-static void close_others(char *const *words, int word_count) {
+static void close_others(char *const *words, int word_count, const struct descriptor_options *options) {
   struct kept kept = {.count = 0};
   unsigned listeners = count_listeners();
   bool value = false;
@@ -109,7 +124,7 @@ static void close_others(char *const *words, int word_count) {
     kept.count++;
   }
   for (int word = 0; word < word_count; word++) {
-    const char *numbers = value ? words[word] : descriptors_in(words[word]);
+    const char *numbers = value ? words[word] : descriptors_in(words[word], options);
     value = !value && numbers && !*numbers;
     if (numbers && !keep_numbers(&kept, numbers))
       return;
@@ -237,8 +252,7 @@ int main(int argc, char **argv) {
   struct command_line line = read_command_line(argc - program - 1, argv + program);
   unsetenv("RAVIOLI_WORKER");
   unsetenv("RAVIOLI_READY");
-  if (!line.keeps_descriptors)
-    close_others(argv + program, line.options);
+  close_others(argv + program, line.options, line.is_slirp ? &slirps : &ours);
   if (line.background && !enter_background()) {
     perror("start: there can be no process in the background");
     return 1;

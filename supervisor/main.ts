@@ -13,16 +13,21 @@ import { EARLY_WORKER, readStarted } from './environment.ts';
 import { EXIT_FAILED } from './exit-status.ts';
 import { Log } from './log.ts';
 import { Run } from './run.ts';
-import { parseSlirp, type SlirpInvocation } from './slirp/options.ts';
-import { SlirpCaller } from './slirp/caller.ts';
+import type { SlirpCaller } from './slirp/caller.ts';
 import { UsageError } from './usage-error.ts';
 
-function main(program: string, words: readonly string[]): void {
+/** What was asked for, and the caller of slirp4netns if that has asked. */
+interface Asked {
+  readonly invocation: Invocation;
+  readonly slirp: SlirpCaller | null;
+}
+
+function main(program: string, read: () => Asked): void {
   const root = dirname(dirname(process.argv[1] as string));
   const early = parseEarlyWorker(process.env[EARLY_WORKER]);
   let log = new Log(program, LogLevel.INFO, root);
   try {
-    const { invocation, slirp } = read(program, words);
+    const { invocation, slirp } = read();
     if (invocation.kind === 'text') {
       writeSync(1, invocation.stdout);
       // The convention of back-ends is stdout, the peer's habit stderr; who reads both as one gets it once.
@@ -52,14 +57,6 @@ function main(program: string, words: readonly string[]): void {
   }
 }
 
-/** What was asked for; `slirp`: by the words of slirp4netns, which stand for others of pasta. */
-function read(program: string, words: readonly string[]): { readonly invocation: Invocation; readonly slirp: SlirpCaller | null } {
-  if (!program.endsWith('slirp4netns')) return { invocation: parseArguments(program, words), slirp: null };
-  const asked: SlirpInvocation = parseSlirp(words);
-  if (asked.kind === 'text') return { invocation: { ...asked, onStderr: false }, slirp: null };
-  return { invocation: parseArguments('pasta', asked.words), slirp: new SlirpCaller(asked.slirp) };
-}
-
 function isSame(one: Stats, other: Stats): boolean {
   return one.dev === other.dev && one.ino === other.ino;
 }
@@ -81,13 +78,16 @@ function loadNative(root: string): Native {
   return addon.exports;
 }
 
-/** `ravioli pasta …` is `pasta …`. */
-function start([program = 'ravioli', ...words]: readonly string[]): void {
-  if (program === 'ravioli' && (words[0] === 'pasta' || words[0] === 'passt')) {
-    main(words[0], words.slice(1));
+/** `ravioli pasta …` is `pasta …`; what reads the words of slirp4netns is loaded for that alone. */
+async function start([program = 'ravioli', ...words]: readonly string[]): Promise<void> {
+  if (program === 'slirp4netns') {
+    const { readSlirp } = await import('./slirp/invocation.ts');
+    main(program, () => readSlirp(words));
   } else {
-    main(program, words);
+    const byName = program === 'ravioli' && (words[0] === 'pasta' || words[0] === 'passt');
+    const [name, given] = byName ? [words[0] as string, words.slice(1)] : [program, words];
+    main(name, () => ({ invocation: parseArguments(name, given), slirp: null }));
   }
 }
 
-start(process.argv.slice(2));
+void start(process.argv.slice(2));

@@ -12,6 +12,7 @@ import { makeTable, named } from '../forwarding/table.ts';
 
 /** Bytes of a request. */
 const LONGEST = 4096;
+const REQUESTS = ['add_hostfwd', 'list_hostfwd', 'remove_hostfwd'];
 
 type Answer = Record<string, unknown>;
 
@@ -78,8 +79,10 @@ export class SlirpApi {
   }
 
   async #answer(request: unknown, forwarding: Forwarding): Promise<Answer> {
+    let what = '';
     try {
       const { execute, arguments: given } = record(request, 'the request');
+      if (typeof execute === 'string' && REQUESTS.includes(execute)) what = `${execute}: `;
       switch (execute) {
         case 'add_hostfwd':
           return { return: { id: await this.#add(record(given, 'arguments'), forwarding) } };
@@ -89,19 +92,19 @@ export class SlirpApi {
           await this.#remove(record(given, 'arguments'), forwarding);
           return { return: {} };
         default:
-          throw new BadRequest(`execute: ${JSON.stringify(execute) ?? 'nothing'} is none of add_hostfwd, list_hostfwd, remove_hostfwd`);
+          throw new BadRequest(`execute: ${JSON.stringify(execute) ?? 'nothing'} is none of ${REQUESTS.join(', ')}`);
       }
     } catch (error) {
-      return { error: { desc: `bad request: ${(error as Error).message}` } };
+      return { error: { desc: `bad request: ${what}${(error as Error).message}` } };
     }
   }
 
   async #add(given: Answer, forwarding: Forwarding): Promise<number> {
     const rule = ruleOf(given, this.#guest);
     const fault = faultOf(rule, forwarding.enabled);
-    if (fault !== null) throw new BadRequest(`add_hostfwd: ${fault}`);
+    if (fault !== null) throw new BadRequest(fault);
     const { host, guest } = forwarding.current();
-    await replace(forwarding, 'add_hostfwd', [...host, rule, ...guest]);
+    await replace(forwarding, [...host, rule, ...guest]);
     const id = this.#next++;
     this.#entries.push({ id, rule });
     return id;
@@ -110,17 +113,16 @@ export class SlirpApi {
   async #remove(given: Answer, forwarding: Forwarding): Promise<void> {
     const at = this.#entries.findIndex(({ id }) => id === given.id);
     const entry = this.#entries[at];
-    if (entry === undefined)
-      throw new BadRequest(`remove_hostfwd: id ${JSON.stringify(given.id) ?? 'missing'} is unknown; list_hostfwd has them`);
+    if (entry === undefined) throw new BadRequest(`id ${JSON.stringify(given.id) ?? 'missing'} is unknown; list_hostfwd has them`);
     const { host, guest } = forwarding.current();
-    await replace(forwarding, 'remove_hostfwd', [...host.filter((rule) => !sameRule(rule, entry.rule)), ...guest]);
+    await replace(forwarding, [...host.filter((rule) => !sameRule(rule, entry.rule)), ...guest]);
     this.#entries.splice(at, 1);
   }
 }
 
-async function replace(forwarding: Forwarding, what: string, rules: readonly ForwardingRule[]): Promise<void> {
+async function replace(forwarding: Forwarding, rules: readonly ForwardingRule[]): Promise<void> {
   const refusal = await forwarding.apply(makeTable(rules.map(named)));
-  if (refusal !== null) throw new BadRequest(`${what}: ${refusal}`);
+  if (refusal !== null) throw new BadRequest(refusal);
 }
 
 /** undefined: it is not complete, or nothing. */
@@ -139,8 +141,7 @@ function record(value: unknown, name: string): Answer {
 
 function ruleOf(given: Answer, guest: Uint8Array): ForwardingRule {
   const { proto } = given;
-  if (proto !== 'tcp' && proto !== 'udp')
-    throw new BadRequest(`add_hostfwd: proto ${JSON.stringify(proto) ?? 'missing'} must be "tcp" or "udp"`);
+  if (proto !== 'tcp' && proto !== 'udp') throw new BadRequest(`proto ${JSON.stringify(proto) ?? 'missing'} must be "tcp" or "udp"`);
   const target = addressOf(given, 'guest_addr', guest);
   const first = portOf('host_port', given.host_port);
   return {
@@ -163,13 +164,13 @@ function addressOf(given: Answer, name: string, unless: Uint8Array): Uint8Array 
   const value = given[name];
   if (value === undefined || value === '') return unless;
   const address = typeof value === 'string' ? parseIPv4(value) : null;
-  if (address === null) throw new BadRequest(`add_hostfwd: ${name} ${JSON.stringify(value)} must be an IPv4 address`);
+  if (address === null) throw new BadRequest(`${name} ${JSON.stringify(value)} must be an IPv4 address`);
   return address;
 }
 
 function portOf(name: string, value: unknown): number {
   if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > 65_535)
-    throw new BadRequest(`add_hostfwd: ${name} ${JSON.stringify(value) ?? 'missing'} must be a number from 1 to 65535`);
+    throw new BadRequest(`${name} ${JSON.stringify(value) ?? 'missing'} must be a number from 1 to 65535`);
   return value as number;
 }
 

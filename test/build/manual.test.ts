@@ -10,6 +10,7 @@ import { generatedFiles } from '../../build/manual/write.ts';
 import { OPTIONS } from '../../supervisor/config/options.ts';
 import { ROOT } from '../arch/tree.ts';
 
+/** An ordinary user can't have build/need.sh install what a machine lacks. */
 function isHere(program: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 }

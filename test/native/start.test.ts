@@ -8,12 +8,12 @@ const START = fileURLToPath(new URL('../../native/out/start', import.meta.url));
 const LAST = 12;
 
 /** The descriptors that what `start` becomes has above the standard ones, when all up to LAST are open; `setting` is shell. */
-function left(words: readonly string[], setting = ''): string[] {
+function left(words: readonly string[], setting = '', program = 'pasta --trace'): string[] {
   const nothing = openSync('/dev/null', 'r');
   const descriptors = Array.from({ length: LAST - 2 }, () => nothing);
   const show = Array.from({ length: LAST - 2 }, (_, at) => `[ -e /proc/$$/fd/${at + 3} ] && echo ${at + 3}`).join('; ');
-  const script = `${setting} exec "${START}" /bin/true name runtime -- /bin/sh -c 'eval "$SHOW"' sh -- pasta "$@"`;
-  const { stdout } = spawnSync('/bin/bash', ['-c', script, 'bash', '--trace', ...words], {
+  const script = `${setting} exec "${START}" /bin/true name runtime -- /bin/sh -c 'eval "$SHOW"' sh -- ${program} "$@"`;
+  const { stdout } = spawnSync('/bin/bash', ['-c', script, 'bash', ...words], {
     // Not as a word: its numbers would be kept.
     env: { ...process.env, SHOW: show },
     stdio: ['ignore', 'pipe', 'inherit', ...descriptors],
@@ -50,6 +50,16 @@ describe('native/start: descriptors', () => {
     ["none of another process's LISTEN_FDS", [], 'LISTEN_PID=1 LISTEN_FDS=2', []],
     ['none when LISTEN_FDS makes no sense', [], 'LISTEN_PID=$$ LISTEN_FDS=-1', []],
   ];
+  for (const words of [
+    ['-c', '-r', '5', '-e', '7', '9'],
+    ['--ready-fd=5', '--mtu=9', '--exit-fd', '7', '11'],
+    ['--r', '5', '--ex=7', '9', 'tap10'],
+    ['-cr5', '-e7', '-m', '8', '9'],
+  ])
+    it(`leaves those of slirp4netns ${words.join(' ')}`, () => {
+      expect(left(words, '', 'slirp4netns')).to.deep.equal(['5', '7']);
+    });
+
   for (const [what, words, setting, expected] of rows)
     it(`leaves ${what}`, () => {
       expect(left(words, setting)).to.deep.equal(expected);
