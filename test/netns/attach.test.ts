@@ -54,7 +54,7 @@ describe('netns: attach', function () {
       const began = Date.now();
       process.kill(pasta.pid, signal);
       expect((await pasta.finished).code).to.equal(code);
-      expect(Date.now() - began).to.be.lessThan(1_000);
+      expect(Date.now() - began, 'no time given to anybody').to.be.lessThan(2_000);
       await Promise.all(everyone.map((pid) => gone(pid)));
       expect(process.kill(guest.pid, 0)).to.equal(true);
       await guest.stop('SIGKILL');

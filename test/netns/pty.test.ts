@@ -3,7 +3,7 @@ import { accessSync, constants, readFileSync, readlinkSync, writeFileSync } from
 import { expect } from 'chai';
 import { Key, Terminal } from '../support/driver.ts';
 import { nameOf, tree } from '../support/processtable.ts';
-import { gone } from '../support/product.ts';
+import { gone, IDLER } from '../support/product.ts';
 import { PRODUCT } from '../support/translator.ts';
 
 function isWritable(path: string): boolean {
@@ -61,8 +61,8 @@ describe('netns: pty', function () {
   });
 
   it('^C ends a command that is no shell and handles no signal, though it is the first process of its namespace', async () => {
-    open('--', 'sh', '-c', 'echo begun; exec sleep 1000');
-    await terminal.see(/begun/);
+    open('--', ...IDLER);
+    await terminal.see(/ready/);
     terminal.type(Key.INTERRUPT);
     expect(await terminal.end()).to.equal(130);
   });
@@ -191,8 +191,8 @@ describe('netns: pty', function () {
 
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGSEGV'] as const) {
       it(`after ${signal}`, async () => {
-        around('sh', '-c', 'echo begun; exec sleep 1000');
-        await terminal.see(/begun/);
+        around(...IDLER);
+        await terminal.see(/ready/);
         process.kill(supervisor(), signal);
         await expectRestored();
       });

@@ -9,6 +9,8 @@ export type Direction = 'out' | 'in' | 'both';
 
 export interface DatagramLoad {
   readonly server: string;
+  /** Where the server listens; iperf3's own port unless given. */
+  readonly port?: number;
   readonly direction: Direction;
   /** Bytes of each datagram. */
   readonly size: number;
@@ -37,6 +39,8 @@ interface Stream {
 const BUFFER = Math.min(...['rmem_max', 'wmem_max'].map((name) => Number(readFileSync(`/proc/sys/net/core/${name}`, 'utf8'))));
 
 const OPTIONS: Readonly<Record<Direction, readonly string[]>> = { out: [], in: ['-R'], both: ['--bidir'] };
+
+const IPERF_PORT = 5201;
 
 interface Way {
   readonly bytes: number;
@@ -71,9 +75,9 @@ export async function sendStreams(namespace: string | number, server: string, by
 
 /** Sends datagrams between a namespace and an iperf3 server; throws when iperf3 itself fails. */
 export async function sendDatagrams(namespace: string | number, given: DatagramLoad): Promise<DatagramAnswers> {
-  const { server, direction, size, rate, seconds } = given;
+  const { server, port = IPERF_PORT, direction, size, rate, seconds } = given;
   const load = ['-u', '-l', String(size), '-b', String(Math.floor(rate)), '-t', String(seconds), '-w', String(BUFFER)];
-  const end = await runIperf(['-c', server, ...load, ...OPTIONS[direction]], namespace, (seconds + 30) * 1000);
+  const end = await runIperf(['-c', server, '-p', String(port), ...load, ...OPTIONS[direction]], namespace, (seconds + 30) * 1000);
   const streams = (end.streams ?? []).map((stream) => stream.udp);
   const sum = (of: (stream: Stream) => number): number => streams.reduce((total, stream) => total + of(stream), 0);
   return {

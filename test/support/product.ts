@@ -11,6 +11,9 @@ import { PRODUCT } from './translator.ts';
 
 const native = createRequire(import.meta.url)(fileURLToPath(new URL('../../native/out/supervisor.node', import.meta.url))) as Native;
 
+/** A command that writes "ready", and leaves all signals alone: `sh -c` handles SIGINT until its last command is in its place. */
+export const IDLER = ['perl', '-e', '$| = 1; print "ready\\n"; sleep 1000'] as const;
+
 export interface Started extends Running {
   /** Every process of the run, the command included, when it was ready. */
   readonly everyone: readonly number[];
