@@ -15,7 +15,8 @@
  *
  * Of the descriptors that come along, only the standard ones, those of sd_listen_fds(3) and those that an option names are kept: whoever
  * waits for the end of some pipe must not wait for ours. An option names them by --listen-fd, by --fd (of slirp4netns: --ready-fd and
- * --exit-fd) or by a path with /fd/ in it; other numbers are ports, addresses or parts of names. What one means is for the supervisor to say.
+ * --exit-fd, and any word that is a number where --netns-type=tapfd is said) or by a path with /fd/ in it; other numbers are ports, addresses
+ * or parts of names. What one means is for the supervisor to say.
  */
 #define _GNU_SOURCE
 #include "command_line.h"
@@ -96,11 +97,13 @@ struct long_option {
 struct descriptor_options {
   const char *letters;
   const struct long_option *names;
+  /* What makes a descriptor of every word that is a number; NULL: nothing does. */
+  const char *sign;
 };
 
 static const struct long_option our_names[] = {{"--listen-fd", 4}, {"--fd", 4}, {NULL, 0}};
 static const struct long_option slirp_names[] = {{"--ready-fd", 3}, {"--exit-fd", 4}, {NULL, 0}};
-static const struct descriptor_options ours = {"F", our_names}, slirps = {"er", slirp_names};
+static const struct descriptor_options ours = {"F", our_names, NULL}, slirps = {"er", slirp_names, "tapfd"};
 
 /* Of such an option: what follows its name in the word, "" when the value is the next word; else NULL. */
 static const char *descriptors_in(const char *word, const struct descriptor_options *options) {
@@ -118,13 +121,15 @@ static const char *descriptors_in(const char *word, const struct descriptor_opti
 static void close_others(char *const *words, int word_count, const struct descriptor_options *options) {
   struct kept kept = {.count = 0};
   unsigned listeners = count_listeners();
-  bool value = false;
+  bool value = false, any = false;
+  for (int word = 0; options->sign && word < word_count; word++)
+    any = any || strstr(words[word], options->sign);
   while (kept.count < listeners) {
     kept.numbers[kept.count] = FIRST_LISTENER + (unsigned)kept.count;
     kept.count++;
   }
   for (int word = 0; word < word_count; word++) {
-    const char *numbers = value ? words[word] : descriptors_in(words[word], options);
+    const char *numbers = value || (any && isdigit((unsigned char)*words[word])) ? words[word] : descriptors_in(words[word], options);
     value = !value && numbers && !*numbers;
     if (numbers && !keep_numbers(&kept, numbers))
       return;

@@ -83,4 +83,6 @@ export interface Native {
   localDatagram(path: string): number;
   /** TUNSETPERSIST: the device outlives its last descriptor, until its namespace ends. */
   keepTap(fd: number): number;
+  /** TUNGETIFF: IFF_* of the tun device behind a descriptor, 0 to 65535; −ENOTTY: it is none, −EBADFD: nothing is attached. */
+  tapFlags(fd: number): number;
 }

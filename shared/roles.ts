@@ -18,7 +18,10 @@ export const GrantKind = {
   OPENER_NAMESPACE: 3,
   /** memfd that holds the flow table's columns; sent with `Config`, before sealing. `value` = its length in KiB. */
   COLUMNS: 4,
-  /** The socket of a guest that speaks frames over a stream; takes the place of one that has gone. */
+  /**
+   * The socket of a guest that speaks frames over a stream; takes the place of one that has gone. `value` = 1: a tap without a virtio-net
+   * header, of which each read and write is a frame.
+   */
   STREAM: 5,
   /**
    * A file that is open for writing alone, at its end: what passes the guest's link is written there as records of pcap(5). `value` = 1:

@@ -1,5 +1,6 @@
 /**
- * Where a virtual machine's network connects to us: a UNIX socket that we listen at, or one that is connected already.
+ * Where a virtual machine's network connects to us: a UNIX socket that we listen at, one that is connected already, or a tap that somebody else
+ * has made.
  *
  * Theory of operation. One machine at a time. When it goes, its flows stay, and the next one that connects goes on with them: a machine
  * monitor that is started again finds its network as it was. The worker is given the socket and says when the machine has gone; no frame
@@ -21,11 +22,17 @@ const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_ACCEPTCONN = 30;
 const SOCK_STREAM = 1;
+
+/** linux/if_tun.h. */
+const IFF_TAP = 0x0002;
+const IFF_NO_PI = 0x1000;
+const IFF_VNET_HDR = 0x4000;
 /** More than any host allows: it gives what it has (net.core.wmem_max, rmem_max). A burst of frames then needs no second turn. */
 const LARGEST_BUFFER = 1 << 30;
 
 const EAGAIN = 11;
 const EBADF = 9;
+const ENOTSOCK = 88;
 const ECONNREFUSED = 111;
 const ENOENT = 2;
 
@@ -33,7 +40,7 @@ const ENOENT = 2;
 export interface MachineOptions {
   /** Path to listen at; null = one of ours. */
   readonly socketPath: string | null;
-  /** A connected socket; null = listen. */
+  /** A connected socket or a tap; null = listen. */
   readonly machineFd: number | null;
   /** The first machine is the last. */
   readonly oneOff: boolean;
@@ -47,6 +54,9 @@ export interface MachineParts {
   ended(): void;
 }
 
+/** `isTap`: each read and write is a frame. */
+type Give = (descriptor: number, isTap: boolean) => void;
+
 /** The place where machines connect. */
 export class MachineSocket {
   readonly #parts: MachineParts;
@@ -54,10 +64,11 @@ export class MachineSocket {
   /** Where it listens; null: it does not. */
   readonly path: string | null;
   readonly #file: SocketFile | null;
+  readonly #isTap: boolean;
   #watcher: { stop(): void } | null = null;
   /** The socket of the machine that is served; −1: none is. */
   #served = -1;
-  #give: (descriptor: number) => void = () => {};
+  #give: Give = () => {};
   /** Who comes next, when the worker has seen that the one that is served has left. */
   #next: { fd: number; pid: number } | null = null;
 
@@ -66,12 +77,14 @@ export class MachineSocket {
     const { native, options } = parts;
     this.#parts = parts;
     if (options.machineFd !== null) {
-      refuseUnlessStream(native, options.machineFd);
+      this.#isTap = isTap(native, options.machineFd);
+      if (!this.#isTap) refuseUnlessStream(native, options.machineFd);
       this.path = null;
       this.#file = null;
       this.#listener = -1;
       return;
     }
+    this.#isTap = false;
     this.path = options.socketPath ?? freePath(native);
     this.#listener = listenAt(native, this.path, 'machine socket');
     this.#file = new SocketFile(this.path);
@@ -83,8 +96,8 @@ export class MachineSocket {
     this.#file?.remove();
   }
 
-  /** Machines are served from now on; `give` gives the worker a copy of a machine's socket. */
-  start(give: (descriptor: number) => void): void {
+  /** Machines are served from now on; `give` gives the worker a copy of the descriptor. */
+  start(give: Give): void {
     const { native, options } = this.#parts;
     this.#give = give;
     if (options.machineFd !== null) this.#welcome(options.machineFd);
@@ -144,16 +157,28 @@ export class MachineSocket {
     this.#served = descriptor;
     // One that was handed in may be blocking, and the worker waits for nothing but events.
     native.setNonBlocking(descriptor);
-    for (const buffer of [SO_SNDBUF, SO_RCVBUF]) native.setSocketOption(descriptor, SOL_SOCKET, buffer, LARGEST_BUFFER);
-    this.#give(descriptor);
+    if (!this.#isTap) for (const buffer of [SO_SNDBUF, SO_RCVBUF]) native.setSocketOption(descriptor, SOL_SOCKET, buffer, LARGEST_BUFFER);
+    this.#give(descriptor, this.#isTap);
   }
+}
+
+/** Whether it is a tap, as `ip tuntap` makes them. @throws UsageError about another device of that kind */
+function isTap(native: Native, fd: number): boolean {
+  if (native.socketOption(fd, SOL_SOCKET, SO_TYPE) !== -ENOTSOCK) return false;
+  const flags = native.tapFlags(fd);
+  if (flags < 0) return false;
+  if ((flags & (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)) !== (IFF_TAP | IFF_NO_PI))
+    throw new UsageError(
+      `--fd ${fd}: is a device with flags 0x${flags.toString(16)}; give a tap that was made with IFF_TAP | IFF_NO_PI alone`,
+    );
+  return true;
 }
 
 /** @throws UsageError about a descriptor that no frames can come from */
 function refuseUnlessStream(native: Native, fd: number): void {
   const type = native.socketOption(fd, SOL_SOCKET, SO_TYPE);
   if (type === -EBADF) throw new UsageError(`--fd ${fd}: is not open here; start us with the machine's socket as descriptor ${fd}`);
-  if (type < 0) throw new UsageError(`--fd ${fd}: is no socket; give a connected stream socket`);
+  if (type < 0) throw new UsageError(`--fd ${fd}: is neither a socket nor a tap; give a connected stream socket`);
   if (type !== SOCK_STREAM) throw new UsageError(`--fd ${fd}: is a socket of another type; give a connected stream socket`);
   if (native.socketOption(fd, SOL_SOCKET, SO_ACCEPTCONN) === 1)
     throw new UsageError(`--fd ${fd}: is a socket that listens; give a connected one, or a path to listen at with --socket`);

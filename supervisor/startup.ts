@@ -195,7 +195,7 @@ export class Startup {
     }
     mark('listeners bound');
     worker.start();
-    machine?.start((descriptor) => worker.lend(GrantKind.STREAM, 0, descriptor));
+    machine?.start((descriptor, isTap) => worker.lend(GrantKind.STREAM, isTap ? 1 : 0, descriptor));
     mark('ready');
     const features = this.#features(guest?.tap ?? null, maxDescriptors);
     const command = control === null || guest === null || guest.pid === null ? null : { pid: guest.pid, control };

@@ -37,15 +37,15 @@ export function takeTap(descriptor: number, offloads: number): void {
   openTap(descriptor, offloads);
 }
 
-/** Takes the socket of a guest, in place of one that has gone, and begins to take its frames. */
-export function takeStream(descriptor: number): void {
+/** Takes the socket of a guest, or a tap without a header, in place of one that has gone, and begins to take its frames. */
+export function takeStream(descriptor: number, tap: boolean): void {
   if (isStream && fd >= 0) kernel.close(fd);
   fd = descriptor;
   isStream = true;
   awaitsRoom = false;
   expectGuest();
   setLink(true);
-  openStream(descriptor);
+  openStream(descriptor, tap);
   watchLink();
   searchAtOnce();
 }

@@ -192,7 +192,7 @@ function takeGrant(grant: ravioli.Grant.$Properties, fds: number[]): void {
       takeTap(fd, grant.value ?? 0);
       break;
     case GrantKind.STREAM:
-      takeStream(fd);
+      takeStream(fd, grant.value === 1);
       break;
     case GrantKind.CAPTURE:
       openCapture(fd);

@@ -248,6 +248,8 @@ const SLIRP4NETNS: Command = {
     'In the network, 10.0.2.0/24 unless --cidr says another, the guest is at 100, the host at 2, and the name server of the ' +
       'host at 3; with --enable-ipv6 the guest has an address of fd00::/64 too, and they are fd00::2 and fd00::3. Without ' +
       '--configure the interface is made, or taken when it is there, and left to be set up.',
+    'With --netns-type=tapfd the first word is the number of an open tap, made with IFF_TAP | IFF_NO_PI and nothing else, whose owner ' +
+      'sets it up; the run ends with it.',
     'At the socket of --api-socket each connection may ask for one thing in JSON: `add_hostfwd` forwards a port of the host, ' +
       '`list_hostfwd` shows them, `remove_hostfwd` takes one back by its number.',
   ],

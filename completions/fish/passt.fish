@@ -62,5 +62,5 @@ complete -c passt -l print-capabilities -d 'Print what kind of back-end this is,
 complete -c passt -l repair-path -r -F -d 'Socket of the repair helper, or \'none\''
 complete -c passt -l migrate-exit -d 'Leave after a migration (not supported yet)'
 complete -c passt -l migrate-no-linger -d 'Close sockets after a migration (not supported yet)'
-complete -c passt -s F -l fd -x -d 'Connected socket of the machine'
+complete -c passt -s F -l fd -x -d 'Connected socket of the machine, or a tap'
 complete -c passt -s 1 -l one-off -d 'Leave with the first client'

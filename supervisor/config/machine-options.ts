@@ -49,7 +49,7 @@ export const MACHINE: readonly OptionRow[] = [
   { long: 'repair-path', argument: 'PATH', modes: 'passt', help: "Socket of the repair helper, or 'none'", set: setRepairPath },
   { long: 'migrate-exit', modes: 'passt', help: 'Leave after a migration', awaits: 'migration' },
   { long: 'migrate-no-linger', modes: 'passt', help: 'Close sockets after a migration', awaits: 'migration' },
-  { long: 'fd', short: 'F', argument: 'NUMBER', modes: 'passt', help: 'Connected socket of the machine', set: setMachineFd },
+  { long: 'fd', short: 'F', argument: 'NUMBER', modes: 'passt', help: 'Connected socket of the machine, or a tap', set: setMachineFd },
   {
     long: 'one-off',
     short: '1',

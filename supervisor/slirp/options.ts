@@ -1,5 +1,6 @@
 /**
- * The command line of slirp4netns, in words of pasta: one network of its own, whose host is at 2, name server at 3, and guest at 100.
+ * The command line of slirp4netns, in words of pasta, or of passt for a tap that is handed over: one network of its own, whose host is at 2,
+ * name server at 3, and guest at 100.
  */
 import { formatAddress, parseIPv4 } from '../../shared/addresses.ts';
 import { MAX_MTU } from '../../shared/limits.ts';
@@ -33,10 +34,10 @@ export interface SlirpOptions {
   readonly banner: string;
 }
 
-/** A command line: a text to print, or pasta's words and what is not in them. */
+/** A command line: a text to print, or the words of pasta or passt and what is not in them. */
 export type SlirpInvocation =
   | { readonly kind: 'text'; readonly stdout: string }
-  | { readonly kind: 'run'; readonly words: readonly string[]; readonly slirp: SlirpOptions };
+  | { readonly kind: 'run'; readonly mode: 'pasta' | 'passt'; readonly words: readonly string[]; readonly slirp: SlirpOptions };
 
 /** Of the option table: `help` is for people, and its names are what callers look for. */
 export const SLIRP_OPTIONS: readonly DescribedOption[] = [
@@ -48,7 +49,7 @@ export const SLIRP_OPTIONS: readonly DescribedOption[] = [
   { long: 'api-socket', short: 'a', argument: 'PATH', help: 'Socket by which ports are forwarded' },
   { long: 'cidr', argument: 'CIDR', help: `Network of the guest (default=${DEFAULT_CIDR})` },
   { long: 'disable-host-loopback', help: "The gateway does not lead to the host's loopback" },
-  { long: 'netns-type', argument: 'TYPE', help: 'What names the namespace: path or pid (default=pid)' },
+  { long: 'netns-type', argument: 'TYPE', help: 'What the first word is: path or pid of a namespace, or tapfd (default=pid)' },
   { long: 'userns-path', argument: 'PATH', help: 'User namespace to join' },
   { long: 'enable-sandbox', help: 'Without effect: every room is confined' },
   { long: 'enable-seccomp', help: 'Without effect: system calls are always filtered' },
@@ -62,11 +63,11 @@ export const SLIRP_OPTIONS: readonly DescribedOption[] = [
 ];
 
 /** The form of the command, as its help and its manual show it. */
-export const SLIRP_SYNOPSIS = 'slirp4netns [OPTION]... PID|PATH [TAPNAME]';
+export const SLIRP_SYNOPSIS = 'slirp4netns [OPTION]... PID|PATH|FD [TAPNAME]';
 
 function helpText(): string {
   const lines = SLIRP_OPTIONS.map((row) => optionLine(row, NAME_WIDTH));
-  return `Usage: ${SLIRP_SYNOPSIS}\n\nConnects a network namespace to the network of the host, as slirp4netns does.\n\nOptions:\n${lines.join('\n')}\n`;
+  return `Usage: ${SLIRP_SYNOPSIS}\n\nConnects a network namespace, or a tap, to the network of the host, as slirp4netns does.\n\nOptions:\n${lines.join('\n')}\n`;
 }
 
 /** Podman and rootlesskit show the lines; the first has the version. */
@@ -94,20 +95,22 @@ export function parseSlirp(argv: readonly string[]): SlirpInvocation {
   return translate(given, words as readonly string[]);
 }
 
-function translate(given: Given, words: readonly string[]): SlirpInvocation {
-  const [target, tap = 'tap0', excess] = words;
+function translate(given: Given, named: readonly string[]): SlirpInvocation {
+  const [target, tap = 'tap0', excess] = named;
   if (target === undefined)
     throw new UsageError('which namespace is not said; give the ID of a process in it, or --netns-type=path and its path');
   if (excess !== undefined) throw new UsageError(`'${excess}': nothing comes behind the name of the interface; leave it out`);
   if (given.get('macaddress') !== undefined && !given.has('configure'))
     throw new UsageError('--macaddress is for an interface that is made ready; give -c as well');
   refuseOther(given, 'target-type', ['netns']);
+  refuseOther(given, 'netns-type', ['path', 'pid', 'tapfd']);
   const network = networkOf(given.get('cidr') ?? DEFAULT_CIDR);
   const mtu = mtuOf(given.get('mtu') ?? '1500');
   const at = (place: number): string => formatAddress(network.at(place));
-  const pasta = [
-    ...['--foreground', '--quiet', '--ns-ifname', tap, '--mtu', String(mtu)],
-    ...['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none'],
+  const byTap = given.get('netns-type') === 'tapfd';
+  const words = [
+    ...['--foreground', '--quiet', ...(byTap ? [] : ['--ns-ifname', tap]), '--mtu', String(mtu)],
+    ...['-t', 'none', '-u', 'none', ...(byTap ? [] : ['-T', 'none', '-U', 'none'])],
     ...['--address', at(GUEST), '--netmask', String(network.length), '--gateway', at(HOST)],
     ...(given.has('configure') ? ['--config-net'] : []),
     ...(given.has('disable-host-loopback') ? ['--no-map-gw'] : []),
@@ -115,7 +118,7 @@ function translate(given: Given, words: readonly string[]): SlirpInvocation {
     ...dnsWords(given, at(NAME_SERVER)),
     ...outboundWords(given),
     ...optional('--ns-mac-addr', given.get('macaddress')),
-    ...namespaceWords(given, target),
+    ...(byTap ? tapWords(given, target) : namespaceWords(given, target)),
   ];
   const slirp: SlirpOptions = {
     readyFd: descriptorOf(given, 'ready-fd'),
@@ -124,7 +127,7 @@ function translate(given: Given, words: readonly string[]): SlirpInvocation {
     guest: network.at(GUEST),
     banner: bannerOf(given, network, mtu),
   };
-  return { kind: 'run', words: pasta, slirp };
+  return { kind: 'run', mode: byTap ? 'passt' : 'pasta', words, slirp };
 }
 
 function optional(option: string, value: string | undefined): string[] {
@@ -166,7 +169,6 @@ function outboundWords(given: Given): string[] {
 }
 
 function namespaceWords(given: Given, target: string): string[] {
-  refuseOther(given, 'netns-type', ['path', 'pid']);
   const user = given.get('userns-path');
   const byPath = given.get('netns-type') === 'path';
   if (!byPath && decimal(target) === null)
@@ -175,6 +177,14 @@ function namespaceWords(given: Given, target: string): string[] {
   const path = byPath ? target : `/proc/${target}/ns/net`;
   // Whoever has made it ends us by --exit-fd, or by a signal.
   return [...optional('--userns', user), '--netns', path, '--no-netns-quit'];
+}
+
+/** Whose namespace the tap is in is not known. */
+function tapWords(given: Given, target: string): string[] {
+  for (const option of ['configure', 'userns-path'])
+    if (given.has(option)) throw new UsageError(`--${option} is about a namespace, and a tap is handed over; set it up where it was made`);
+  if (decimal(target) === null) throw new UsageError(`'${target}' is not the number of a descriptor; give that of a tap that is open`);
+  return ['--fd', target];
 }
 
 function descriptorOf(given: Given, option: string): number | null {

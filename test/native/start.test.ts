@@ -50,6 +50,9 @@ describe('native/start: descriptors', () => {
     ["none of another process's LISTEN_FDS", [], 'LISTEN_PID=1 LISTEN_FDS=2', []],
     ['none when LISTEN_FDS makes no sense', [], 'LISTEN_PID=$$ LISTEN_FDS=-1', []],
   ];
+  it('leaves the tap of slirp4netns, whose number is a word of its own', () => {
+    expect(left(['-r', '5', '-m', '1500', '--netns-type=tapfd', '7', 'tap9'], '', 'slirp4netns')).to.deep.equal(['5', '7']);
+  });
   for (const words of [
     ['-c', '-r', '5', '-e', '7', '9'],
     ['--ready-fd=5', '--mtu=9', '--exit-fd', '7', '11'],

@@ -235,7 +235,10 @@ sys.exit(passt.wait())`;
     ]);
     const server = createServer().listen(socketPath(topology));
     const file = await run([passtPath('machine'), '-f', ...NO_PORTS, '--fd', '3'], { namespace: topology.host, extra: ['ignore'] });
-    expect([file.code, file.stderr.trim()]).to.deep.equal([1, 'passt: --fd 3: is no socket; give a connected stream socket']);
+    expect([file.code, file.stderr.trim()]).to.deep.equal([
+      1,
+      'passt: --fd 3: is neither a socket nor a tap; give a connected stream socket',
+    ]);
     server.close();
   });
 });

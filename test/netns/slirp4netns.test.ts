@@ -1,14 +1,24 @@
 /** `slirp4netns` as its callers use it: a namespace that is there, descriptors for ready and exit, ports by JSON. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { check, type Running, run, start } from '../support/processes.ts';
+import { check, type Running, run, start, UNPRIVILEGED } from '../support/processes.ts';
 import { HOST4, makeTopology, TARGET4, type Topology } from '../support/topology.ts';
 
 const SLIRP = fileURLToPath(new URL('../../bin/slirp4netns', import.meta.url));
 const GUEST = '10.0.2.100';
+/** Runs a command whose descriptor 7 is a new tap of the namespace that this runs in: IFF_TAP | IFF_NO_PI. */
+const WITH_TAP = [
+  'import fcntl, os, struct, sys',
+  'tap = os.open("/dev/net/tun", os.O_RDWR)',
+  'fcntl.ioctl(tap, 0x400454CA, struct.pack("16sH22x", b"tap0", int(sys.argv[1], 16)))',
+  'os.dup2(tap, 7)',
+  'os.execvp(sys.argv[2], sys.argv[2:])',
+].join('\n');
+const BYTES = 3_000_000;
 
 describe('netns: slirp4netns', function () {
   this.timeout(30_000);
@@ -85,6 +95,51 @@ describe('netns: slirp4netns', function () {
     await check(['sh', '-ec', script], { namespace: holder.pid, user: 0 });
     const ping = await inside('ping', '-c', '1', '-W', '5', TARGET4);
     expect(ping.code, ping.stdout + slirp.stderr()).to.equal(0);
+  });
+
+  /** slirp4netns in the host's namespace, with a tap of the guest's that somebody else has made. */
+  async function takesTap(flags: string, ...words: string[]): Promise<void> {
+    holder = start(['unshare', '-rn', 'sh', '-c', 'echo held; exec sleep 1000'], { namespace: topology.host, timeout: 60_000 });
+    await holder.waitFor(/held/);
+    const user = ['setpriv', `--reuid=${UNPRIVILEGED}`, `--regid=${UNPRIVILEGED}`, '--clear-groups', '--inh-caps=-all'];
+    const line = [`--net=/run/netns/${topology.host}`, ...user, SLIRP, '--netns-type=tapfd', ...words, '7'];
+    const options = { namespace: holder.pid, user: 0, timeout: 60_000, extra: ['pipe' as const, 'pipe' as const] };
+    slirp = start(['python3', '-c', WITH_TAP, flags, 'nsenter', ...line], options);
+  }
+
+  it('serves a tap that is handed over: TCP and UDP both ways, and ends with it (Guix)', async () => {
+    await takesTap('0x1002', '--enable-sandbox', '--enable-ipv6', '--ready-fd=3', '-e', '4');
+    await slirp.waitFor(/Recommended IP/);
+    const script = `ip addr add ${GUEST}/24 dev tap0; ip link set tap0 up; ip route add default via 10.0.2.2`;
+    await check(['sh', '-ec', script], { namespace: holder.pid, user: 0 });
+    expect((await inside('ping', '-c', '1', '-W', '5', '-s', '3000', TARGET4)).code).to.equal(0);
+    const sum = createHash('sha256').update(Buffer.alloc(BYTES, 'ravioli ')).digest('hex');
+    const made = `yes 'ravioli ' | tr -d '\n' | head -c ${BYTES}`;
+    const server = start(['sh', '-c', `${made} | socat -u - TCP-LISTEN:7001,bind=${TARGET4}`], { namespace: topology.far });
+    const received = await inside(
+      'sh',
+      '-c',
+      `until socat -u TCP:${TARGET4}:7001 - > /tmp/tapfd.$$; do sleep 0.1; done; sha256sum < /tmp/tapfd.$$; rm /tmp/tapfd.$$`,
+    );
+    expect(received.stdout).to.contain(sum);
+    await server.finished;
+    const sink = start(['sh', '-c', `socat -u TCP-LISTEN:7002,bind=${TARGET4} - | sha256sum`], { namespace: topology.far });
+    await inside('sh', '-c', `until ${made} | socat -u - TCP:${TARGET4}:7002; do sleep 0.1; done`);
+    expect((await sink.finished).stdout).to.contain(sum);
+    const echo = start(['socat', `UDP-LISTEN:7003,bind=${TARGET4},fork`, 'EXEC:cat'], { namespace: topology.far });
+    const answer = `for i in 1 2 3 4 5 6 7 8 9 10; do echo over | socat -t 1 - UDP:${TARGET4}:7003 | grep over && exit; done; exit 1`;
+    expect((await inside('sh', '-c', answer)).code).to.equal(0);
+    await echo.stop();
+    await inside('ip', 'link', 'del', 'tap0');
+    expect((await slirp.finished).code).to.equal(0);
+  });
+
+  it('tells of a device that it can not serve', async () => {
+    await takesTap('0x5002');
+    expect(await slirp.finished).to.include({ code: 1 });
+    expect(slirp.stderr()).to.equal(
+      'slirp4netns: --fd 7: is a device with flags 0x5002; give a tap that was made with IFF_TAP | IFF_NO_PI alone\n',
+    );
   });
 
   it('ends when the other end of --exit-fd does, and leaves nothing', async () => {

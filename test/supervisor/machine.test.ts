@@ -12,6 +12,8 @@ const SOCK_STREAM = 1;
 const EBADF = 9;
 const EAGAIN = 11;
 const ENOENT = 2;
+const ENOTTY = 25;
+const ENOTSOCK = 88;
 const ECONNREFUSED = 111;
 
 function complaint(...argv: string[]): string {
@@ -36,10 +38,15 @@ class World {
   readonly stale = new Set<string>();
   readonly comers: { fd: number; pid: number; uid: number }[] = [];
   readonly given: number[] = [];
-  readonly give = (fd: number): number => this.given.push(fd);
+  readonly give = (fd: number, isTap: boolean): number => {
+    if (isTap) this.set.push(`${fd} is a tap`);
+    return this.given.push(fd);
+  };
   readonly closed: number[] = [];
   /** SO_TYPE of descriptors, or −errno. */
   readonly types = new Map<number, number>();
+  /** IFF_* of descriptors that are tun devices. */
+  readonly devices = new Map<number, number>();
   /** Sockets whose other end has left. */
   readonly left = new Set<number>();
   /** What sockets were told. */
@@ -67,6 +74,7 @@ class World {
       close: (fd: number) => this.closed.push(fd),
       socketOption: (fd: number, _level: number, name: number) => (name === SO_TYPE ? (this.types.get(fd) ?? SOCK_STREAM) : this.listens),
       setSocketOption: (fd: number, _level: number, name: number, value: number) => this.set.push(`${fd} ${name} ${value}`),
+      tapFlags: (fd: number) => this.devices.get(fd) ?? -ENOTTY,
       setNonBlocking: (fd: number) => this.set.push(`${fd} non-blocking`),
     } as unknown as Native;
     const say = (line: string): number => this.lines.push(line);
@@ -167,6 +175,25 @@ describe('supervisor: machines', () => {
     expect(world.set).to.deep.equal(['9 non-blocking', '9 7 1073741824', '9 8 1073741824']);
   });
 
+  it('can be a tap that somebody has made, persistent or not, with frames and nothing before them', () => {
+    for (const flags of [0x1002, 0x1802]) {
+      const world = new World();
+      world.types.set(9, -ENOTSOCK);
+      world.devices.set(9, flags);
+      world.machine('-F', '9').start(world.give);
+      expect(world.set).to.deep.equal(['9 non-blocking', '9 is a tap']);
+    }
+    for (const flags of [0x5002, 0x1001, 0x0002]) {
+      const world = new World();
+      world.types.set(9, -ENOTSOCK);
+      world.devices.set(9, flags);
+      expect(() => world.machine('-F', '9')).to.throw(
+        UsageError,
+        /is a device with flags 0x.*; give a tap that was made with IFF_TAP \| IFF_NO_PI alone/,
+      );
+    }
+  });
+
   it('are told by one line of a descriptor that is none of theirs', () => {
     const said = (prepare: (world: World) => void): string => {
       const world = new World();
@@ -181,7 +208,9 @@ describe('supervisor: machines', () => {
     expect(said((world) => world.types.set(9, -EBADF))).to.equal(
       "--fd 9: is not open here; start us with the machine's socket as descriptor 9",
     );
-    expect(said((world) => world.types.set(9, -88))).to.equal('--fd 9: is no socket; give a connected stream socket');
+    expect(said((world) => world.types.set(9, -ENOTSOCK))).to.equal(
+      '--fd 9: is neither a socket nor a tap; give a connected stream socket',
+    );
     expect(said((world) => world.types.set(9, 2))).to.equal('--fd 9: is a socket of another type; give a connected stream socket');
     expect(
       said((world) => {

@@ -11,8 +11,8 @@ const NO_PORTS = '-t none -u none -T none -U none';
 function wordsOf(line: string): string {
   const asked = parseSlirp(line.split(' ').filter((word) => word !== ''));
   if (asked.kind !== 'run') throw new Error(asked.stdout);
-  // What stands for it must be a line of pasta.
-  expect(parseArguments('pasta', asked.words).kind).to.equal('run');
+  // What stands for it must be a line of pasta or passt.
+  expect(parseArguments(asked.mode, asked.words).kind).to.equal('run');
   expect(eachOption(OPTIONS, asked.words, () => false)).to.have.length.at.most(1);
   return asked.words.join(' ').replace(/fd00::[0-9a-f:]{4,}/, 'fd00::R');
 }
@@ -43,6 +43,11 @@ describe('supervisor/slirp/options', () => {
     ['--outbound-addr eth0 --outbound-addr6 eth1 12', `${START} --ipv4-only ${DNS} --outbound-if4 eth0 --outbound-if6 eth1 12`],
     ['-c --macaddress 02:00:00:00:00:07 12', `${START} --config-net --ipv4-only ${DNS} --ns-mac-addr 02:00:00:00:00:07 12`],
     ['--userns-path /u 12', `${START} --ipv4-only ${DNS} --userns /u --netns /proc/12/ns/net --no-netns-quit`],
+    [
+      // Guix's.
+      '--netns-type=tapfd --enable-sandbox --enable-ipv6 --ready-fd=9 --disable-host-loopback 7',
+      `${START.replace('--ns-ifname tap0 ', '').replace(' -T none -U none', '')} --no-map-gw --address fd00::R --gateway fd00::2 ${DNS} --dns-forward fd00::3 --dns fd00::3 --fd 7`,
+    ],
     ['--userns-path=/u --netns-type path /n', `${START} --ipv4-only ${DNS} --userns /u --netns /n --no-netns-quit`],
   ] as const)
     it(line, () => expect(wordsOf(line)).to.equal(words));
@@ -64,7 +69,9 @@ describe('supervisor/slirp/options', () => {
     ['--cidr 10.0.2.0 1', /--cidr '10.0.2.0': is not an IPv4 network/],
     ['--cidr 10.0.2.0/26 1', /at most \/25/],
     ['--cidr 10.0.2.7/24 1', /has bits of a host; write 10.0.2.0\/24/],
-    ['--netns-type tapfd 5', /--netns-type 'tapfd': is not served; give path or pid/],
+    ['--netns-type bess 5', /--netns-type 'bess': is not served; give path or pid or tapfd/],
+    ['--netns-type tapfd tap0', /'tap0' is not the number of a descriptor/],
+    ['-c --netns-type tapfd 5', /--configure is about a namespace/],
     ['--target-type bess 1', /--target-type 'bess': is not served; give netns/],
     ['--macaddress 02:00:00:00:00:07 1', /give -c as well/],
     ['-r x 1', /--ready-fd 'x'/],

@@ -1,6 +1,6 @@
 /**
- * Where the frames of a batch lie. A tap's have a slot each and begin with a virtio-net header; a stream's lie one behind the other as they
- * came, and have none.
+ * Where the frames of a batch lie. A tap's have a slot each and begin with a virtio-net header, unless it is one that has none; a stream's lie
+ * one behind the other as they came, and have none.
  */
 import { VNET_HEADER } from '../../shared/limits.ts';
 import { view } from '../wire/memory.ts';
@@ -15,15 +15,20 @@ export const receivedAt = new Int32Array(MOST_RECEIVED);
 /** Bytes before the Ethernet header of each frame: VNET_HEADER or 0. */
 export let receivedHeader = VNET_HEADER;
 
-/** The frames are a tap's. */
-export function receiveInSlots(): void {
-  receivedHeader = VNET_HEADER;
+/** Whether each frame has a slot, in which others may be put behind it. */
+export let receivedInSlots = true;
+
+/** The frames are a tap's, with a header of so many bytes: VNET_HEADER or 0. */
+export function receiveInSlots(header = VNET_HEADER): void {
+  receivedHeader = header;
+  receivedInSlots = true;
   for (let slot = 0; slot < RECEIVE_SLOTS; slot++) receivedAt[slot] = RECEIVE + slot * SLOT;
 }
 
 /** The frames are a stream's, which says where each lies. */
 export function receiveInPlace(): void {
   receivedHeader = 0;
+  receivedInSlots = false;
 }
 
 /** Bytes of frame `index`, header included. */

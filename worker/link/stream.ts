@@ -8,6 +8,9 @@
  *
  * What the socket does not take waits. While much waits nobody is to send more (`hasRoom`); what is sent all the same, beyond the buffer's
  * end, is a lost frame. A length that no frame has means that the two ends do not understand each other any more: the link is at its end.
+ *
+ * A tap without a virtio-net header, which somebody else has made, is such a link too: the kernel behind it is told of no offload either. But
+ * there each read and each write is one frame, so nothing is gathered, and nothing waits: what the tap does not take is a lost frame.
  */
 import { VNET_HEADER } from '../../shared/limits.ts';
 import { complement, completeChecksum, fold, pseudoSum4, pseudoSum6, sum } from '../wire/checksum.ts';
@@ -17,10 +20,10 @@ import * as ipv6 from '../wire/ipv6.ts';
 import { bytes, view } from '../wire/memory.ts';
 import * as tcp from '../wire/tcp.ts';
 import * as vnet from '../wire/vnet.ts';
-import { RECEIVE, STREAM_OUT, STREAM_OUT_SIZE } from './arena.ts';
+import { RECEIVE, RECEIVE_LENGTHS, RECEIVE_SLOTS, SLOT, STREAM_OUT, STREAM_OUT_SIZE } from './arena.ts';
 import { captureFrame, captures } from './capture.ts';
 import { kernel } from './kernel.ts';
-import { MOST_RECEIVED, receiveInPlace, setReceived } from './received.ts';
+import { MOST_RECEIVED, receiveInPlace, receiveInSlots, setReceived } from './received.ts';
 
 const EAGAIN = 11;
 const ENOBUFS = 105;
@@ -39,6 +42,7 @@ const MUCH = 1 << 20;
 const LITTLE = 1 << 18;
 
 let fd = -1;
+let isTap = false;
 /** Bytes from RECEIVE on that are not taken yet: the piece of a frame. */
 let pieceAt = 0;
 let pieceLength = 0;
@@ -49,15 +53,17 @@ let outTo = STREAM_OUT;
 /** The socket is full, and tells when it is not. */
 let blocked = false;
 
-/** Takes a socket, connected to a guest; what was left of an earlier one is forgotten. */
-export function openStream(descriptor: number): void {
+/** Takes a socket, connected to a guest, or a tap without a header; what was left of an earlier one is forgotten. */
+export function openStream(descriptor: number, tap = false): void {
   fd = descriptor;
+  isTap = tap;
   pieceAt = 0;
   pieceLength = 0;
   outFrom = STREAM_OUT;
   outTo = STREAM_OUT;
   blocked = false;
-  receiveInPlace();
+  if (tap) receiveInSlots(0);
+  else receiveInPlace();
 }
 
 /** The guest has gone: what is sent from now on is lost. */
@@ -94,9 +100,16 @@ export function streamHasMore(): boolean {
   return wasFull || holdsFrame();
 }
 
+function receivePackets(): number {
+  const count = kernel.readPackets(fd, RECEIVE, SLOT, RECEIVE_LENGTHS, RECEIVE_SLOTS, READ);
+  wasFull = count === RECEIVE_SLOTS;
+  return count;
+}
+
 /** Reads a batch of frames (received.ts). Count, 0 at the end of the stream, or −errno. */
 export function receiveStream(): number {
   if (fd < 0) return -EAGAIN;
+  if (isTap) return receivePackets();
   if (pieceLength > 0 && pieceAt !== RECEIVE) bytes.copyWithin(RECEIVE, pieceAt, pieceAt + pieceLength);
   pieceAt = RECEIVE;
   if (holdsFrame()) return findFrames(RECEIVE + pieceLength);
@@ -160,8 +173,11 @@ function reserve(length: number): number {
 function commit(at: number, length: number): void {
   const padded = Math.max(length, SHORTEST_FRAME);
   if (padded > length) bytes.fill(0, at + PREFIX + length, at + PREFIX + padded);
-  view.setUint32(at, padded);
-  outTo = at + PREFIX + padded;
+  if (isTap) kernel.write(fd, at + PREFIX, padded);
+  else {
+    view.setUint32(at, padded);
+    outTo = at + PREFIX + padded;
+  }
   if (captures) captureFrame(at + PREFIX, padded);
 }
 

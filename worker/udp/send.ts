@@ -16,7 +16,7 @@ import { FD, ROW, rows } from '../flow/row.ts';
 import { RECEIVE, RECEIVE_SIZE, SLOT } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { kernel } from '../link/kernel.ts';
-import { receivedHeader } from '../link/received.ts';
+import { receivedInSlots } from '../link/received.ts';
 import { bytes } from '../wire/memory.ts';
 import { UDP_HEADER } from '../wire/udp.ts';
 import { tellErrors, tellLocalError } from './error.ts';
@@ -117,7 +117,7 @@ function startRun(flow: number, at: number, length: number, path: number): void 
   runAt = at;
   runEnd = at + length;
   // In place, what follows comes from further behind: there is always room for it.
-  const slotEnd = receivedHeader > 0 ? at - ((at - RECEIVE) % SLOT) + SLOT : RECEIVE + RECEIVE_SIZE;
+  const slotEnd = receivedInSlots ? at - ((at - RECEIVE) % SLOT) + SLOT : RECEIVE + RECEIVE_SIZE;
   runLimit = Math.min(slotEnd, at + MOST_BYTES);
 }
 

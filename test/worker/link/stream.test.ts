@@ -2,9 +2,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Native } from '../../../native/worker.d.ts';
-import { ARENA_SIZE, TRANSMIT } from '../../../worker/link/arena.ts';
+import { ARENA_SIZE, RECEIVE_SLOTS, TRANSMIT } from '../../../worker/link/arena.ts';
 import { bindKernel } from '../../../worker/link/kernel.ts';
-import { receivedAt, receivedHeader, receivedLength, receiveInSlots } from '../../../worker/link/received.ts';
+import { receivedAt, receivedHeader, receivedInSlots, receivedLength, receiveInSlots } from '../../../worker/link/received.ts';
 import {
   closeStream,
   flushStream,
@@ -12,6 +12,7 @@ import {
   isBlocked,
   openStream,
   receiveStream,
+  streamHasMore,
   streamHasRoom,
   streamIsCalm,
   transmitStream,
@@ -47,6 +48,22 @@ class Socket {
     return taken.length;
   }
 
+  /** As a tap: each piece is a packet. */
+  readPackets(_fd: number, slots: number, slot: number, lengths: number, count: number): number {
+    let read = 0;
+    for (; read < count && this.incoming.length > 0; read++) {
+      const piece = this.incoming.shift() as Uint8Array;
+      bytes.set(piece, slots + read * slot);
+      new DataView(bytes.buffer).setInt32(lengths + 4 * read, piece.length, true);
+    }
+    return read === 0 ? -EAGAIN : read;
+  }
+
+  /** What was written, each piece at once. */
+  get packets(): readonly Uint8Array[] {
+    return this.#pieces;
+  }
+
   write(_fd: number, offset: number, length: number): number {
     const taken = Math.min(length, this.room);
     if (taken === 0) return -EAGAIN;
@@ -56,12 +73,12 @@ class Socket {
   }
 }
 
-function open(): Socket {
+function open(tap = false): Socket {
   const socket = new Socket();
   const arena = new ArrayBuffer(ARENA_SIZE);
   bindMemory(arena);
   bindKernel(socket as unknown as Native);
-  openStream(7);
+  openStream(7, tap);
   return socket;
 }
 
@@ -135,7 +152,7 @@ const SEGMENT = {
 describe('worker/link/stream', function () {
   this.timeout(20_000);
 
-  after(receiveInSlots);
+  after(() => receiveInSlots());
 
   it('reads the frames that were sent, however the stream is cut', () => {
     const lengths = fc.array(fc.oneof(fc.integer({ min: 14, max: 80 }), fc.integer({ min: 14, max: 65_535 })), {
@@ -230,6 +247,30 @@ describe('worker/link/stream', function () {
       }
     });
   }
+
+  it('reads a frame at a time from a tap, and all of a full batch', () => {
+    const socket = open(true);
+    const frames = Array.from({ length: 2 * RECEIVE_SLOTS + 3 }, (_, index) => pattern(60 + index));
+    socket.incoming.push(...frames);
+    expect(receiveStream()).to.equal(RECEIVE_SLOTS);
+    expect([receivedHeader, receivedInSlots, streamHasMore()]).to.deep.equal([0, true, true]);
+    expect(receiveAll()).to.deep.equal(frames.slice(RECEIVE_SLOTS));
+    expect(streamHasMore()).to.equal(false);
+    expect(receiveStream()).to.equal(-EAGAIN);
+  });
+
+  it('writes each frame to a tap at once, superframes in pieces, and keeps nothing that it does not take', () => {
+    const socket = open(true);
+    transmit(ours(buildDatagram(ENDS4, 1, 2, pattern(1)), ENDS4));
+    transmit(ours(buildSegment(ENDS6, { ...SEGMENT, payload: pattern(2801), gsoSize: 1400 }), ENDS6));
+    expect(socket.packets.map((packet) => packet.length)).to.deep.equal([60, 1486, 1486, 87]);
+    expect(transportOf(socket.packets[0] as Uint8Array, ENDS4).sum).to.equal(0xffff);
+    for (const packet of socket.packets.slice(1)) expect(transportOf(packet, ENDS6).sum).to.equal(0xffff);
+    socket.room = 0;
+    for (let index = 0; index < 100; index++) transmit(buildFrame(ENDS4, 99, pattern(60_000)));
+    expect([isBlocked(), streamHasRoom(), streamIsCalm(), flushStream()]).to.deep.equal([false, true, true, 0]);
+    expect(socket.packets).to.have.length(4);
+  });
 
   it('keeps what the socket does not take, in order, and says when senders shall wait', () => {
     const socket = open();
