@@ -2,7 +2,7 @@
  * jail — the launcher of the rooms and of the command: prepares namespaces, ids, limits and the pre-exec filter, then execs.
  *
  *   jail worker  CONTROL_FD -- PROGRAM ARGS…
- *   jail command CONTROL_FD [--no-pidns] [--hostname NAME] [--argv0 NAME] [--session] -- COMMAND ARGS…
+ *   jail command CONTROL_FD [--no-userns] [--no-pidns] [--hostname NAME] [--argv0 NAME] [--session] -- COMMAND ARGS…
  *   jail opener  FD,FD… -- PROGRAM ARGS…      (ascending)
  *
  * Theory of operation.
@@ -23,6 +23,7 @@
  * without any descriptor beyond 2. The jail waits outside of the namespaces (the user's root in there can't trace it), holding
  * nothing, passes signals on and ends as the command ends. If it is killed, the command, being pid 1, ends with all its
  * descendants. With --no-pidns only the command itself can be ended so: its background processes outlive it, as with `unshare`.
+ * With --no-userns it stays who it is, with the rights that making the other namespaces takes; then nothing keeps it from the jail.
  *
  * opener: no namespaces here (it joins some itself, see opener/opener.c), only what is needed for a clean start.
  */
@@ -68,6 +69,7 @@
 static char *const room_environment[] = {"PATH=/usr/bin:/bin", "LANG=C", "MALLOC_ARENA_MAX=1", "UV_THREADPOOL_SIZE=1", NULL};
 
 struct command {
+  bool user_namespace;
   bool pid_namespace;
   bool session;
   const char *hostname;
@@ -248,7 +250,11 @@ static _Noreturn void become_command(const struct command *command, uid_t uid, g
     fail(FAIL_PRIVILEGES);
   if (read(jail, &byte, 1) != 1 || poll(&hangup, 1, 0) == 1)
     _exit(1);
-  map_ids(0, uid, gid);
+  if (command->user_namespace)
+    map_ids(0, uid, gid);
+  /* In a user namespace of its own that is so already: what is mounted here is not seen outside. */
+  else if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
+    fail(FAIL_PROC);
   if (command->pid_namespace && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
     fail(FAIL_PROC);
   /* Unprivileged ping for the namespace's root, the only group there is. Some containers have a read-only /proc/sys. */
@@ -320,12 +326,14 @@ static int32_t blame_namespace(void) {
 }
 
 static int run_command(const struct command *command) {
-  unsigned long namespaces = CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS;
+  unsigned long namespaces = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS;
   const uid_t uid = geteuid();
   const gid_t gid = getegid();
   sigset_t signals;
   int jail[2];
 
+  if (command->user_namespace)
+    namespaces |= CLONE_NEWUSER;
   if (command->pid_namespace)
     namespaces |= CLONE_NEWPID;
   /* A terminal belongs to one session. Its hangup for ours, a SIGHUP, has to be ignored while it is not blocked yet. */
@@ -341,7 +349,7 @@ static int run_command(const struct command *command) {
     fail(FAIL_DESCRIPTORS);
   pid_t pid = clone_process(namespaces, NULL);
   if (pid < 0)
-    fail(blame_namespace());
+    fail(command->user_namespace ? blame_namespace() : FAIL_NAMESPACES);
   if (pid == 0) {
     close(jail[1]);
     become_command(command, uid, gid, jail[0]);
@@ -381,6 +389,8 @@ static char **parse_options(struct command *command, char **argv) {
       return argv + 1;
     else if (!command)
       break;
+    else if (strcmp(*argv, "--no-userns") == 0)
+      command->user_namespace = false;
     else if (strcmp(*argv, "--no-pidns") == 0)
       command->pid_namespace = false;
     else if (strcmp(*argv, "--session") == 0)
@@ -396,7 +406,7 @@ static char **parse_options(struct command *command, char **argv) {
 }
 
 int main(int argc, char **argv) {
-  struct command command = {.pid_namespace = true};
+  struct command command = {.user_namespace = true, .pid_namespace = true};
   char *end;
   if (argc < 5)
     refuse_arguments("expected a role, descriptors, -- and a program", argc > 1 ? argv[1] : "(nothing)");

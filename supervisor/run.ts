@@ -276,6 +276,7 @@ export class Run {
     }
     const [ours, theirs] = this.#native.socketPair();
     const settings = {
+      userNamespace: this.#program.options.userNamespace,
       pidNamespace: this.#program.options.pidNamespace,
       session: this.#terminal !== null,
       argv0: command === null ? login : null,

@@ -257,6 +257,7 @@ export class Spawner {
       processName(mode, 'jail'),
       'command',
       '3',
+      ...(settings.userNamespace ? [] : ['--no-userns']),
       ...(settings.pidNamespace ? [] : ['--no-pidns']),
       ...(settings.session ? ['--session'] : []),
       ...(settings.argv0 === null ? [] : ['--argv0', settings.argv0]),
@@ -282,6 +283,7 @@ export class Spawner {
 
 /** How the command is run. */
 export interface CommandSettings {
+  readonly userNamespace: boolean;
   readonly pidNamespace: boolean;
   /** Its stdin is a terminal that becomes its controlling one. */
   readonly session: boolean;

@@ -254,7 +254,8 @@ export class Startup {
     }
     const pid = await this.#commandPid(control as Control);
     this.#around.mark('guest exists');
-    const joined = openNamespaces(native, { pid, network: `/proc/${pid}/ns/net`, user: `/proc/${pid}/ns/user` });
+    const user = options.userNamespace ? `/proc/${pid}/ns/user` : null;
+    const joined = openNamespaces(native, { pid, network: `/proc/${pid}/ns/net`, user });
     return this.#prepareGuest(plan, joined, pid);
   }
 

@@ -67,7 +67,9 @@ export const DETAILS: Readonly<Record<string, string>> = {
   fd: 'From 3 on. The run ends with it.',
   userns: 'Undoes --netns-only.',
   netns: 'The path is watched: the run ends when it is gone.',
-  'netns-only': 'Undoes --userns. --netns without --userns means the same.',
+  'netns-only':
+    'Undoes --userns. --netns without --userns means the same. A command stays who its caller is, who must have the rights to make ' +
+    'its other namespaces: as root of `unshare -r`, or with `--runas 0`.',
   'no-pidns': 'The processes of the host are seen, and those that the command leaves behind live on.',
   'config-net': 'No router advertisements are sent then.',
   'no-copy-routes': 'Deprecated: --gateway does the same.',

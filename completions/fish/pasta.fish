@@ -62,7 +62,7 @@ complete -c pasta -s U -l udp-ns -x -a 'none auto all' -d 'UDP ports of the host
 complete -c pasta -l host-lo-to-ns-lo -d 'What comes from the host\'s loopback goes to that of the namespace'
 complete -c pasta -l userns -r -F -d 'User namespace to join; default: that of the process'
 complete -c pasta -l netns -r -F -d 'Network namespace to join; a name without slash is one of ip netns'
-complete -c pasta -l netns-only -d 'Join no user namespace'
+complete -c pasta -l netns-only -d 'Join no user namespace, and make none for a command'
 complete -c pasta -l no-netns-quit -d 'Stay when the namespace goes'
 complete -c pasta -l no-pidns -d 'Run the command in our PID namespace'
 complete -c pasta -l config-net -d 'Set up addresses and routes in the namespace'

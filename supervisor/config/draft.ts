@@ -39,10 +39,9 @@ export interface Draft extends Mutable<Omit<Options, 'dns' | 'search' | 'forward
   netmaskText: string;
   /** Directions and protocols of which nothing is said are forwarded automatically. */
   automatic: boolean;
-  /** `--netns`, `--userns` and `--netns-only`, of which the later of the two counts. */
+  /** `--netns`, and `--userns`, of which and `--netns-only` the later counts. */
   networkPath: string | null;
   userPath: string | null;
-  namespaceOnly: boolean;
 }
 
 const ALL_PROTOCOLS = { ipv4: true, ipv6: true, tcp: true, udp: true, icmp: true, ndp: true, ra: true, dhcp: true, dhcpv6: true };
@@ -117,7 +116,7 @@ export function newDraft(mode: 'pasta' | 'passt'): Draft {
     copyAddresses: true,
     copyRoutes: true,
     pidNamespace: true,
-    namespaceOnly: false,
+    userNamespace: true,
     logSize: 1 << 20,
     statistics: 0,
     quitsWithNamespace: true,
@@ -248,7 +247,7 @@ export function setIsolation(draft: Draft, text: string): void {
 
 /** Checks what concerns several options at once, and freezes. `words` are those behind the options, in pasta mode. */
 export function finish(mode: 'pasta' | 'passt', draft: Draft, words: readonly string[]): Options {
-  const { netmask, netmaskText, automatic, networkPath, userPath, namespaceOnly, ...rest } = draft;
+  const { netmask, netmaskText, automatic, networkPath, userPath, ...rest } = draft;
   const prefixLength4 = finishPrefix(draft);
   if (mode === 'passt') finishMachine(draft, words);
   const guest = mode === 'pasta' ? finishNamespaces(draft, words) : null;

@@ -27,14 +27,12 @@ export function finishNamespaces(draft: Draft, words: readonly string[]): GuestN
   if (networkPath === null && pid === null) {
     if (draft.userPath !== null)
       throw new UsageError('--userns has no meaning for a command that is started here; add --netns or a process ID');
-    if (draft.namespaceOnly)
-      throw new UsageError('--netns-only has no meaning for a command that is started here; add --netns or a process ID');
     return null;
   }
   if (!draft.pidNamespace)
     throw new UsageError('--no-pidns concerns a command that is started here, not a namespace that exists; leave it out');
   if (networkPath !== null) return { pid: null, network: networkPath, user: draft.userPath };
-  const user = draft.namespaceOnly ? null : (draft.userPath ?? `/proc/${pid}/ns/user`);
+  const user = draft.userNamespace ? (draft.userPath ?? `/proc/${pid}/ns/user`) : null;
   return { pid, network: `/proc/${pid}/ns/net`, user };
 }
 
@@ -55,7 +53,7 @@ export const NAMESPACES: readonly OptionRow[] = [
     set: (draft, value) => {
       if (value === '') throw wrong('--userns', value, 'is no path');
       draft.userPath = value;
-      draft.namespaceOnly = false;
+      draft.userNamespace = true;
     },
   },
   {
@@ -71,9 +69,9 @@ export const NAMESPACES: readonly OptionRow[] = [
   {
     long: 'netns-only',
     modes: 'pasta',
-    help: 'Join no user namespace',
+    help: 'Join no user namespace, and make none for a command',
     set: (draft) => {
-      draft.namespaceOnly = true;
+      draft.userNamespace = false;
       draft.userPath = null;
     },
   },

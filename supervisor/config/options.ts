@@ -126,6 +126,8 @@ export interface Options {
   readonly configureNetwork: boolean;
   readonly copyAddresses: boolean;
   readonly copyRoutes: boolean;
+  /** Which namespaces a command gets besides that of the network. */
+  readonly userNamespace: boolean;
   readonly pidNamespace: boolean;
   /** Where a machine connects; null = the first free path of ours. */
   readonly socketPath: string | null;

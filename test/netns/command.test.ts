@@ -53,6 +53,27 @@ describe('netns: command', function () {
     expect(Number(processes)).to.be.lessThan(8);
   });
 
+  it('makes no user namespace with --netns-only, where the caller may make the others, and mounts nothing outside', async () => {
+    const script = 'id -u; echo $$; readlink /proc/self/ns/user; ip -brief address show up | grep -c UNKNOWN';
+    const line = [PRODUCT, '--netns-only', '--config-net', '--', 'sh', '-c', script];
+    const around = [
+      'unshare',
+      '-rm',
+      '--propagation',
+      'shared',
+      'sh',
+      '-c',
+      'readlink /proc/self/ns/user; mount | wc -l; "$@"; mount | wc -l',
+      'sh',
+    ];
+    const result = await run([...around, ...line]);
+    const [user, mounts, ...inside] = result.stdout.trim().split('\n');
+    expect(inside, result.stderr).to.deep.equal(['0', '1', user, '2', mounts]);
+    const refused = await run(line);
+    expect(refused).to.include({ code: 1, stdout: '' });
+    expect(refused.stderr).to.match(/^pasta: cannot create the namespaces: .*'unshare -r', or --runas 0\) \(operation not permitted\)\n$/);
+  });
+
   it('has its network when the command begins', async () => {
     const result = await run([PRODUCT, '--config-net', '--', 'ip', '-brief', 'address', 'show', 'up']);
     expect(result.stdout)

@@ -4,7 +4,7 @@
 #   hardened.sh WORD…    one of the functions below
 #
 # ROOT is the project, or a copy of it, PLUG is bench/plug.c, and the words of AS_USER make an ordinary user run what follows them.
-CASES='of_user of_root exit_code strict no_new_privs forwards background machine netns_name netns_path'
+CASES='of_user of_root exit_code strict no_new_privs forwards background slirp machine netns_name netns_path'
 NO_PORTS='-t none -u none -T none -U none'
 # Seconds for a case: the machine is an emulated one, and other work may be beside it.
 LIMIT=60
@@ -97,6 +97,23 @@ background() {
   result=$?
   kill $guest
   has_gone /tmp/user/pid
+  return $result
+}
+
+# For callers of slirp4netns: ready by a descriptor, a port by its socket.
+slirp() {
+  $AS_USER unshare -r -n sleep 1000 &
+  guest=$!
+  eventually grep -qx sleep /proc/$guest/comm
+  $AS_USER sh -c 'exec "$0" "$@" 3> /tmp/user/ready' "$ROOT/bin/slirp4netns" -c -r 3 -a /tmp/user/slirp $guest tap0 &
+  slirp=$!
+  eventually grep -q 1 /tmp/user/ready &&
+    $AS_USER nsenter -t $guest -U -n --preserve-credentials sh ./hardened.sh connection &&
+    echo '{"execute": "add_hostfwd", "arguments": {"proto": "tcp", "host_port": 8092, "guest_port": 80}}' |
+    $AS_USER socat -t 10 - UNIX-CONNECT:/tmp/user/slirp | grep '"id"'
+  result=$?
+  kill $slirp $guest
+  wait $slirp
   return $result
 }
 
