@@ -79,7 +79,7 @@ export interface Native {
   hungUp(fd: number): number;
   /** connect(2) to such a socket, without waiting; −ECONNREFUSED: nobody listens, −EAGAIN: somebody does and is busy. */
   localConnect(path: string): number;
-  /** A datagram socket (CLOEXEC, non-blocking) that is connected to such a path. */
+  /** A datagram socket (CLOEXEC, non-blocking) that is connected to such a path, or to the abstract name behind an '@'. */
   localDatagram(path: string): number;
   /** TUNSETPERSIST: the device outlives its last descriptor, until its namespace ends. */
   keepTap(fd: number): number;

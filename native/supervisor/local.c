@@ -6,6 +6,7 @@
 #include "values.h"
 
 #include <poll.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -53,23 +54,29 @@ static napi_value local_listen(napi_env env, napi_callback_info info) {
   return make_int(env, fd);
 }
 
-static napi_value connect_to(napi_env env, napi_callback_info info, int type) {
+/* With `abstract`, a name that begins with '@' is one of no file (unix(7)), as NOTIFY_SOCKET has it. */
+static napi_value connect_to(napi_env env, napi_callback_info info, int type, bool abstract) {
   napi_value argument[1];
   struct sockaddr_un address;
   if (!read_arguments(env, info, argument, 1) || !read_path(env, argument[0], &address))
     return make_int(env, -EINVAL);
+  socklen_t length = sizeof address;
+  if (abstract && address.sun_path[0] == '@') {
+    length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(address.sun_path));
+    address.sun_path[0] = '\0';
+  }
   int fd = make_socket(type);
-  if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address))
+  if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, length))
     return make_int(env, fail(fd));
   return make_int(env, fd);
 }
 
 static napi_value local_connect(napi_env env, napi_callback_info info) {
-  return connect_to(env, info, SOCK_STREAM);
+  return connect_to(env, info, SOCK_STREAM, false);
 }
 
 static napi_value local_datagram(napi_env env, napi_callback_info info) {
-  return connect_to(env, info, SOCK_DGRAM);
+  return connect_to(env, info, SOCK_DGRAM, true);
 }
 
 static napi_value local_accept(napi_env env, napi_callback_info info) {

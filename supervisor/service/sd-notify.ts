@@ -26,10 +26,10 @@ export class ServiceManager {
     this.#interval = interval;
   }
 
-  /** Null where there is none, or it listens where a path can't lead. */
+  /** Null where there is none, or it is no socket of this machine (`vsock:…`). */
   static of(native: Calls, environment: Environment, pid: number): ServiceManager | null {
     const { NOTIFY_SOCKET: path, WATCHDOG_USEC: limit, WATCHDOG_PID: watched } = environment;
-    if (!path?.startsWith('/')) return null;
+    if (path === undefined || !/^[/@]./.test(path)) return null;
     const isWatched = watched === undefined || watched === '' || watched === String(pid);
     const microseconds = isWatched && /^[1-9][0-9]{0,14}$/.test(limit ?? '') ? Number(limit) : 0;
     return new ServiceManager(native, path, Math.floor(microseconds / 2000));

@@ -34,7 +34,16 @@ describe('QEMU', function () {
     return qemu;
   }
 
-  const guest = (script: string): Promise<string> => inGuest(rig, HOST4, WEB, script);
+  /** One that does not answer tells, with all that runs, what its programs have said. */
+  async function guest(script: string): Promise<string> {
+    try {
+      return await inGuest(rig, HOST4, WEB, script);
+    } catch (error) {
+      const there = await rig.run(['ps', '-eo', 'pid,ppid,stat,etimes,args']);
+      const said = running.map((one) => `pid ${one.pid}:\n${one.stdout()}\n${one.stderr()}`).join('\n');
+      throw new Error(`${(error as Error).message}\n${there.stdout}\n${said}`);
+    }
+  }
   const passt = (): number[] => rig.named('passt');
   const words = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
 

@@ -10,7 +10,7 @@ import { runProduct } from '../support/translator.ts';
 const RAVIOLI = fileURLToPath(new URL('../../bin/ravioli', import.meta.url));
 const LISTENER = `import socket, sys
 manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-manager.bind(sys.argv[1])
+manager.bind(sys.argv[1].replace('@', '\\0'))
 print('listening', flush=True)
 while True:
     print(manager.recv(4096).decode(), flush=True)`;
@@ -61,6 +61,15 @@ describe('ravioli run', function () {
     expect(code).to.equal(0);
     await manager.waitFor(/STOPPING=1/);
     expect(existsSync(`${runtime}/ravioli/box.socket`)).to.equal(false);
+  });
+
+  it('tells a manager whose socket is no file', async () => {
+    const name = `@ravioli-test-${process.pid}`;
+    writeFileSync(`${runtime}/ravioli/box.toml`, 'mode = "passt"\n');
+    const manager = begin(['python3', '-c', LISTENER, name]);
+    await manager.waitFor(/listening/);
+    begin([RAVIOLI, 'run', 'box'], { NOTIFY_SOCKET: name });
+    await manager.waitFor(/READY=1\n/);
   });
 
   it('a worker that hangs is no answer for the watchdog', async () => {

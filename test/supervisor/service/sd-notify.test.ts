@@ -37,9 +37,11 @@ describe('supervisor/service/sd-notify', () => {
     for (let turn = 0; turn < 5; turn++) await Promise.resolve();
   };
 
-  it('is there when the environment names its socket by a path', () => {
+  it('is there when the environment names its socket, by a path or an abstract name', () => {
+    expect(manager()).to.not.equal(null);
+    expect(manager({ NOTIFY_SOCKET: '@abstract' })).to.not.equal(null);
     expect(ServiceManager.of(native, {}, 7)).to.equal(null);
-    expect(ServiceManager.of(native, { NOTIFY_SOCKET: '@abstract' }, 7)).to.equal(null);
+    for (const name of ['', '@', '/', 'vsock:2:1234']) expect(ServiceManager.of(native, { NOTIFY_SOCKET: name }, 7)).to.equal(null);
   });
 
   it('is told of readiness, failure and the end', async () => {
