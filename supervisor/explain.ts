@@ -136,7 +136,10 @@ function namespacesCause(errno: number, setting: ReadSetting): string {
     return `${what}: ${APPARMOR_FORBIDS}`;
   }
   if (errno === EPERM || errno === EACCES)
-    return `${what}: it is forbidden here; in a container allow unshare and mount in its seccomp profile, and use --netns-only as its root ('unshare -r', or --runas 0)`;
+    return (
+      `${what}: it is forbidden here; in a container allow unshare and mount in its seccomp profile, ` +
+      "and use --netns-only as its root ('unshare -r', or --runas 0)"
+    );
   if (errno === EINVAL) return `${what}: the kernel lacks one of net, mount, PID, IPC and UTS namespaces`;
   return what;
 }

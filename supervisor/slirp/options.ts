@@ -67,7 +67,8 @@ export const SLIRP_SYNOPSIS = 'slirp4netns [OPTION]... PID|PATH|FD [TAPNAME]';
 
 function helpText(): string {
   const lines = SLIRP_OPTIONS.map((row) => optionLine(row, NAME_WIDTH));
-  return `Usage: ${SLIRP_SYNOPSIS}\n\nConnects a network namespace, or a tap, to the network of the host, as slirp4netns does.\n\nOptions:\n${lines.join('\n')}\n`;
+  const purpose = 'Connects a network namespace, or a tap, to the network of the host, as slirp4netns does.';
+  return `Usage: ${SLIRP_SYNOPSIS}\n\n${purpose}\n\nOptions:\n${lines.join('\n')}\n`;
 }
 
 /** Podman and rootlesskit show the lines; the first has the version. */
