@@ -2,8 +2,8 @@
  * Runs the tests: `node build/test.ts [--long] [FILE…]`, after a build.
  *
  * Theory of operation. Each file is run by mocha in a process of its own (run_file.ts), so one that crashes or leaves something behind
- * concerns no other. Two run at a time, the lint among them; the files of `test/netns` and the long ones follow one by one, since they
- * look at times and use both processors. The long part is what the quick one leaves out: `*.long.test.ts` and `test/vm`.
+ * concerns no other. Two run at a time, the lint among them; the files of `test/netns` and `test/libvirt` and the long ones follow one by
+ * one, since they look at times and use both processors. The long part is what the quick one leaves out: `*.long.test.ts` and `test/vm`.
  *
  * Without root what makes namespaces or other users' programs is left out, by name. build/test.sh avoids this where it can.
  */
@@ -36,7 +36,7 @@ function isLong(file: string): boolean {
 }
 
 function runsAlone(file: string): boolean {
-  return isLong(file) || file.startsWith('test/netns/');
+  return isLong(file) || file.startsWith('test/netns/') || file.startsWith('test/libvirt/');
 }
 
 /** Those that make namespaces, or run a program as another user, by way of test/support and test/native/rooms.ts. */

@@ -37,7 +37,7 @@ describe('QEMU', function () {
   /** One that does not answer tells, with all that runs, what its programs have said. */
   async function guest(script: string): Promise<string> {
     try {
-      return await inGuest(rig, HOST4, WEB, script);
+      return await inGuest(rig, HOST4, WEB, script, () => running.at(-1)?.child.exitCode !== null);
     } catch (error) {
       const there = await rig.run(['ps', '-eo', 'pid,ppid,stat,etimes,args']);
       const said = running.map((one) => `pid ${one.pid}:\n${one.stdout()}\n${one.stderr()}`).join('\n');

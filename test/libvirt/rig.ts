@@ -81,13 +81,17 @@ export async function startRig(): Promise<Rig> {
   return rig;
 }
 
-/** Asks until there is an answer: what the guest's shell writes for `script`, reached at a forwarded port of the host. */
-export async function inGuest(rig: Rig, address: string, port: number, script: string): Promise<string> {
+/**
+ * Asks until there is an answer: what the guest's shell writes for `script`, reached at a forwarded port of the host. Gives up early when
+ * `isOver` says that there will be none.
+ */
+export async function inGuest(rig: Rig, address: string, port: number, script: string, isOver = (): boolean => false): Promise<string> {
   const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}/cgi-bin/run`;
   const words = ['curl', '-sS', '--max-time', '5', '--data-binary', script, url];
   for (const limit = Date.now() + BOOT_MS; ; ) {
     const { code, stdout, stderr } = await run(words, { namespace: rig.topology.far, user: 0 });
     if (code === 0) return stdout;
+    if (isOver()) throw new Error(`the guest has ended before it answered at ${url}`);
     if (Date.now() > limit) throw new Error(`the guest has not answered at ${url} for ${BOOT_MS / 1000} s: ${stderr}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
