@@ -10,6 +10,13 @@ import { BOOT_MS, GUEST_WORDS, HOME, holds, INITRAMFS, inGuest, KERNEL, type Rig
 
 const QEMU = '/opt/qemu/usr/bin/qemu-system-x86_64';
 const WEB = 2080;
+/**
+ * QEMU 11.1 closes the descriptor that it gives passt twice (net/passt.c: once by its launcher, once by number, after passt has started). What
+ * another of its threads has opened in between is lost, that thread reads from what gets the number next, and when that is the file of the
+ * kernel, its beginning is missing.
+ */
+const FAULT_OF_QEMU = /linux kernel too old to load a ram disk/;
+const STARTS = 3;
 
 describe('QEMU', function () {
   this.timeout(300_000);
@@ -45,11 +52,24 @@ describe('QEMU', function () {
     }
   }
   const passt = (): number[] => rig.named('passt');
+
+  async function bootWithPasst(): Promise<{ qemu: Running; leases: string }> {
+    for (let start = 1; ; start++) {
+      const qemu = boot(`passt,id=n,tcp-ports=${WEB}:80,mtu=1400`);
+      try {
+        return { qemu, leases: await guest('cat /leases') };
+      } catch (error) {
+        if (start === STARTS || !FAULT_OF_QEMU.test(qemu.stderr())) throw error;
+        await holds('passt has ended with QEMU', () => passt().length === 0);
+      }
+    }
+  }
+
   const words = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
 
   it('starts passt by itself, and ends it', async () => {
-    const qemu = boot(`passt,id=n,tcp-ports=${WEB}:80,mtu=1400`);
-    expect(await guest('cat /leases')).to.match(new RegExp(`lease bound address ${HOST4}/24 router \\S+ mtu 1400`));
+    const { qemu, leases } = await bootWithPasst();
+    expect(leases).to.match(new RegExp(`lease bound address ${HOST4}/24 router \\S+ mtu 1400`));
     const [first] = passt();
     expect(words(first as number)).to.match(/ passt --quiet --mtu 1400 .*--tcp-ports 2080:80 --pid \S+ --fd \d+ $/);
     expect(await guest(`ping -c 2 -i 0.2 -W 5 ${TARGET4}`)).to.contain('2 packets received');
