@@ -6,7 +6,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { sendDatagrams, sendStreams } from '../support/iperf.ts';
 import { check, type Running, start } from '../support/processes.ts';
 import { startIperf } from '../support/servers.ts';
-import { droppedBySockets } from '../support/snmp.ts';
+import { droppedByKernel } from '../support/snmp.ts';
 import { makeTopology, TARGET4, TARGET6, type Topology } from '../support/topology.ts';
 import { startTranslator, type Translator } from '../support/translator.ts';
 
@@ -98,9 +98,9 @@ describe('WireGuard', function () {
 
       it('datagrams both ways at once: none comes late, and none is lost but where a socket had no room', async () => {
         const namespaces = [translator.guest, topology.far];
-        const before = await droppedBySockets(namespaces);
+        const before = await droppedByKernel(namespaces);
         const seen = await sendDatagrams(translator.guest, { server: FAR, direction: 'both', size: 1300, rate: 20e6, seconds: 3 });
-        const dropped = (await droppedBySockets(namespaces)) - before;
+        const dropped = (await droppedByKernel(namespaces)) - before;
         console.log(`      ${seen.lost} of ${seen.sent} lost, ${dropped} at a socket`);
         expect(seen.disordered).to.equal(0);
         expect(seen.lost).to.be.at.most(dropped);

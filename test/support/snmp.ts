@@ -1,6 +1,7 @@
 /**
  * The kernel's own counters of a network namespace (RFC 4113 and others): what it has dropped, where nobody else would know.
  */
+import { readFileSync } from 'node:fs';
 import { check } from './processes.ts';
 
 /** Reads them: `Udp.RcvbufErrors` of IPv4 is `UdpRcvbufErrors`, that of IPv6 `Udp6RcvbufErrors`, as `nstat` calls them. */
@@ -18,9 +19,21 @@ export async function readCounters(namespace: string | number): Promise<Map<stri
   return found;
 }
 
-/** Datagrams of both families for which sockets of some namespaces had no room so far. */
-export async function droppedBySockets(namespaces: readonly (string | number)[]): Promise<number> {
+/** What has no room there ends a datagram: a socket, or the place where fragments wait for the others. */
+const ROOMS = ['UdpRcvbufErrors', 'Udp6RcvbufErrors', 'IpReasmFails', 'Ip6ReasmFails'];
+
+/** Packets that the queues between this machine's devices had no room for (net.core.netdev_max_backlog), whose ever they were. */
+function droppedBetweenDevices(): number {
+  const processors = readFileSync('/proc/net/softnet_stat', 'latin1').trim().split('\n');
+  return processors.reduce((sum, line) => sum + Number.parseInt(line.split(' ')[1] as string, 16), 0);
+}
+
+/**
+ * How many datagrams, at most, the kernel had no room for so far: in sockets of some namespaces, where their fragments wait, and on the way from one
+ * device to another. That is a matter of how soon their receivers get the processor.
+ */
+export async function droppedByKernel(namespaces: readonly (string | number)[]): Promise<number> {
   const counters = await Promise.all(namespaces.map(readCounters));
-  const of = (one: Map<string, number>, name: string): number => one.get(name) ?? Number.NaN;
-  return counters.reduce((sum, one) => sum + of(one, 'UdpRcvbufErrors') + of(one, 'Udp6RcvbufErrors'), 0);
+  const there = counters.flatMap((one) => ROOMS.map((name) => one.get(name) ?? Number.NaN));
+  return there.reduce((sum, one) => sum + one, droppedBetweenDevices());
 }
