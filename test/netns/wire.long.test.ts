@@ -15,8 +15,8 @@ import { judge, startWireCapture, type Verdict, type WireCapture } from '../supp
 
 const ETHERNET = 14;
 const QUIC_PORT = 4433;
-/** Those of QUIC and of iperf3's random payload. */
-const UNREADABLE = [QUIC_PORT, 5201];
+/** Those of QUIC, of iperf3's random payload, and of traceroute, whose own ports are by chance those of protocols that its payload is none of. */
+const UNREADABLE = [QUIC_PORT, 5201, '33434-33463'];
 const QUIC_BYTES = 5_000_000;
 const STREAM_BYTES = 20_000_000;
 const ECHO_BYTES = [0, 1, 1472, 8000, 65_000];
@@ -87,12 +87,12 @@ for (const mtu of [1500, 9000, 65_520]) {
     });
 
     it('tshark has nothing to complain of in what the guest gets', () => {
-      expect(guest.complaints).to.deep.equal([]);
+      expect(guest.complaints.join('\n')).to.equal('');
       expect(guest.largest).to.be.at.most(mtu + ETHERNET);
     });
 
     it('nor in what leaves the host', () => {
-      expect(host.complaints).to.deep.equal([]);
+      expect(host.complaints.join('\n')).to.equal('');
     });
   });
 }

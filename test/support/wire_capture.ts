@@ -70,8 +70,8 @@ export interface Verdict {
   readonly complaints: readonly string[];
 }
 
-/** Has tshark read a capture. What the `ports` carry it does not look into: ciphers look like any protocol, with any mistake in it. */
-export async function judge(file: string, ports: readonly number[]): Promise<Verdict> {
+/** Has tshark read a capture. What the `ports`, numbers or ranges, carry it does not look into: ciphers look like any protocol, with any mistake in it. */
+export async function judge(file: string, ports: readonly (number | string)[]): Promise<Verdict> {
   const carried = ports.flatMap((port) => ['udp', 'tcp'].flatMap((name) => ['-d', `${name}.port==${port},data`]));
   const read = (...words: string[]): Promise<string> =>
     check(['tshark', '-n', '-r', file, ...carried, ...CHECKSUMS, ...words], { user: 0, timeout: 300_000 });
