@@ -11,9 +11,9 @@ import { BOOT_MS, GUEST_WORDS, HOME, holds, INITRAMFS, inGuest, KERNEL, type Rig
 const QEMU = '/opt/qemu/usr/bin/qemu-system-x86_64';
 const WEB = 2080;
 /**
- * QEMU 11.1 closes the descriptor that it gives passt twice (net/passt.c: once by its launcher, once by number, after passt has started). What
- * another of its threads has opened in between is lost, that thread reads from what gets the number next, and when that is the file of the
- * kernel, its beginning is missing.
+ * What QEMU has said twice in some thirty runs, of a kernel file that nobody had changed. Its source (net/passt.c) closes the descriptor that it gives
+ * passt twice: once by its launcher, once by number, after passt has started. If another of its threads has opened something in between, that
+ * thread goes on with what gets the number next, which may be the kernel's file. That it was so is not proven.
  */
 const FAULT_OF_QEMU = /linux kernel too old to load a ram disk/;
 const STARTS = 3;
