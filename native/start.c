@@ -121,15 +121,15 @@ static const char *descriptors_in(const char *word, const struct descriptor_opti
 static void close_others(char *const *words, int word_count, const struct descriptor_options *options) {
   struct kept kept = {.count = 0};
   unsigned listeners = count_listeners();
-  bool value = false, any = false;
+  bool value = false, keeps_numbers = false;
   for (int word = 0; options->sign && word < word_count; word++)
-    any = any || strstr(words[word], options->sign);
+    keeps_numbers = keeps_numbers || strstr(words[word], options->sign);
   while (kept.count < listeners) {
     kept.numbers[kept.count] = FIRST_LISTENER + (unsigned)kept.count;
     kept.count++;
   }
   for (int word = 0; word < word_count; word++) {
-    const char *numbers = value || (any && isdigit((unsigned char)*words[word])) ? words[word] : descriptors_in(words[word], options);
+    const char *numbers = value || (keeps_numbers && isdigit((unsigned char)*words[word])) ? words[word] : descriptors_in(words[word], options);
     value = !value && numbers && !*numbers;
     if (numbers && !keep_numbers(&kept, numbers))
       return;

@@ -32,7 +32,6 @@ const LARGEST_BUFFER = 1 << 30;
 
 const EAGAIN = 11;
 const EBADF = 9;
-const ENOTSOCK = 88;
 const ECONNREFUSED = 111;
 const ENOENT = 2;
 
@@ -78,7 +77,6 @@ export class MachineSocket {
     this.#parts = parts;
     if (options.machineFd !== null) {
       this.#isTap = isTap(native, options.machineFd);
-      if (!this.#isTap) refuseUnlessStream(native, options.machineFd);
       this.path = null;
       this.#file = null;
       this.#listener = -1;
@@ -162,26 +160,24 @@ export class MachineSocket {
   }
 }
 
-/** Whether it is a tap, as `ip tuntap` makes them. @throws UsageError about another device of that kind */
+/**
+ * Whether frames come from it as from a tap that `ip tuntap` has made; else it is a connected stream socket.
+ * @throws UsageError about a descriptor that no frames can come from
+ */
 function isTap(native: Native, fd: number): boolean {
-  if (native.socketOption(fd, SOL_SOCKET, SO_TYPE) !== -ENOTSOCK) return false;
-  const flags = native.tapFlags(fd);
-  if (flags < 0) return false;
-  if ((flags & (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)) !== (IFF_TAP | IFF_NO_PI))
-    throw new UsageError(
-      `--fd ${fd}: is a device with flags 0x${flags.toString(16)}; give a tap that was made with IFF_TAP | IFF_NO_PI alone`,
-    );
-  return true;
-}
-
-/** @throws UsageError about a descriptor that no frames can come from */
-function refuseUnlessStream(native: Native, fd: number): void {
   const type = native.socketOption(fd, SOL_SOCKET, SO_TYPE);
   if (type === -EBADF) throw new UsageError(`--fd ${fd}: is not open here; start us with the machine's socket as descriptor ${fd}`);
-  if (type < 0) throw new UsageError(`--fd ${fd}: is neither a socket nor a tap; give a connected stream socket`);
+  if (type < 0) {
+    const flags = native.tapFlags(fd);
+    if (flags < 0) throw new UsageError(`--fd ${fd}: is neither a socket nor a tap; give a connected stream socket`);
+    if ((flags & (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)) === (IFF_TAP | IFF_NO_PI)) return true;
+    const found = `is a device with flags 0x${flags.toString(16)}`;
+    throw new UsageError(`--fd ${fd}: ${found}; give a tap that was made with IFF_TAP | IFF_NO_PI alone`);
+  }
   if (type !== SOCK_STREAM) throw new UsageError(`--fd ${fd}: is a socket of another type; give a connected stream socket`);
   if (native.socketOption(fd, SOL_SOCKET, SO_ACCEPTCONN) === 1)
     throw new UsageError(`--fd ${fd}: is a socket that listens; give a connected one, or a path to listen at with --socket`);
+  return false;
 }
 
 /** The first of our paths at which nobody listens. */

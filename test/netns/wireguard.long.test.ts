@@ -96,12 +96,12 @@ describe('WireGuard', function () {
         for (const way of ways) expect(way.bytes).to.be.above(STREAM_BYTES / 100);
       });
 
-      it('datagrams both ways at once: none comes late, and none is lost but where a socket had no room', async () => {
+      it('datagrams both ways at once: none comes late, and none is lost but where the kernel had no room', async () => {
         const namespaces = [translator.guest, topology.far];
         const before = await droppedByKernel(namespaces);
         const seen = await sendDatagrams(translator.guest, { server: FAR, direction: 'both', size: 1300, rate: 20e6, seconds: 3 });
         const dropped = (await droppedByKernel(namespaces)) - before;
-        console.log(`      ${seen.lost} of ${seen.sent} lost, ${dropped} at a socket`);
+        console.log(`      ${seen.lost} of ${seen.sent} lost, ${dropped} by the kernel`);
         expect(seen.disordered).to.equal(0);
         expect(seen.lost).to.be.at.most(dropped);
       });

@@ -169,16 +169,19 @@ function reserve(length: number): number {
   return outTo - STREAM_OUT + length > STREAM_OUT_SIZE ? -1 : outTo;
 }
 
-/** The frame of `length` bytes that was written behind its prefix is complete. */
-function commit(at: number, length: number): void {
+/** The frame of `length` bytes that was written behind its prefix is complete. Negative: a tap has not taken it, −errno. */
+function commit(at: number, length: number): number {
   const padded = Math.max(length, SHORTEST_FRAME);
   if (padded > length) bytes.fill(0, at + PREFIX + length, at + PREFIX + padded);
-  if (isTap) kernel.write(fd, at + PREFIX, padded);
-  else {
+  if (isTap) {
+    const written = kernel.write(fd, at + PREFIX, padded);
+    if (written < 0) return written;
+  } else {
     view.setUint32(at, padded);
     outTo = at + PREFIX + padded;
   }
   if (captures) captureFrame(at + PREFIX, padded);
+  return padded;
 }
 
 function transmitWhole(at: number, length: number): number {
@@ -191,12 +194,11 @@ function transmitWhole(at: number, length: number): number {
     const start = vnet.checksumStart(at);
     completeChecksum(to + start, length - start, vnet.checksumOffset(at));
   }
-  commit(room, length);
-  return length;
+  return commit(room, length);
 }
 
 /** One segment of the superframe whose headers lie at `l2`: its data from `data`. */
-function writeSegment(room: number, l2: number, l4Offset: number, headers: number, data: number, length: number, last: boolean): void {
+function writeSegment(room: number, l2: number, l4Offset: number, headers: number, data: number, length: number, last: boolean): number {
   const to = room + PREFIX;
   const l3 = to + ETHERNET_HEADER;
   const l4 = to + l4Offset;
@@ -215,7 +217,7 @@ function writeSegment(room: number, l2: number, l4Offset: number, headers: numbe
   if (!last) tcp.setFlags(l4, tcp.flags(l4) & ~(tcp.FIN | tcp.PSH));
   tcp.setChecksum(l4, 0);
   tcp.setChecksum(l4, complement(sum(l4, total, fold(pseudo))));
-  commit(room, headers + length);
+  return commit(room, headers + length);
 }
 
 /** RFC 9293 §3.7: the superframe as the guest's kernel would have cut it. */
@@ -228,7 +230,8 @@ function transmitSegments(at: number, length: number): number {
     const piece = Math.min(size, end - data);
     const room = reserve(PREFIX + Math.max(headers + piece, SHORTEST_FRAME));
     if (room < 0) return -ENOBUFS;
-    writeSegment(room, l2, vnet.checksumStart(at), headers, data, piece, data + piece === end);
+    const sent = writeSegment(room, l2, vnet.checksumStart(at), headers, data, piece, data + piece === end);
+    if (sent < 0) return sent;
   }
   return length;
 }

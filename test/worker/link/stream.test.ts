@@ -267,7 +267,8 @@ describe('worker/link/stream', function () {
     expect(transportOf(socket.packets[0] as Uint8Array, ENDS4).sum).to.equal(0xffff);
     for (const packet of socket.packets.slice(1)) expect(transportOf(packet, ENDS6).sum).to.equal(0xffff);
     socket.room = 0;
-    for (let index = 0; index < 100; index++) transmit(buildFrame(ENDS4, 99, pattern(60_000)));
+    for (let index = 0; index < 100; index++) expect(transmit(buildFrame(ENDS4, 99, pattern(60_000)))).to.equal(-EAGAIN);
+    expect(transmit(ours(buildSegment(ENDS6, { ...SEGMENT, payload: pattern(2801), gsoSize: 1400 }), ENDS6))).to.equal(-EAGAIN);
     expect([isBlocked(), streamHasRoom(), streamIsCalm(), flushStream()]).to.deep.equal([false, true, true, 0]);
     expect(socket.packets).to.have.length(4);
   });
