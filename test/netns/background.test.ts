@@ -1,5 +1,5 @@
 /** Runs that outlive the process that was started: what their callers wait for, and what they find. */
-import { mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { expect } from 'chai';
 import { check, run, type Running, start } from '../support/processes.ts';
@@ -97,17 +97,20 @@ describe('netns: background', function () {
   });
 
   it('what is killed before it is ready leaves nothing', async () => {
+    const left: number[] = [];
     for (let delay = 0; delay < 100; delay += 10) {
-      const running = start([PRODUCT, '--config-net', '-q', String(guest.pid)]);
+      const file = `${folder}/killed${delay}`;
+      const running = start([PRODUCT, '--config-net', '-q', '-P', file, String(guest.pid)]);
       await new Promise((resolve) => setTimeout(resolve, delay));
       const everyone = tree(running.pid);
-      const result = running.finished;
-      // It may have left already, with its service ready.
       running.child.kill('SIGKILL');
-      await result;
-      // Whoever was ready just before is a service, and ends with its namespace.
-      if ((await result).code !== 0) await Promise.all(everyone.map((each) => gone(each)));
+      await running.finished;
+      // Who had left, or was just about to, has a service that is ready, which writes the file first, and stays with its namespace.
+      if (existsSync(file) && statSync(file).size > 0) left.push(...everyone);
+      else await Promise.all(everyone.map((each) => gone(each)));
     }
+    await guest.stop('SIGKILL');
+    await Promise.all(left.map((each) => gone(each)));
   });
 
   it('a pid file that cannot be made is told before anything is started', async () => {
