@@ -166,17 +166,17 @@ export class MachineSocket {
  */
 function isTap(native: Native, fd: number): boolean {
   const type = native.socketOption(fd, SOL_SOCKET, SO_TYPE);
-  if (type === -EBADF) throw new UsageError(`--fd ${fd}: is not open here; start us with the machine's socket as descriptor ${fd}`);
+  if (type === -EBADF) throw new UsageError(`descriptor ${fd} is not open here; start us with the machine's socket as descriptor ${fd}`);
   if (type < 0) {
     const flags = native.tapFlags(fd);
-    if (flags < 0) throw new UsageError(`--fd ${fd}: is neither a socket nor a tap; give a connected stream socket`);
+    if (flags < 0) throw new UsageError(`descriptor ${fd} is neither a socket nor a tap; give a connected stream socket`);
     if ((flags & (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)) === (IFF_TAP | IFF_NO_PI)) return true;
     const found = `is a device with flags 0x${flags.toString(16)}`;
-    throw new UsageError(`--fd ${fd}: ${found}; give a tap that was made with IFF_TAP | IFF_NO_PI alone`);
+    throw new UsageError(`descriptor ${fd} ${found}; give a tap that was made with IFF_TAP | IFF_NO_PI alone`);
   }
-  if (type !== SOCK_STREAM) throw new UsageError(`--fd ${fd}: is a socket of another type; give a connected stream socket`);
+  if (type !== SOCK_STREAM) throw new UsageError(`descriptor ${fd} is a socket of another type; give a connected stream socket`);
   if (native.socketOption(fd, SOL_SOCKET, SO_ACCEPTCONN) === 1)
-    throw new UsageError(`--fd ${fd}: is a socket that listens; give a connected one, or a path to listen at with --socket`);
+    throw new UsageError(`descriptor ${fd} is a socket that listens; give a connected one, or a path to listen at with --socket`);
   return false;
 }
 

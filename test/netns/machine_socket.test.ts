@@ -231,13 +231,13 @@ sys.exit(passt.wait())`;
     const closed = await refused(['--fd', '77']);
     expect([closed.code, closed.stderr.trim()]).to.deep.equal([
       1,
-      "passt: --fd 77: is not open here; start us with the machine's socket as descriptor 77",
+      "passt: descriptor 77 is not open here; start us with the machine's socket as descriptor 77",
     ]);
     const server = createServer().listen(socketPath(topology));
     const file = await run([passtPath('machine'), '-f', ...NO_PORTS, '--fd', '3'], { namespace: topology.host, extra: ['ignore'] });
     expect([file.code, file.stderr.trim()]).to.deep.equal([
       1,
-      'passt: --fd 3: is neither a socket nor a tap; give a connected stream socket',
+      'passt: descriptor 3 is neither a socket nor a tap; give a connected stream socket',
     ]);
     server.close();
   });

@@ -138,7 +138,7 @@ describe('netns: slirp4netns', function () {
     await takesTap('0x5002');
     expect(await slirp.finished).to.include({ code: 1 });
     expect(slirp.stderr()).to.equal(
-      'slirp4netns: --fd 7: is a device with flags 0x5002; give a tap that was made with IFF_TAP | IFF_NO_PI alone\n',
+      'slirp4netns: descriptor 7 is a device with flags 0x5002; give a tap that was made with IFF_TAP | IFF_NO_PI alone\n',
     );
   });
 

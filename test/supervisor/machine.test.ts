@@ -206,16 +206,16 @@ describe('supervisor: machines', () => {
       return 'accepted';
     };
     expect(said((world) => world.types.set(9, -EBADF))).to.equal(
-      "--fd 9: is not open here; start us with the machine's socket as descriptor 9",
+      "descriptor 9 is not open here; start us with the machine's socket as descriptor 9",
     );
     expect(said((world) => world.types.set(9, -ENOTSOCK))).to.equal(
-      '--fd 9: is neither a socket nor a tap; give a connected stream socket',
+      'descriptor 9 is neither a socket nor a tap; give a connected stream socket',
     );
-    expect(said((world) => world.types.set(9, 2))).to.equal('--fd 9: is a socket of another type; give a connected stream socket');
+    expect(said((world) => world.types.set(9, 2))).to.equal('descriptor 9 is a socket of another type; give a connected stream socket');
     expect(
       said((world) => {
         world.listens = 1;
       }),
-    ).to.equal('--fd 9: is a socket that listens; give a connected one, or a path to listen at with --socket');
+    ).to.equal('descriptor 9 is a socket that listens; give a connected one, or a path to listen at with --socket');
   });
 });
