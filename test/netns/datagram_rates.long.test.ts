@@ -5,7 +5,7 @@
 import { expect } from 'chai';
 import { type Direction, sendDatagrams } from '../support/iperf.ts';
 import { startIperf } from '../support/servers.ts';
-import { droppedByKernel } from '../support/snmp.ts';
+import { countDropped } from '../support/snmp.ts';
 import { makeTopology, TARGET4, TARGET6, type Topology } from '../support/topology.ts';
 import { startTranslator, type Translator } from '../support/translator.ts';
 
@@ -34,9 +34,8 @@ describe('datagrams at many rates', function () {
         it(`${size} bytes, ${direction}, ${server}`, async () => {
           const peak = await sendDatagrams(translator.guest, { server, direction, size, rate: 0, seconds: 1 });
           const ends = [translator.guest, topology.host, topology.far];
-          const before = await droppedByKernel(ends);
-          const steady = await sendDatagrams(translator.guest, { server, direction, size, rate: peak.arrived / 4, seconds: 2 });
-          const dropped = (await droppedByKernel(ends)) - before;
+          const load = { server, direction, size, rate: peak.arrived / 4, seconds: 2 };
+          const [dropped, steady] = await countDropped(ends, () => sendDatagrams(translator.guest, load));
           const share = `${steady.lost} of ${steady.sent} lost, ${dropped} by the kernel`;
           console.log(`      peak ${Math.round(peak.arrived / 1e6)} Mbit/s, then ${Math.round(steady.arrived / 1e6)}: ${share}`);
           expect(peak.arrived).to.be.above(0);

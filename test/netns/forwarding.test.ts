@@ -9,7 +9,7 @@ import { type Endpoint, startEndpoint } from '../support/endpoint.ts';
 import { sendDatagrams } from '../support/iperf.ts';
 import { check } from '../support/processes.ts';
 import { bracketed, download, startIperf, startNginx, sumOf, upload, type WebServer } from '../support/servers.ts';
-import { droppedByKernel } from '../support/snmp.ts';
+import { countDropped } from '../support/snmp.ts';
 import { HOST4, HOST6, makeTopology, type Topology } from '../support/topology.ts';
 import { startTranslator, type Translator } from '../support/translator.ts';
 
@@ -111,11 +111,9 @@ describe('forwarded ports', function () {
       expect(end.sum_received.bytes).to.be.above(1e6);
     }
     for (const direction of ['out', 'in'] as const) {
-      const ends = [translator.guest, topology.far];
-      const before = await droppedByKernel(ends);
       const load = { server: HOST4, port: INWARD_IPERF, direction, size: 1200, rate: 20e6, seconds: 1 };
-      const { sent, lost } = await sendDatagrams(topology.far, load);
-      const dropped = (await droppedByKernel(ends)) - before;
+      const ends = [translator.guest, topology.far];
+      const [dropped, { sent, lost }] = await countDropped(ends, () => sendDatagrams(topology.far, load));
       expect(lost - dropped, 'lost before they reached their receiver').to.be.below(sent / 100);
     }
     await server.stop('SIGKILL');

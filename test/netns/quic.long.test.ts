@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { type QuicLog, type QuicServer, readQuicLog, readServerLog, requestByQuic, startQuicServer } from '../support/quic.ts';
 import { type Certificate, foldered, makeCertificate } from '../support/servers.ts';
-import { droppedByKernel } from '../support/snmp.ts';
+import { countDropped } from '../support/snmp.ts';
 import { makeTopology, TARGET4, TARGET6, type Topology } from '../support/topology.ts';
 import { startTranslator, type Translator } from '../support/translator.ts';
 
@@ -103,15 +103,14 @@ for (const target of [TARGET4, TARGET6]) {
     })) {
       it(`${what} at full speed, and only the ends' own sockets lose any of it`, async () => {
         const namespaces = [translator.guest, topology.host, topology.far];
-        const before = await droppedByKernel(namespaces);
         const into = download(what.split(' ').slice(0, 2).join(''));
         const body = 'body' in given ? { body: `${files}/${given.body}` } : {};
-        const { client, host, lost } = await expectOrder(
-          await requestByQuic(topology, translator.guest, server, { paths: given.paths, into, ...body }),
+        const request = { paths: given.paths, into, ...body };
+        const [dropped, { client, host, lost }] = await countDropped(namespaces, async () =>
+          expectOrder(await requestByQuic(topology, translator.guest, server, request)),
         );
-        const dropped = (await droppedByKernel(namespaces)) - before;
         console.log(`      ${client.received.length} packets in, ${host.received.length} out, ${lost} lost`);
-        expect(lost).to.equal(dropped);
+        expect(lost).to.be.at.most(dropped);
         if (!('body' in given)) expectFiles(given.paths.length > 1 ? 'small' : 'large', into);
         else expect(host.received).to.have.length.above(LARGE_BYTES / 1500);
       });

@@ -32,8 +32,15 @@ function droppedBetweenDevices(): number {
  * How many datagrams, at most, the kernel had no room for so far: in sockets of some namespaces, where their fragments wait, and on the way from one
  * device to another. That is a matter of how soon their receivers get the processor.
  */
-export async function droppedByKernel(namespaces: readonly (string | number)[]): Promise<number> {
+async function droppedByKernel(namespaces: readonly (string | number)[]): Promise<number> {
   const counters = await Promise.all(namespaces.map(readCounters));
   const there = counters.flatMap((one) => ROOMS.map((name) => one.get(name) ?? Number.NaN));
   return there.reduce((sum, one) => sum + one, droppedBetweenDevices());
+}
+
+/** Does some work; how many datagrams, at most, the kernel has dropped meanwhile (droppedByKernel), and what the work gave. */
+export async function countDropped<T>(namespaces: readonly (string | number)[], work: () => Promise<T>): Promise<[dropped: number, T]> {
+  const before = await droppedByKernel(namespaces);
+  const result = await work();
+  return [(await droppedByKernel(namespaces)) - before, result];
 }
