@@ -18,10 +18,10 @@ const SMALL_BYTES = 100_000;
 /** Bytes under way that find room in a socket's buffer of default size, with what the kernel accounts for each packet. */
 const WINDOW = 40_000;
 
-/** Packets of `sent` that `received` has not, but for the last one: the client is gone when its CONNECTION_CLOSE is answered. */
+/** Packets of `sent` that `received` has not, up to the last that it has: behind that, the client has gone, and hears of nothing any more. */
 function missing(sent: readonly string[], received: readonly string[]): string[] {
   const there = new Set(received);
-  return sent.slice(0, -1).filter((packet) => !there.has(packet));
+  return sent.slice(0, sent.findLastIndex((packet) => there.has(packet)) + 1).filter((packet) => !there.has(packet));
 }
 
 /** Packets that have come later than one with a larger number, or once more. */
