@@ -2,8 +2,9 @@
  * The acceptance suite: `node test/podman/run.ts [--only ravioli|pasta] [PATTERN]`, as root, after build.sh and image.sh.
  *
  * Theory of operation. Two machines, alike but for the pasta that their podman finds. Every case is run in both at the same time, so the
- * second column hardly costs any (its times say little then), and what it leaves in the machine fails it too. A case that neither passes is the client's trouble and counts as passed for us; `--only`
- * leaves out a column.
+ * second column hardly costs any (its times say little then), and what it leaves in the machine fails it too. A case that neither passes
+ * is the client's trouble and counts as passed for us; `--only` leaves out a column. With RAVIOLI_TWICE=1 (.ci/run) a case that fails for us
+ * alone is run once more, and that counts: podman has races of its own (build/test.ts says more).
  */
 import type { Case } from './case.ts';
 import { FORWARDING, TRANSFERS } from './forwarding_cases.ts';
@@ -68,12 +69,25 @@ function shown({ milliseconds, why }: Verdict): string {
   return `${why === null ? 'ok' : 'FAILED'} ${(milliseconds / 1000).toFixed(1).padStart(5)} s`.padEnd(16);
 }
 
+function show(one: Case, verdicts: readonly Verdict[], rigs: readonly Rig[]): void {
+  console.log(`${verdicts.map(shown).join('')}${one.title}`);
+  verdicts.forEach(({ why }, index) => {
+    if (why !== null) console.log(`    ${rigs[index]?.program}: ${why.trim().replaceAll('\n', '\n    ')}`);
+  });
+}
+
+/** Whether our column has failed and no other: then it is not the client's trouble. */
+function isOurs([ours, ...others]: readonly Verdict[]): boolean {
+  return ours?.why !== null && others.every(({ why }) => why === null);
+}
+
 async function main(): Promise<void> {
   const words = process.argv.slice(2);
   const only = words[0] === '--only' ? (words.splice(0, 2)[1] as Program) : undefined;
   const pattern = new RegExp(words[0] ?? '');
   const rigs = await Promise.all((['ravioli', 'pasta'] as const).filter((name) => only === undefined || name === only).map(startRig));
   const summary: string[] = [];
+  const unsteady: string[] = [];
   let [passed, failed] = [0, 0];
   try {
     console.log(rigs.map((rig) => `${rig.program}: ${rig.version}`).join('; '));
@@ -83,18 +97,23 @@ async function main(): Promise<void> {
       console.log(`\n${rigs.map((rig) => rig.program.padEnd(16)).join('')}${section}`);
       const counts = rigs.map(() => 0);
       for (const one of chosen) {
-        const verdicts = await judgeAll(one, rigs);
-        console.log(`${verdicts.map(shown).join('')}${one.title}`);
+        let verdicts = await judgeAll(one, rigs);
+        show(one, verdicts, rigs);
+        if (isOurs(verdicts) && process.env.RAVIOLI_TWICE === '1') {
+          verdicts = await judgeAll(one, rigs);
+          show(one, verdicts, rigs);
+          if (!isOurs(verdicts)) unsteady.push(one.title);
+        }
         verdicts.forEach((verdict, index) => {
           if (verdict.why === null) counts[index] = (counts[index] as number) + 1;
-          else console.log(`    ${rigs[index]?.program}: ${verdict.why.trim().replaceAll('\n', '\n    ')}`);
         });
-        if (verdicts[0]?.why === null || verdicts.slice(1).some((verdict) => verdict.why !== null)) passed++;
-        else failed++;
+        if (isOurs(verdicts)) failed++;
+        else passed++;
       }
       summary.push(`| ${section} | ${chosen.length} | ${counts.join(' | ')} |`);
     }
     const columns = rigs.map((rig) => rig.program);
+    if (unsteady.length > 0) console.log(`\nunsteady, to be mended: failed once, passed again:\n  ${unsteady.join('\n  ')}`);
     console.log(['', `| cases | number | ${columns.join(' | ')} |`, `|${' --- |'.repeat(2 + columns.length)}`, ...summary, ''].join('\n'));
   } finally {
     for (const rig of rigs) await rig.stop();
