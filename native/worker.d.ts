@@ -38,6 +38,11 @@ export interface Native {
   receiveWithDescriptors(fd: number, offset: number, length: number, fds: number, maxFds: number): number;
   /** One GRO datagram of a UDP socket: bytes at `offset`; at `facts` int32 segment size (0 = single), then int32 TOS or traffic class. */
   receiveSegments(fd: number, offset: number, length: number, facts: number): number;
+  /**
+   * As receiveSegments, up to `count` (1…32) of them by one call, while there are any: bytes, `length` at most, in slots of `slot` bytes from `offset`;
+   * of each at `facts` int32 length, segment size, TOS or traffic class. How many, or −errno if none.
+   */
+  receiveBatch(fd: number, offset: number, slot: number, length: number, count: number, facts: number): number;
   /** One datagram of a socket that is connected to nobody: bytes at `offset`; at `source` 16 bytes of its sender's address (v4-mapped), then its port as int32. */
   receiveFrom(fd: number, offset: number, length: number, source: number): number;
   /** accept4(SOCK_NONBLOCK | SOCK_CLOEXEC): the new descriptor; at `peer` 16 bytes of the peer's address (v4-mapped), then its port as int32. */

@@ -27,6 +27,7 @@ const TEXT: Readonly<Record<string, string>> = {
   setsockopt: 'fd:int level:int optname:int',
   shutdown: 'fd:int how:int',
   socket: 'domain:int type:int protocol:int',
+  recvmmsg: 'fd:int vec:long vlen:int flags:int timeout:long',
   splice: 'fd_in:int off_in:long fd_out:int off_out:long length:long flags:int',
 };
 

@@ -33,6 +33,11 @@ static inline long call_receive_message(int fd, struct msghdr *message, int flag
   return syscall(SYS_recvmsg, fd, message, flags);
 }
 
+static inline long call_receive_messages(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+  return syscall(SYS_recvmmsg, fd, messages, count, flags, NULL);
+}
+
 static inline long call_splice(int from, int to, size_t length, unsigned flags)
 {
   return syscall(SYS_splice, from, NULL, to, NULL, length, flags);
@@ -40,11 +45,7 @@ static inline long call_splice(int from, int to, size_t length, unsigned flags)
 
 static inline long call_epoll_wait(int epoll, struct epoll_event *events, int most, int timeout)
 {
-#ifdef SYS_epoll_wait
-  return syscall(SYS_epoll_wait, epoll, events, most, timeout);
-#else
   return syscall(SYS_epoll_pwait, epoll, events, most, timeout, NULL, 0);
-#endif
 }
 
 #endif

@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 
 #define MAX_DESCRIPTORS 253
+#define MAX_BATCH 32
 
 #ifndef UDP_GRO
 #define UDP_GRO 104
@@ -66,29 +67,64 @@ static napi_value receive_with_descriptors(napi_env env, napi_callback_info info
   return answer(env, (int32_t)length);
 }
 
-static napi_value receive_segments(napi_env env, napi_callback_info info)
+/* What comes with a message: the segment size of UDP_GRO (0 = single), then TOS or traffic class. */
+#define FACTS 8
+union facts_control {
+  struct cmsghdr align;
+  uint8_t bytes[3 * CMSG_SPACE(sizeof(int))];
+};
+
+static void store_facts(struct msghdr *message, uint8_t *facts)
 {
-  ARGUMENTS(4);
-  RANGE(to, argument[1], argument[2]);
-  RANGE(facts, argument[3], 8);
-  union {
-    struct cmsghdr align;
-    uint8_t bytes[3 * CMSG_SPACE(sizeof(int))];
-  } control;
-  struct iovec piece = {to, (size_t)argument[2]};
-  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-  long length = call_receive_message(argument[0], &message, MSG_DONTWAIT);
-  if (length < 0)
-    return answer(env, -errno);
   int32_t size = 0, class = 0;
-  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL; header = CMSG_NXTHDR(message, header)) {
     if (header->cmsg_level == IPPROTO_UDP && header->cmsg_type == UDP_GRO && header->cmsg_len >= CMSG_LEN(sizeof size))
       memcpy(&size, CMSG_DATA(header), sizeof size);
     class |= traffic_class_of(header);
   }
   memcpy(facts, &size, sizeof size);
   memcpy(facts + 4, &class, sizeof class);
+}
+
+static napi_value receive_segments(napi_env env, napi_callback_info info)
+{
+  ARGUMENTS(4);
+  RANGE(to, argument[1], argument[2]);
+  RANGE(facts, argument[3], FACTS);
+  union facts_control control;
+  struct iovec piece = {to, (size_t)argument[2]};
+  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  long length = call_receive_message(argument[0], &message, MSG_DONTWAIT);
+  if (length < 0)
+    return answer(env, -errno);
+  store_facts(&message, facts);
   return answer(env, (int32_t)length);
+}
+
+static napi_value receive_batch(napi_env env, napi_callback_info info)
+{
+  ARGUMENTS(6);
+  int32_t slot = argument[2], length = argument[3], count = argument[4];
+  struct mmsghdr messages[MAX_BATCH];
+  struct iovec pieces[MAX_BATCH];
+  union facts_control controls[MAX_BATCH];
+  if (length < 1 || slot < length || count < 1 || count > MAX_BATCH || slot > INT32_MAX / count)
+    return answer(env, -EINVAL);
+  RANGE(slots, argument[1], slot * (count - 1) + length);
+  RANGE(facts, argument[5], count * (4 + FACTS));
+  for (int32_t i = 0; i < count; i++) {
+    pieces[i] = (struct iovec){slots + (size_t)i * (size_t)slot, (size_t)length};
+    messages[i].msg_hdr = (struct msghdr){
+        .msg_iov = &pieces[i], .msg_iovlen = 1, .msg_control = controls[i].bytes, .msg_controllen = sizeof controls[i].bytes};
+  }
+  long received = call_receive_messages(argument[0], messages, (unsigned)count, MSG_DONTWAIT);
+  for (long i = 0; i < received; i++) {
+    uint8_t *at = facts + i * (4 + FACTS);
+    int32_t stored = (int32_t)messages[i].msg_len;
+    memcpy(at, &stored, sizeof stored);
+    store_facts(&messages[i].msg_hdr, at + 4);
+  }
+  return answer_call(env, received);
 }
 
 static napi_value receive_from(napi_env env, napi_callback_info info)
@@ -179,6 +215,7 @@ static napi_value receive_error(napi_env env, napi_callback_info info)
 
 const struct function datagram_functions[] = {{"receiveWithDescriptors", receive_with_descriptors},
                                               {"receiveSegments", receive_segments},
+                                              {"receiveBatch", receive_batch},
                                               {"receiveFrom", receive_from},
                                               {"receiveDistant", receive_distant},
                                               {"receiveError", receive_error},

@@ -7,7 +7,7 @@ const LARGEST = 65_535;
 const MOST_SEGMENTS = 64;
 
 /** What one receive call gives: one datagram, or several of `segment` bytes that UDP_GRO has joined. */
-interface Batch {
+export interface Batch {
   bytes: Uint8Array;
   segment: number;
   sender?: Sender;

@@ -7,7 +7,7 @@
 import type { Native } from '../../native/worker.d.ts';
 import { CHANNEL_FD } from '../../shared/roles.ts';
 import { FakeChannel } from './fake_channel.ts';
-import { addressedFacts, FakeDatagram } from './fake_datagram.ts';
+import { addressedFacts, type Batch, FakeDatagram } from './fake_datagram.ts';
 import { FakeEpoll } from './fake_epoll.ts';
 import { FakeListener } from './fake_listener.ts';
 import { EAGAIN, EBADF, EINVAL, EMFILE, EMSGSIZE, type FakeFile } from './fake_file.ts';
@@ -251,23 +251,22 @@ export class FakeKernel implements Native {
   }
 
   receiveSegments(fd: number, offset: number, length: number, facts: number): number {
-    const batch = this.#batch(fd);
-    if (typeof batch === 'number') return batch;
-    this.#view.setInt32(facts, batch.segment, true);
-    this.#view.setInt32(facts + 4, batch.trafficClass ?? 0, true);
-    return this.#store(batch.bytes, offset, length);
+    return this.#receiveDatagram(fd, offset, length, (batch) => {
+      this.#view.setInt32(facts, batch.segment, true);
+      this.#view.setInt32(facts + 4, batch.trafficClass ?? 0, true);
+    });
+  }
+  receiveBatch(fd: number, offset: number, slot: number, length: number, count: number, facts: number): number {
+    for (let index = 0; index < count; index++) {
+      const received = this.receiveSegments(fd, offset + index * slot, length, facts + 12 * index + 4);
+      if (received < 0) return index > 0 ? index : received;
+      this.#view.setInt32(facts + 12 * index, received, true);
+    }
+    return count;
   }
 
   receiveFrom(fd: number, offset: number, length: number, source: number): number {
-    const batch = this.#batch(fd);
-    if (typeof batch === 'number') return batch;
-    this.#range(source, 20).set(addressedFacts(batch).subarray(0, 20));
-    return this.#store(batch.bytes, offset, length);
-  }
-
-  #batch(fd: number): ReturnType<FakeDatagram['receive']> {
-    const file = this.#files.get(fd);
-    return file instanceof FakeDatagram ? file.receive() : -EBADF;
+    return this.#receiveDatagram(fd, offset, length, (batch) => this.#range(source, 20).set(addressedFacts(batch).subarray(0, 20)));
   }
 
   localName(fd: number, name: number): number {
@@ -288,19 +287,11 @@ export class FakeKernel implements Native {
   }
 
   receiveAddressed(fd: number, offset: number, length: number, facts: number): number {
-    const batch = this.#batch(fd);
-    if (typeof batch === 'number') return batch;
-    this.#range(facts, 48).set(addressedFacts(batch));
-    return this.#store(batch.bytes, offset, length);
+    return this.#receiveDatagram(fd, offset, length, (batch) => this.#range(facts, 48).set(addressedFacts(batch)));
   }
-
   receiveDistant(fd: number, offset: number, length: number, hopLimit: number): number {
-    const batch = this.#batch(fd);
-    if (typeof batch === 'number') return batch;
-    this.#view.setInt32(hopLimit, batch.hopLimit ?? 0, true);
-    return this.#store(batch.bytes, offset, length);
+    return this.#receiveDatagram(fd, offset, length, (batch) => this.#view.setInt32(hopLimit, batch.hopLimit ?? 0, true));
   }
-
   receiveError(fd: number, offset: number, length: number, record: number): number {
     const file = this.#files.get(fd);
     if (!(file instanceof FakeDatagram || file instanceof FakeStream)) return -EBADF;
@@ -369,6 +360,15 @@ export class FakeKernel implements Native {
 
   checksum(offset: number, length: number, seed: number): number {
     return sum16(this.#range(offset, length), seed);
+  }
+
+  /** Takes what waits in a socket of datagrams, and first tells of it. */
+  #receiveDatagram(fd: number, offset: number, length: number, tell: (batch: Batch) => void): number {
+    const file = this.#files.get(fd);
+    const batch = file instanceof FakeDatagram ? file.receive() : -EBADF;
+    if (typeof batch === 'number') return batch;
+    tell(batch);
+    return this.#store(batch.bytes, offset, length);
   }
 
   /** A checked range of the arena. */

@@ -26,7 +26,7 @@ const POISON = Uint8Array.from('nobody has sent this', (letter) => letter.charCo
 /** Arena that belongs to nobody: from, to. */
 const GAPS: readonly (readonly [number, number])[] = [
   [arena.SOCKET_FACTS + arena.SOCKET_FACTS_SIZE, arena.EVENTS],
-  [arena.EVENTS + 12 * arena.MAX_EVENTS, arena.CHANNEL_IN],
+  [arena.DATAGRAM_FACTS + 12 * arena.DATAGRAM_SLOTS, arena.CHANNEL_IN],
   [arena.RECEIVE_LENGTHS + 4 * arena.RECEIVE_SLOTS, arena.RECEIVE],
   [arena.TRANSMIT_PAYLOAD + 65_536, arena.FRAGMENT_FRAME],
   [arena.SPLIT + 65_536, arena.WAITING],

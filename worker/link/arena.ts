@@ -45,6 +45,10 @@ export const NEIGHBOUR_MACS = 2048;
 export const EVENTS = PAGE;
 export const MAX_EVENTS = 256;
 
+/** Of each datagram in a batch three int32: length, segment size, TOS or traffic class (udp/batch.ts). */
+export const DATAGRAM_SLOTS = 32;
+export const DATAGRAM_FACTS = EVENTS + 12 * MAX_EVENTS;
+
 /** Datagrams of the channel. */
 export const CHANNEL_IN = 2 * PAGE;
 export const CHANNEL_OUT = CHANNEL_IN + 65_536;
@@ -70,8 +74,11 @@ export const FRAGMENT_FRAME = TRANSMIT + 2 * SLOT;
 /** Datagrams received in one GRO batch when the guest's link can't take them in one piece. */
 export const SPLIT = FRAGMENT_FRAME + SLOT;
 
+/** Datagrams of a host's socket that one call has brought, in slots, each with room for the headers of its frame; unused ones cost no memory. */
+export const DATAGRAMS = SPLIT + 2 * SLOT;
+
 /** Datagrams that wait for the socket of their new flow. */
-export const WAITING = SPLIT + 2 * SLOT;
+export const WAITING = DATAGRAMS + DATAGRAM_SLOTS * SLOT;
 export const WAITING_SIZE = 1 << 20;
 
 /** Bytes of the guest that its flows' sockets have not taken, in blocks that all flows share (tcp/receive_buffer.ts). */

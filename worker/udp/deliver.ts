@@ -6,7 +6,6 @@ import { Counter } from '../../shared/counters.ts';
 import { isIpv4, pseudoSum, writeMarkedHeaders } from '../flow/packet.ts';
 import { PORTS, rows } from '../flow/row.ts';
 import { transmit } from '../flow/transmit.ts';
-import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
 import { linkMtu } from '../link/mtu.ts';
 import { LINK_HEADER, takesUdpSegments } from '../link/link.ts';
@@ -35,13 +34,13 @@ function fitLink(row: number, segment: number): boolean {
   return takesUdpSegments(ipv4 ? 4 : 6) && (ipv4 ? IPV4_HEADER : IPV6_HEADER) + UDP_HEADER + segment <= linkMtu;
 }
 
-/** Delivers the `length` bytes at TRANSMIT_PAYLOAD to the guest of the flow in `row`; `segment` > 0: datagrams of that length, all with `trafficClass`. */
-export function deliver(row: number, length: number, segment: number, trafficClass: number): void {
+/** Delivers the `length` bytes at `payload` to the guest of the flow in `row`; `segment` > 0: datagrams of that length, all with `trafficClass`. */
+export function deliver(row: number, payload: number, length: number, segment: number, trafficClass: number): void {
   counters[Counter.udp_datagrams_in]! += segment > 0 && length > segment ? Math.ceil(length / segment) : 1;
-  if (segment <= 0 || length <= segment) sendToGuest(row, TRANSMIT_PAYLOAD, length, 0, trafficClass);
-  else if (fitLink(row, segment)) sendToGuest(row, TRANSMIT_PAYLOAD, length, segment, trafficClass);
+  if (segment <= 0 || length <= segment) sendToGuest(row, payload, length, 0, trafficClass);
+  else if (fitLink(row, segment)) sendToGuest(row, payload, length, segment, trafficClass);
   else {
     // The headers of a piece overwrite the end of the one before, which is sent already.
-    for (let at = 0; at < length; at += segment) sendToGuest(row, TRANSMIT_PAYLOAD + at, Math.min(segment, length - at), 0, trafficClass);
+    for (let at = 0; at < length; at += segment) sendToGuest(row, payload + at, Math.min(segment, length - at), 0, trafficClass);
   }
 }

@@ -6,7 +6,6 @@
  * others (flow/unanswered.ts); once both have, it ends after a longer one. Every datagram either way puts the end off.
  */
 import { Counter } from '../../shared/counters.ts';
-import { LARGEST_DATAGRAM } from '../../shared/limits.ts';
 import { MessageId } from '../../shared/messages.ts';
 import { Verb } from '../../shared/opener.ts';
 import { askAgain } from '../flow/again.ts';
@@ -27,14 +26,13 @@ import { setTimer } from '../flow/timers.ts';
 import { leaveUnanswered, noteUnanswered } from '../flow/unanswered.ts';
 import { keepWaiting, takeWaiting, waitingAt, waitingFact, waitingLength, waitingPath } from '../flow/waiting.ts';
 import { EPOLLERR, watchFlow } from '../flow/watch.ts';
-import { SEGMENT_CLASS, SEGMENT_SIZE, SPLIT, TRANSMIT_PAYLOAD } from '../link/arena.ts';
+import { SPLIT } from '../link/arena.ts';
 import { counters } from '../link/counters.ts';
-import { kernel } from '../link/kernel.ts';
 import { linkHasRoom } from '../link/link.ts';
 import { isLinkLocal6 } from '../wire/address.ts';
 import { frame } from '../wire/frame.ts';
 import { PROTOCOL_UDP } from '../wire/ipv4.ts';
-import { view } from '../wire/memory.ts';
+import { batchClass, batchLength, batchPayload, batchSegment, mayHaveMore, receiveBatch } from './batch.ts';
 import { deliver } from './deliver.ts';
 import { tellErrors, tellLocalError } from './error.ts';
 import { awaitReplies, forgetAsker, keepReplies } from './replies.ts';
@@ -43,8 +41,8 @@ import { sendRun, sendToHost, sendWithOthers } from './send.ts';
 
 const EACCES = 13;
 const ECONNREFUSED = 111;
-/** Batches of one flow in one event, so that no flow starves the others. */
-const BATCHES_AT_ONCE = 32;
+/** Datagrams of one flow in one event, those that the kernel has joined as one, so that no flow starves the others. */
+const DATAGRAMS_AT_ONCE = 32;
 const answering = new Int32Array(4);
 
 function endsAt(row: number): number {
@@ -165,22 +163,25 @@ export function udpOpened(flow: number, result: number, socket: number): void {
   if ((rows[row + FLAGS]! & ANSWERED) === 0) noteUnanswered(flow);
 }
 
-function receiveBatch(flow: number): boolean {
+/** Passes a batch on to the guest. How many datagrams it was. */
+function deliverBatch(flow: number): number {
   const row = flow * ROW;
-  const length = kernel.receiveSegments(rows[row + FD]!, TRANSMIT_PAYLOAD, LARGEST_DATAGRAM, SEGMENT_SIZE);
-  if (length < 0) return false;
+  const count = receiveBatch(rows[row + FD]!);
+  if (count <= 0) return 0;
   noteDatagram(flow, FROM_HOST);
-  deliver(row, length, view.getInt32(SEGMENT_SIZE, true), view.getInt32(SEGMENT_CLASS, true) & 0xff);
-  return true;
+  for (let index = 0; index < count; index++) {
+    deliver(row, batchPayload(index), batchLength(index), batchSegment(index), batchClass(index));
+  }
+  return count;
 }
 
 /** Events of the flow's host socket. */
 export function udpSocketEvent(flow: number, events: number): void {
   if ((events & EPOLLERR) !== 0) tellErrors(flow, SPLIT, 0);
-  for (let batch = 1; ; batch++) {
+  for (let taken = 0; ; ) {
     if (!linkHasRoom() && waitForRoom(flow)) return;
-    if (!receiveBatch(flow)) return;
-    if (batch >= BATCHES_AT_ONCE && askAgain(flow)) return;
+    taken += deliverBatch(flow);
+    if (!mayHaveMore || (taken >= DATAGRAMS_AT_ONCE && askAgain(flow))) return;
   }
 }
 

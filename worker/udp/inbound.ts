@@ -10,6 +10,7 @@
 import { Verb } from '../../shared/opener.ts';
 import { requestSocket } from '../flow/opener.ts';
 import { ROW, rows } from '../flow/row.ts';
+import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { find, key, KEY_GUEST } from '../flow/table.ts';
 import { MAPPED_WORD } from '../wire/address.ts';
 import { PROTOCOL_UDP } from '../wire/ipv4.ts';
@@ -43,6 +44,6 @@ export function datagramFromHost(
     rows[flow * ROW + LISTENER] = listener;
   }
   noteDatagram(flow, FROM_HOST);
-  deliver(flow * ROW, length, segment, trafficClass);
+  deliver(flow * ROW, TRANSMIT_PAYLOAD, length, segment, trafficClass);
   return true;
 }
