@@ -29,7 +29,11 @@ const GAPS: readonly (readonly [number, number])[] = [
   [arena.DATAGRAM_FACTS + 12 * arena.DATAGRAM_SLOTS, arena.CHANNEL_IN],
   [arena.RECEIVE_LENGTHS + 4 * arena.RECEIVE_SLOTS, arena.RECEIVE],
   [arena.TRANSMIT_PAYLOAD + 65_536, arena.FRAGMENT_FRAME],
-  [arena.SPLIT + 65_536, arena.WAITING],
+  [arena.SPLIT + 65_536, arena.DATAGRAMS],
+  ...Array.from({ length: arena.DATAGRAM_SLOTS }, (_, slot): readonly [number, number] => {
+    const from = arena.DATAGRAMS + slot * arena.SLOT;
+    return [from + arena.TRANSMIT_HEADROOM + 65_536, from + arena.SLOT];
+  }),
   ...Array.from({ length: MAX_REASSEMBLIES }, (_, slot): readonly [number, number] => {
     const from = arena.REASSEMBLIES + slot * arena.SLOT;
     return [from + 512 + 65_535, from + arena.SLOT];
