@@ -23,15 +23,17 @@ for name in NODE_OPTIONS NODE_EXTRA_CA_CERTS NODE_PATH NODE_V8_COVERAGE NODE_DEB
 done
 
 name=${0##*/}
-# These start no run. A thread that compiles can wait for the main one while that waits for it at the end: there is none (build/test.ts).
+# What starts no run. It has no threads that compile: the runtime may wait for ever for one of them at its end (build/test.ts).
+commands="$root/dist/commands.cjs"
+flags="--disable-sigusr1 --single-threaded --no-warnings"
 case "$name ${1-}" in
   'ravioli pasta' | 'ravioli passt' | 'ravioli run') ;;
-  'ravioli '*) exec "$runtime" --disable-sigusr1 --single-threaded --no-warnings "$root/dist/commands.cjs" "$@" ;;
-  'pesto '*) exec "$runtime" --disable-sigusr1 --single-threaded --no-warnings "$root/dist/commands.cjs" "$name" "$@" ;;
+  'ravioli '*) exec "$runtime" $flags "$commands" "$@" ;;
+  'pesto '*) exec "$runtime" $flags "$commands" "$name" "$@" ;;
 esac
 # The file of a network stands for words.
 if [ "$name ${1-}" = 'ravioli run' ]; then
-  words=$("$runtime" --disable-sigusr1 --single-threaded --no-warnings "$root/dist/commands.cjs" "$@") || exit
+  words=$("$runtime" $flags "$commands" "$@") || exit
   eval "$words"
   name=$1
   shift

@@ -56,7 +56,8 @@ function needsRoot(file: string): boolean {
 
 /** Whether a file that has failed is run once more. */
 function hasSecondChance(file: string): boolean {
-  const makesItsOwnCases = /^test\/(model|worker|rfc)\//.test(file);
+  const makesItsOwnCases =
+    /^test\/(model|worker|rfc)\//.test(file) || /fast-check|RAVIOLI_SEED|Math\.random/.test(readFileSync(`${ROOT}${file}`, 'utf8'));
   return process.env.RAVIOLI_TWICE === '1' && !makesItsOwnCases && (needsRoot(file) || /^test\/(isolation|native)\//.test(file));
 }
 

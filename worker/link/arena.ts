@@ -71,7 +71,7 @@ export const TRANSMIT_PAYLOAD = TRANSMIT + TRANSMIT_HEADROOM;
 /** A fragment for the guest (flow/fragmentation.ts), link header first. */
 export const FRAGMENT_FRAME = TRANSMIT + 2 * SLOT;
 
-/** Datagrams received in one GRO batch when the guest's link can't take them in one piece. */
+/** What an error's queue gives back of the datagram that has met it (flow/error_queue.ts). */
 export const SPLIT = FRAGMENT_FRAME + SLOT;
 
 /** Datagrams of a host's socket that one call has brought, in slots, each with room for the headers of its frame; unused ones cost no memory. */

@@ -10,8 +10,8 @@
 import { Verb } from '../../shared/opener.ts';
 import { requestSocket } from '../flow/opener.ts';
 import { ROW, rows } from '../flow/row.ts';
-import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { find, key, KEY_GUEST } from '../flow/table.ts';
+import { TRANSMIT_PAYLOAD } from '../link/arena.ts';
 import { MAPPED_WORD } from '../wire/address.ts';
 import { PROTOCOL_UDP } from '../wire/ipv4.ts';
 import { deliver } from './deliver.ts';
